@@ -1,0 +1,51 @@
+# Two commands are all a new user needs: `make repro` and `make test`.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+PYTHON ?= python3.11
+VENV := .venv
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+READY := $(VENV)/.ready
+
+.PHONY: help setup repro test test-real check lint bench docs lock clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+$(READY): requirements.lock requirements-dev.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	pip install --quiet --no-deps "$$(grep '^torch==' requirements.lock)"
+	pip install --quiet --no-deps -r requirements.lock -r requirements-dev.lock
+	pip install --quiet --no-deps --no-build-isolation --editable .
+	@mkdir -p .dvc/plots && python -m pricetrail.plots_page .dvc/plots/page.html
+	@touch $@
+
+setup: $(READY) ## make .venv with every pinned package
+
+repro: setup ## run the pipeline on the data of params.yaml (the demo shop), then show its metrics
+	@pricetrail check
+	dvc repro
+	dvc metrics show
+
+test: check ## lint, types, laws, rooms, and the real commands in temporary clones
+	pytest -m "not real"
+
+test-real: setup ## the pipeline on ../shared/data/online_retail; skips where it is absent
+	pytest -m real -rs
+
+check: setup ## ruff, mypy --strict, the doors of the house
+	ruff check . && ruff format --check . && mypy
+	pytest -q tests/test_house.py
+
+bench: setup ## measure what the README quotes, into benchmarks/results/
+	python benchmarks/run.py
+
+docs: setup ## rewrite the README's tables from benchmarks/results/ and metrics/
+	python benchmarks/readme.py
+
+lock: ## rebuild requirements.lock and requirements-dev.lock from pyproject.toml
+	bash .ci/lock
+
+clean: ## remove .venv and everything that is made again
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dvc_plots
