@@ -1,0 +1,51 @@
+"""The exception tree. Every message names the place, the rule that was broken and the value found."""
+
+from __future__ import annotations
+
+
+class PricetrailError(Exception):
+    """Base of every error that a user can cause and mend.
+
+    Args:
+        place: where it is: a file, ``file: row 12``, or ``params.yaml``.
+        rule: what should have held, as a clause: ``tuning.n_trials must be >= 1``.
+        value: what was found instead; left out of the message when None.
+
+    >>> str(ParamsError("params.yaml", "tuning.n_trials must be >= 1", 0))
+    'params.yaml: tuning.n_trials must be >= 1, got 0'
+    """
+
+    def __init__(self, place: str, rule: str, value: object = None) -> None:
+        self.place = place
+        self.rule = rule
+        self.value = value
+        found = "" if value is None else f", got {value!r}"
+        super().__init__(" ".join(f"{place}: {rule}{found}".split()))
+
+
+class ParamsError(PricetrailError):
+    """``params.yaml`` has an unknown or missing key, a wrong type or an impossible value."""
+
+
+class SourceError(PricetrailError):
+    """A source file cannot be read as a table of lines."""
+
+
+class ContractError(PricetrailError):
+    """A table breaks the line contract, or too few good lines are left."""
+
+
+class DataError(PricetrailError):
+    """The lines are well formed, but nothing can be learned from them (constant target, too few days)."""
+
+
+class BundleError(PricetrailError):
+    """A bundle is incomplete, or its bytes are not the ones its manifest names."""
+
+
+class TrainingError(PricetrailError):
+    """No trial of the study gave a usable network."""
+
+
+class GateClosedError(PricetrailError):
+    """A gate's verdict stops the pipeline. Its evidence is already written."""
