@@ -1,0 +1,1 @@
+"""The primary model, its training, search, bundle and explanation."""

@@ -1,0 +1,60 @@
+"""The test rows through the bundle: one table of predictions, and SHAP values of a sample."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from pricetrail.evaluation import units
+from pricetrail.features import DAY, TARGET
+from pricetrail.model.bundle import Bundle
+from pricetrail.model.explain import Explanation, explain
+from pricetrail.params import Explain
+from pricetrail.streams import stream
+
+
+def prediction_table(bundle: Bundle, rows: pd.DataFrame, baseline: float) -> pd.DataFrame:
+    """Truth, prediction, baseline and sensitive columns of every row, in order.
+
+    Args:
+        bundle: the model.
+        rows: features, target and line columns, shape (n, …).
+        baseline: the naive prediction, log1p(units).
+    """
+    predicted = bundle.predict(rows)
+    return pd.DataFrame(
+        {
+            DAY: rows[DAY],
+            "invoice": rows["invoice"],
+            "sku": rows["sku"],
+            "unit_price_gbp": rows["unit_price_gbp"],
+            "quantity": rows["quantity"],
+            "predicted_quantity": units(predicted),
+            TARGET: rows[TARGET].astype("float64"),
+            f"predicted_{TARGET}": predicted,
+            f"baseline_{TARGET}": baseline,
+            "registered": np.where(rows["registered"] > 0, "registered", "guest"),
+            "country": rows["country"],
+            "country_group": np.where(rows["country"] == bundle.encoder.home_country, "home", "abroad"),
+        }
+    )
+
+
+def explain_sample(
+    bundle: Bundle, train: pd.DataFrame, test: pd.DataFrame, dials: Explain, seed: int
+) -> tuple[pd.DataFrame, Explanation]:
+    """Explain test rows against a background of training rows, both drawn with the seed.
+
+    Returns:
+        The rows explained, in their order and with their index in ``test``, and their explanation.
+    """
+    background = _draw(train, dials.background_rows, stream(seed, "shap background"))
+    rows = _draw(test, dials.max_rows, stream(seed, "shap rows")) if dials.max_rows else test
+    return rows, explain(bundle, rows, background)
+
+
+def _draw(rows: pd.DataFrame, most: int, rng: np.random.Generator) -> pd.DataFrame:
+    """At most so many rows, without replacement, in their order."""
+    if len(rows) <= most:
+        return rows
+    return rows.iloc[np.sort(rng.choice(len(rows), size=most, replace=False))]
