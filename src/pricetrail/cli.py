@@ -1,0 +1,81 @@
+"""``pricetrail …``: one door for people. The pipeline itself is run by ``dvc repro``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from pricetrail import files, sources
+from pricetrail.errors import PricetrailError, SourceError
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+PRICES = Path("data/prices.parquet")
+
+
+@contextmanager
+def _one_line_errors() -> Iterator[None]:
+    try:
+        yield
+    except PricetrailError as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(1) from None
+
+
+@app.callback()
+def pricetrail() -> None:
+    """Quantity at a price, the price that sells best, and the proof of how. Run the pipeline with `dvc repro`."""
+
+
+@app.command()
+def check(
+    with_data: Annotated[
+        bool, typer.Option("--data", help="Also read every source file, as `etl_pipeline` will.")
+    ] = False,
+) -> None:
+    """Check params.yaml, and with --data the source files, before any work."""
+    with _one_line_errors():
+        params = files.read_params()
+        if with_data:
+            raw = sources.read_lines(params.data)
+            typer.echo(f"{params.data.path}: {len(raw):,} rows")
+    typer.echo("params.yaml is right")
+
+
+@app.command()
+def prices(
+    sku: Annotated[str, typer.Argument(help="One SKU; without it, those with the largest predicted gain.")] = "",
+    most: Annotated[int, typer.Option(min=1, help="Rows to show.")] = 20,
+) -> None:
+    """Show the recommended prices of the last run."""
+    with _one_line_errors():
+        if not PRICES.exists():
+            raise SourceError(str(PRICES), "must be there: run `dvc repro`, or `dvc pull`")
+        table = files.read_table(PRICES)
+        if sku:
+            table = table[table["sku"] == sku.upper()]
+            if table.empty:
+                raise SourceError(str(PRICES), f"has no recommendation for SKU {sku} (pricing.min_lines)")
+    gain = (table["predicted_revenue_gbp"] - table["predicted_revenue_now_gbp"]) * table["lines"]
+    shown = table.assign(gain=gain).sort_values(["gain", "sku"], ascending=[False, True]).head(most)
+    view = Table("SKU", "lines", "price now", "price recommended", "units a line now", "units a line then")
+    for row in shown.itertuples():
+        view.add_row(
+            str(row.sku),
+            f"{row.lines:,}",
+            f"{row.current_price_gbp:.2f}",
+            f"{row.recommended_price_gbp:.2f}",
+            f"{row.predicted_quantity_now:.1f}",
+            f"{row.predicted_quantity:.1f}",
+        )
+    Console(file=sys.stdout).print(view)
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,46 @@
+"""Stage ``data_drift_check``: the last days held against the training window. It records; the gate stops."""
+
+import logging
+from dataclasses import asdict
+from pathlib import Path
+
+import pandas as pd
+
+from pricetrail import files
+from pricetrail.drift import check_drift, find_windows
+from pricetrail.features import DAY, select_sku
+from pricetrail.splits import find_boundaries
+from pricetrail.stages import run_stage
+from pricetrail.streams import stream
+
+PROCESSED = Path("data/processed")
+METRICS, PAGE, PLOT = Path("metrics/drift.json"), Path("reports/drift.html"), Path("reports/drift_columns.csv")
+
+log = logging.getLogger(__name__)
+
+
+def main() -> None:
+    """Compare the two windows, write verdict, page and plot."""
+    params = files.read_params()
+    lines = select_sku(files.read_table(PROCESSED), params.data.sku)
+    windows = find_windows(lines, find_boundaries(lines[DAY], params.split.test_share), params.drift.current_days)
+    report = check_drift(windows, params.drift, stream(params.seed, "drift"))
+    log.log(logging.INFO if report.verdict.passed else logging.WARNING, "%s", report.verdict.reason)
+    columns = [{**asdict(column), "drifted": column.drifted} for column in report.columns]
+    files.write_json(
+        METRICS,
+        {
+            "drifted_input_share": report.verdict.value,
+            "target_distance": report.target.distance if report.target else None,
+            "passed": report.verdict.passed,
+            "rows": [report.reference_rows, report.current_rows],
+            "columns": columns,
+            "verdicts": [asdict(report.verdict)],
+        },
+    )
+    files.write_text(PAGE, report.html)
+    files.write_csv(PLOT, pd.DataFrame(columns, columns=["column", "role", "distance", "threshold", "drifted"]))
+
+
+if __name__ == "__main__":
+    run_stage("data_drift_check", main)

@@ -1,0 +1,51 @@
+"""Stage ``etl_pipeline``: source files to clean lines with as-of features, one partition an ISO week."""
+
+import logging
+from pathlib import Path
+
+from pricetrail import contract, files, sources
+from pricetrail.features import DAY, build_features
+from pricetrail.stages import run_stage
+
+ORIGINAL, PROCESSED = Path("data/original"), Path("data/processed")
+QUARANTINE, STATE = Path("data/quarantine.parquet"), Path("data/product_state.parquet")
+METRICS = Path("metrics/etl.json")
+
+log = logging.getLogger(__name__)
+
+
+def main() -> None:
+    """Read, parse, clean, compute features; write only when all of it went well."""
+    params = files.read_params()
+    raw = sources.read_lines(params.data)
+    parsed = contract.parse(raw, params.data.datetime_format)
+    contract.require_parseable(parsed, params.data.max_bad_share)
+    cleaned = contract.clean(parsed.lines)
+    lines = contract.validate(cleaned.lines, params.data.path)
+    contract.require_conservation(len(raw), len(lines), len(parsed.quarantine), cleaned.dropped)
+    table = build_features(lines, params.features.half_life_days)
+
+    files.write_partitions(ORIGINAL, parsed.lines, contract.iso_week(parsed.lines["invoiced_at"]))
+    files.write_partitions(PROCESSED, table.lines, contract.iso_week(table.lines["invoiced_at"]))
+    files.write_table(QUARANTINE, parsed.quarantine)
+    files.write_table(STATE, table.product_state)
+    days = table.lines[DAY]
+    files.write_json(
+        METRICS,
+        {
+            "rows_read": len(raw),
+            "rows_kept": len(lines),
+            "rows_dropped": sum(cleaned.dropped.values()),
+            "rows_quarantined": len(parsed.quarantine),
+            "dropped": [{"reason": reason, "rows": rows} for reason, rows in cleaned.dropped.items()],
+            "days": [f"{days.min():%Y-%m-%d}", f"{days.max():%Y-%m-%d}"],
+        },
+    )
+    dropped = ", ".join(f"{rows:,} {reason}" for reason, rows in cleaned.dropped.items())
+    log.info("%s of %s rows kept; dropped: %s", f"{len(lines):,}", f"{len(raw):,}", dropped)
+    if len(parsed.quarantine):
+        log.warning("%s unparseable rows went to %s", f"{len(parsed.quarantine):,}", QUARANTINE)
+
+
+if __name__ == "__main__":
+    run_stage("etl_pipeline", main)

@@ -1,0 +1,54 @@
+"""Stage ``inference_primary_model``: the test days predicted, scored, explained and priced."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+
+from pricetrail import evaluation, files, pricing
+from pricetrail.features import TARGET
+from pricetrail.model import figures, inference
+from pricetrail.model.bundle import Bundle
+from pricetrail.stages import run_stage
+from pricetrail.streams import stream
+
+SPLITS, BUNDLE, SHAP_PLOTS = Path("data/splits"), Path("models/candidate"), Path("reports/shap")
+PREDICTIONS, SHAP_VALUES = Path("data/predictions.parquet"), Path("data/shap_values.parquet")
+PRICES, METRICS, PRICE_METRICS = Path("data/prices.parquet"), Path("metrics/test.json"), Path("metrics/prices.json")
+
+
+def main() -> None:
+    """Predict the test rows, and write everything that follows from it."""
+    params = files.read_params()
+    torch.set_num_threads(params.threads)
+    bundle = Bundle.load(BUNDLE)
+    train, test = (files.read_table(SPLITS / f"{name}.parquet") for name in ("train", "test"))
+
+    predictions = inference.prediction_table(bundle, test, baseline=float(train[TARGET].median()))
+    scores = evaluation.score(predictions, params.gates, stream(params.seed, "skill"))
+    explained, explanation = inference.explain_sample(bundle, train, test, params.explain, params.seed)
+    context = pricing.context_lines(test, params.pricing.window_days, params.pricing.min_lines)
+    curves = pricing.price_curves(context, bundle.product_state, bundle.predict, params.pricing)
+    prices = pricing.recommend(curves, params.pricing.objective)
+
+    files.write_table(PREDICTIONS, predictions)
+    files.write_table(SHAP_VALUES, explanation.values.reset_index(names="test_row"))
+    files.write_table(PRICES, prices)
+    files.write_folder(SHAP_PLOTS, figures.shap_plots(explanation, explained))
+    files.write_json(
+        METRICS,
+        {
+            **asdict(scores.primary),
+            "baseline_mse_log_quantity": scores.baseline.mse_log_quantity,
+            "skill": scores.skill.value,
+            "passed": scores.verdict.passed,
+            "shap_largest_gap_log_quantity": explanation.largest_gap,
+            "skill_interval": [scores.skill.low, scores.skill.high],
+            "verdicts": [asdict(scores.verdict)],
+        },
+    )
+    files.write_json(PRICE_METRICS, asdict(pricing.summarise(prices)))
+
+
+if __name__ == "__main__":
+    run_stage("inference_primary_model", main)

@@ -1,0 +1,39 @@
+"""Stage ``preprocess``: chronological splits, and the encoder fitted on the training rows."""
+
+import logging
+from pathlib import Path
+
+from pricetrail import files
+from pricetrail.contract import require_learnable
+from pricetrail.encoding import fit_encoder
+from pricetrail.features import DAY, select_sku
+from pricetrail.splits import find_boundaries, split_by_day
+from pricetrail.stages import run_stage
+
+PROCESSED, SPLITS, ENCODER = Path("data/processed"), Path("data/splits"), Path("models/encoder.json")
+
+log = logging.getLogger(__name__)
+
+
+def main() -> None:
+    """Split by day, fit on train, write both."""
+    params = files.read_params()
+    lines = select_sku(files.read_table(PROCESSED), params.data.sku)
+    require_learnable(lines, f"SKU {params.data.sku}" if params.data.sku else str(PROCESSED))
+    boundaries = find_boundaries(lines[DAY], params.split.test_share)
+    splits = split_by_day(lines, boundaries)
+    require_learnable(splits.train, "training rows")
+    encoder = fit_encoder(splits.train, params.encoding.bins, params.encoding.max_countries)
+    tables = {"train": splits.train, "validation": splits.validation, "test": splits.test}
+    log.info(
+        "%s; validation from %s, test from %s",
+        ", ".join(f"{len(table):,} {name}" for name, table in tables.items()),
+        f"{boundaries.validation_from:%Y-%m-%d}",
+        f"{boundaries.test_from:%Y-%m-%d}",
+    )
+    files.write_folder(SPLITS, {f"{name}.parquet": files.parquet_bytes(table) for name, table in tables.items()})
+    files.write_text(ENCODER, encoder.to_json())
+
+
+if __name__ == "__main__":
+    run_stage("preprocess", main)
