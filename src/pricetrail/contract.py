@@ -6,7 +6,7 @@ of one drop reason (it was parsed, but is no sale of a product). Nothing is lost
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
@@ -20,6 +20,7 @@ from pandera.errors import SchemaErrors
 from pricetrail.errors import ContractError, DataError
 
 Mask = NDArray[np.bool_]
+Json = Mapping[str, "Json"] | Sequence["Json"] | str | float | int | bool | None  # what a metrics file may hold
 
 SOURCE_FILE: Final = "source_file"
 SOURCE_ROW: Final = "source_row"  # the header is row 1, so the first line is row 2
@@ -37,7 +38,7 @@ LINE_COLUMNS: Final = (
 )
 UNSPECIFIED: Final = "Unspecified"  # the UCI data's own word for an unknown country
 MAX_QUANTITY: Final = 10**9
-REAL_SKU: Final = r"^\d{5}"
+REAL_SKU: Final = r"^[0-9]{5}"
 MIN_DAYS: Final = 3
 
 LINES_SCHEMA: Final = pa.DataFrameSchema(
@@ -85,9 +86,8 @@ def parse(raw: pd.DataFrame, datetime_format: str) -> Parsed:
         datetime_format: a strptime format, or ``ISO8601``.
     """
     invoiced_at = _datetimes(raw["invoiced_at"], datetime_format)
-    quantity = pd.to_numeric(raw["quantity"], errors="coerce").astype("float64")
-    unit_price_gbp = pd.to_numeric(raw["unit_price_gbp"], errors="coerce").astype("float64")
-    invoice, sku = _text(raw["invoice"]), _text(raw["sku"]).str.upper()
+    quantity, unit_price_gbp = _numbers(raw["quantity"]), _numbers(raw["unit_price_gbp"])
+    invoice, sku = _code(raw["invoice"]), _code(raw["sku"]).str.upper()
     rules: dict[str, Mask] = {
         "invoice must not be empty": invoice.isna().to_numpy(),
         "sku must not be empty": sku.isna().to_numpy(),
@@ -105,7 +105,7 @@ def parse(raw: pd.DataFrame, datetime_format: str) -> Parsed:
             "quantity": quantity[good].astype("int64"),
             "invoiced_at": invoiced_at[good],
             "unit_price_gbp": unit_price_gbp[good],
-            "customer_id": _text(raw["customer_id"])[good].str.removesuffix(".0"),
+            "customer_id": _code(raw["customer_id"])[good],
             "country": _text(raw["country"])[good].fillna(UNSPECIFIED),
         }
     )
@@ -128,12 +128,49 @@ def _text(values: pd.Series) -> pd.Series:
     return text.mask((text == "") | values.isna(), np.nan).astype("str")
 
 
+def _code(values: pd.Series) -> pd.Series:
+    """Stripped codes; a whole number that a file holds as a float (17850.0) is the code 17850."""
+    return _text(_text(values).str.removesuffix(".0"))
+
+
+def _numbers(values: pd.Series) -> pd.Series:
+    """Numbers as float64, NaN where the text is none."""
+    if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values):
+        return values.astype("float64")
+    text = _text(values)
+    numbers = pd.to_numeric(text, errors="coerce").astype("float64")
+    known = numbers.notna()
+    numbers[known] = [float(number) for number in text[known]]  # to_numeric can miss the last bit of a long decimal
+    return numbers
+
+
 def _datetimes(values: pd.Series, datetime_format: str) -> pd.Series:
     """Local shop time without a zone, in microseconds; NaT where the text is no date of that format."""
-    parsed = pd.to_datetime(values, format=datetime_format, errors="coerce")
+    if not pd.api.types.is_datetime64_any_dtype(values):
+        values = _text(values)
+        values = values.mask(values.str.lower().isin(_CLOCK_WORDS))
+    try:
+        parsed = pd.to_datetime(values, format=datetime_format, errors="coerce")
+    except ValueError:  # offsets differ between rows, as in summer and winter: each row keeps its own wall clock
+        clock = {text: _wall_clock(text, datetime_format) for text in values.dropna().unique()}
+        parsed = pd.Series([clock.get(text, pd.NaT) for text in values], index=values.index, dtype="datetime64[us]")
     if isinstance(parsed.dtype, pd.DatetimeTZDtype):
         parsed = parsed.dt.tz_localize(None)
-    return parsed.astype("datetime64[us]")
+    parsed = parsed.astype("datetime64[us]")
+    if isinstance(values.dtype, pd.StringDtype) and datetime_format != "ISO8601":
+        # Excel and Parquet hold real dates, which come as ISO text, beside CSV files that need the format.
+        real = parsed.isna() & values.str.match(_REAL_DATE).to_numpy(dtype=bool, na_value=False)
+        parsed[real] = pd.to_datetime(values[real], format="ISO8601", errors="coerce").astype("datetime64[us]")
+    return parsed
+
+
+_CLOCK_WORDS: Final = ("now", "today")  # pandas reads the clock for them, and the same input would differ (law 1)
+_REAL_DATE: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}( [0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?)?$"
+
+
+def _wall_clock(text: str, datetime_format: str) -> pd.Timestamp:
+    """The time that a text shows, its offset left out; NaT where it is no date of that format."""
+    return pd.to_datetime(text, format=datetime_format, errors="coerce").tz_localize(None)
 
 
 def require_parseable(parsed: Parsed, max_bad_share: float) -> None:
@@ -224,5 +261,6 @@ def require_learnable(lines: pd.DataFrame, place: str) -> None:
 def iso_week(invoiced_at: pd.Series) -> pd.Series:
     """ISO-8601 week of each time, such as ``2011-W05``: the name of its partition."""
     iso = invoiced_at.dt.isocalendar()
-    weeks: pd.Series = iso["year"].astype(str) + "-W" + iso["week"].astype(str).str.zfill(2)
+    # Four digits keep the order of names the order of time, also for a mistyped year such as 0201.
+    weeks: pd.Series = iso["year"].astype(str).str.zfill(4) + "-W" + iso["week"].astype(str).str.zfill(2)
     return weeks

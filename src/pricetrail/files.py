@@ -6,29 +6,28 @@ import json
 import math
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pricetrail.contract import Json
 from pricetrail.errors import SourceError
 from pricetrail.params import FILE, Params, parse_params
 
 SIGNIFICANT_DIGITS = 6
-
-Json = Mapping[str, "Json"] | Sequence["Json"] | str | float | int | bool | None
 
 
 def read_params(path: Path = Path(FILE)) -> Params:
     """The dials of this run.
 
     Raises:
-        SourceError: where the file is not there.
+        SourceError: where the file is not there or is no UTF-8 text.
         ParamsError: where a key is not right.
     """
-    return parse_params(_read(path).decode())
+    return parse_params(read_text(path))
 
 
 def _read(path: Path) -> bytes:
@@ -42,9 +41,12 @@ def read_text(path: Path) -> str:
     """A UTF-8 text file.
 
     Raises:
-        SourceError: where the file is not there.
+        SourceError: where the file is not there or is no UTF-8 text.
     """
-    return _read(path).decode()
+    try:
+        return _read(path).decode()
+    except UnicodeDecodeError as error:
+        raise SourceError(str(path), f"must be UTF-8 text: byte {error.start} is not") from None
 
 
 def read_json(path: Path) -> dict[str, object]:
@@ -73,7 +75,7 @@ def read_table(path: Path) -> pd.DataFrame:
         raise SourceError(str(path), "must hold Parquet files")
     try:
         table: pd.DataFrame = pa.concat_tables([pq.ParquetFile(file).read() for file in files]).to_pandas()
-    except OSError as error:
+    except (OSError, pa.ArrowException) as error:
         raise SourceError(str(path), f"must be readable Parquet: {error}") from None
     return table
 
@@ -81,11 +83,15 @@ def read_table(path: Path) -> pd.DataFrame:
 def _replace(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.tmp")
-    with temporary.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def write_text(path: Path, text: str) -> None:
@@ -155,7 +161,11 @@ def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
     temporary = folder.with_name(f".{folder.name}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
-    for name, content in files.items():
-        write_bytes(temporary / name, content)
-    shutil.rmtree(folder, ignore_errors=True)
-    temporary.replace(folder)
+    try:
+        for name, content in files.items():
+            write_bytes(temporary / name, content)
+        shutil.rmtree(folder, ignore_errors=True)
+        temporary.replace(folder)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise

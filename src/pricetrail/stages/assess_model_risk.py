@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from pricetrail import evaluation, files
-from pricetrail.evaluation import GroupFigures
+from pricetrail import files
+from pricetrail.fairness import fairness_by_group, fairness_verdict
 from pricetrail.gates import decide, read_verdict
 from pricetrail.stages import run_stage
 from pricetrail.streams import stream
@@ -27,43 +27,25 @@ def main() -> None:
     params = files.read_params()
     predictions = files.read_table(PREDICTIONS)
     columns = [
-        evaluation.fairness_by_group(
-            predictions, column, params.fairness, params.gates, stream(params.seed, f"fairness {column}")
-        )
+        fairness_by_group(predictions, column, params.fairness, params.gates, stream(params.seed, f"fairness {column}"))
         for column in params.fairness.columns
     ]
-    fairness = evaluation.fairness_verdict(columns)
+    fairness = fairness_verdict(columns)
     verdicts = [read_verdict(files.read_json(path), str(path)) for path in (DRIFT, TEST)]
     decision = decide([*verdicts, fairness], params.gates.overrides)
 
     chosen = {f"{c.column}_{params.fairness.metric}": c.figures[params.fairness.metric].value for c in columns}
     files.write_json(
         FAIRNESS,
-        {**chosen, "passed": fairness.passed, "columns": [_record(c) for c in columns], "verdicts": [asdict(fairness)]},
+        {**chosen, "passed": fairness.passed, "columns": [c.record() for c in columns], "verdicts": [asdict(fairness)]},
     )
-    files.write_csv(PLOT, pd.concat([_plot_rows(c) for c in columns]))
+    files.write_csv(PLOT, pd.concat([c.plot_rows() for c in columns]))
     open_gates = sum(gate.is_open for gate in decision.gates)
     files.write_json(DECISION, {"outcome": decision.outcome, "open_gates": open_gates, "gates": decision.records()})
     for gate in decision.gates:
         level = logging.INFO if gate.is_open else logging.WARNING
         log.log(level, "%s gate %s: %s", gate.verdict.gate, "open" if gate.is_open else "closed", gate.verdict.reason)
     log.info("the candidate is %s", decision.outcome)
-
-
-def _record(figures: GroupFigures) -> files.Json:
-    return {
-        "column": figures.column,
-        "passed": figures.verdict.passed,
-        "reason": figures.verdict.reason,
-        "not_assessed": figures.not_assessed,
-        "figures": {name: asdict(interval) for name, interval in figures.figures.items()},
-        "groups": {str(name): dict(row) for name, row in figures.by_group.iterrows()},
-    }
-
-
-def _plot_rows(figures: GroupFigures) -> pd.DataFrame:
-    groups = figures.by_group.rename_axis("group").reset_index()
-    return groups.assign(group=figures.column + ": " + groups["group"].astype(str))
 
 
 if __name__ == "__main__":

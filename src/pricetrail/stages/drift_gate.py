@@ -7,6 +7,7 @@ import logging
 from pathlib import Path
 
 from pricetrail import files
+from pricetrail.contract import Json
 from pricetrail.errors import GateClosedError
 from pricetrail.gates import GateState, read_verdict
 from pricetrail.stages import run_stage
@@ -26,7 +27,7 @@ def main() -> None:
         rule = f"{verdict.reason} (params.yaml: drift.policy is stop, and gates.overrides gives no reason to go on)"
         raise GateClosedError(str(EVIDENCE), rule)
     log.info("drift %s, policy %s, override %s", "passed" if verdict.passed else "failed", policy, override or "none")
-    tree: files.Json = {
+    tree: Json = {
         "gate": "drift",
         "passed": verdict.passed,
         "open": state.is_open,
