@@ -1,0 +1,92 @@
+"""Law 3, as far as the text of ``dvc.yaml`` can show it. ``test_end_to_end`` shows it by running."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from house import ROOT, import_closure
+from pricetrail.params import Params
+
+Stage = dict[str, Any]
+
+
+def stages(file: str) -> dict[str, Stage]:
+    tree: dict[str, dict[str, Stage]] = YAML(typ="safe").load(ROOT / file)
+    return tree["stages"]
+
+
+ALL = {**stages("demo/dvc.yaml"), **stages("dvc.yaml")}
+
+
+def paths(entries: list[Any]) -> list[str]:
+    """Plain names of deps or outs, with or without options."""
+    return [next(iter(entry)) if isinstance(entry, dict) else entry for entry in entries]
+
+
+def test_the_stages_are_those_of_the_design() -> None:
+    assert list(ALL) == [
+        "simulate",
+        "etl_pipeline",
+        "data_drift_check",
+        "drift_gate",
+        "preprocess",
+        "tune_primary_model",
+        "inference_primary_model",
+        "assess_model_risk",
+    ]
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_code_dependencies_are_the_import_closure(name: str) -> None:
+    declared = {path for path in ALL[name]["deps"] if path.startswith("src/")}
+    closure = import_closure(f"pricetrail.stages.{name}")
+    assert declared == closure, f"deps of {name} should be: {sorted(closure)}"
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_every_stage_depends_on_the_package_lock_and_runs_pinned(name: str) -> None:
+    assert "requirements.lock" in ALL[name]["deps"]
+    assert ALL[name]["cmd"] == f"${{run}}.{name}"
+    for file in ("dvc.yaml", "demo/dvc.yaml"):
+        run = YAML(typ="safe").load(ROOT / file)["vars"][0]["run"]
+        for pin in ("PYTHONHASHSEED=0", "MKL_CBWR=AVX2", "ATEN_CPU_CAPABILITY=avx2", "ONEDNN_MAX_CPU_ISA=AVX2"):
+            assert pin in run.split()
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_declared_params_are_dials(name: str) -> None:
+    for key in ALL[name]["params"]:
+        section: Any = Params
+        for part in key.split("."):
+            assert part in section.model_fields, f"{name}: {key}"
+            section = section.model_fields[part].annotation
+
+
+def test_no_two_stages_write_one_path() -> None:
+    written = [path for stage in ALL.values() for path in paths([*stage.get("outs", []), *stage.get("metrics", [])])]
+    assert len(written) == len(set(written))
+    for path in written:
+        assert not any(Path(path) in Path(other).parents for other in written), path
+
+
+def test_data_dependencies_are_outputs_of_another_stage() -> None:
+    written = [path for stage in ALL.values() for path in paths([*stage.get("outs", []), *stage.get("metrics", [])])]
+    for name, stage in ALL.items():
+        for path in stage["deps"]:
+            if path.startswith("src/") or path in {"requirements.lock", "${data.path}"}:
+                continue
+            assert any(path == out or Path(out) in Path(path).parents for out in written), f"{name}: {path}"
+
+
+def test_cached_outputs_are_ignored_by_git_and_small_ones_are_not() -> None:
+    ignored = (ROOT / ".gitignore").read_text().split()
+    for stage in ALL.values():
+        for entry in [*stage.get("outs", []), *stage.get("metrics", [])]:
+            path = paths([entry])[0]
+            small = isinstance(entry, dict) and entry[path].get("cache") is False
+            covered = any(rule.strip("/") in (path, path.split("/")[0]) for rule in ignored)
+            assert covered != small, path

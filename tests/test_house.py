@@ -1,0 +1,106 @@
+"""The doors of the house: which room may import which, and what a pure room may not do."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from house import ROOT, SRC, imported_modules
+
+GROUND = {"errors", "params", "contract"}
+PURE = {"simulate", "streams", "features", "splits", "encoding", "drift", "evaluation", "fairness", "gates", "pricing"}
+EDGE = {"files", "sources", "lineage"}
+SHELL = {"cli", "flow", "progress", "plots_page"}
+ALLOWED = {
+    "ground": {"ground"},
+    "pure": {"ground", "pure"},
+    "model": {"ground", "pure", "model"},
+    "edge": {"ground", "edge"},
+    "stages": {"ground", "pure", "model", "edge", "shell"},
+    "shell": {"ground", "edge", "model"},
+    "api": {"ground", "edge", "pure", "model", "api"},
+}
+IO_MODULES = {"io", "logging", "os", "pathlib", "random", "shutil", "socket", "subprocess", "sys", "tempfile", "time"}
+IO_CALLS = {"open", "print", "input"}
+IO_METHODS = {"read_csv", "read_parquet", "to_parquet", "read_text", "write_text", "now", "today", "default_rng"}
+MODULES = sorted((SRC / "pricetrail").rglob("*.py"))
+
+
+def module_name(file: Path) -> str:
+    return ".".join(file.relative_to(SRC).with_suffix("").parts).removesuffix(".__init__")
+
+
+def room(module: str) -> str:
+    """The room of a module, ``root`` for the package itself."""
+    parts = module.split(".")[1:]
+    if not parts:
+        return "root"
+    if parts[0] in {"model", "stages", "api"}:
+        return parts[0]
+    rooms = {"ground": GROUND, "pure": PURE, "edge": EDGE, "shell": SHELL}
+    found = [name for name, members in rooms.items() if parts[0] in members]
+    assert found, f"{module} is in no room: add it to tests/test_house.py, with its doors"
+    return found[0]
+
+
+@pytest.mark.parametrize("file", MODULES, ids=module_name)
+def test_a_module_opens_only_the_doors_of_its_room(file: Path) -> None:
+    module = module_name(file)
+    if room(module) == "root":
+        assert not imported_modules(file)
+        return
+    for imported in sorted(imported_modules(file)):
+        if room(imported) != "root" and imported != "pricetrail.stages":
+            assert room(imported) in ALLOWED[room(module)], f"{module} ({room(module)}) imports {imported}"
+
+
+def test_stages_never_import_each_other() -> None:
+    for file in (SRC / "pricetrail/stages").glob("*.py"):
+        others = {name for name in imported_modules(file) if name.startswith("pricetrail.stages.")}
+        assert not others, f"{file.name} imports {others}"
+
+
+@pytest.mark.parametrize(
+    "file", [f for f in MODULES if f.parent.name == "pricetrail" and f.stem in PURE], ids=module_name
+)
+def test_a_pure_room_does_no_io(file: Path) -> None:
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            names = [node.module or ""] if isinstance(node, ast.ImportFrom) else [a.name for a in node.names]
+            used = {name.split(".")[0] for name in names} & IO_MODULES
+            assert not used, f"{file.name}:{node.lineno} imports {used}"
+        if isinstance(node, ast.Call):
+            called = node.func
+            assert not (isinstance(called, ast.Name) and called.id in IO_CALLS), f"{file.name}:{node.lineno}"
+            assert not (isinstance(called, ast.Attribute) and called.attr in IO_METHODS), f"{file.name}:{node.lineno}"
+
+
+@pytest.mark.parametrize("file", MODULES, ids=module_name)
+def test_models_are_data(file: Path) -> None:
+    """Law 5: nothing in the source can load or write a pickle."""
+    tree = ast.parse(file.read_text())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            names = {alias.name for alias in node.names} | {getattr(node, "module", "") or ""}
+            assert not names & {"pickle", "cloudpickle", "dill", "joblib", "shelve", "marshal"}, file.name
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            assert f"{node.value.id}.{node.attr}" not in {"torch.save", "torch.load", "pd.read_pickle"}, file.name
+
+
+@pytest.mark.parametrize("file", MODULES, ids=module_name)
+def test_files_and_functions_stay_small(file: Path) -> None:
+    text = file.read_text()
+    limit = 60 if file.parent.name == "stages" else 300
+    assert text.count("\n") <= limit, f"{file.name} has {text.count(chr(10))} lines, more than {limit}"
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef):
+            body = (node.end_lineno or 0) - node.body[0].lineno + 1
+            assert body <= 45, f"{file.name}:{node.lineno} {node.name} has {body} lines"
+
+
+def test_no_file_names_a_path_of_a_machine() -> None:
+    here = str(ROOT.parent) + "/"
+    for file in [*MODULES, ROOT / "dvc.yaml", ROOT / "params.yaml", ROOT / "Makefile", ROOT / ".dvc/config"]:
+        assert here not in file.read_text(), file
