@@ -19,7 +19,7 @@ MAX_GRADIENT_NORM = 1.0
 
 @dataclass(frozen=True)
 class TrainingSpec:
-    """How one network is trained (AdamW, one-cycle learning rate of which ``learning_rate`` is the peak)."""
+    """How one network is trained (AdamW; ``learning_rate`` is the peak of the schedule)."""
 
     learning_rate: float
     weight_decay: float
@@ -80,6 +80,18 @@ def predict_standardised(network: nn.Module, x: Tensor) -> Tensor:
         return torch.cat([network(part) for part in torch.split(x, PREDICT_BATCH)])
 
 
+def rate_share(step: int, steps: int) -> float:
+    """Share of the peak learning rate at a step: up in a straight line, then down to nothing.
+
+    A straight line, since a cosine's last bit may differ between C libraries, and then all weights do.
+
+    >>> [rate_share(step, 20) for step in (0, 1, 2, 11, 20)]
+    [0.5, 1.0, 1.0, 0.5, 0.0]
+    """
+    warm_up = max(1, round(WARM_UP_SHARE * steps))
+    return min((step + 1) / warm_up, (steps - step) / max(1, steps - warm_up))
+
+
 def train(
     network_spec: NetworkSpec,
     spec: TrainingSpec,
@@ -109,9 +121,7 @@ def train(
         network.parameters(), lr=spec.learning_rate, weight_decay=spec.weight_decay, fused=True
     )
     steps = spec.max_epochs * math.ceil(len(target) / spec.batch_size)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, spec.learning_rate, total_steps=max(steps, 2), pct_start=WARM_UP_SHARE, cycle_momentum=False
-    )
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate_share(step, steps))
     curve: list[Epoch] = []
     best, weights = Epoch(-1, math.inf, math.inf), {}
     for number in range(spec.max_epochs):
