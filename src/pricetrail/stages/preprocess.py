@@ -10,6 +10,7 @@ from pricetrail.features import DAY, select_sku
 from pricetrail.splits import find_boundaries, split_by_day
 from pricetrail.stages import run_stage
 
+GATE = Path("metrics/gates/drift.json")
 PROCESSED, SPLITS, ENCODER = Path("data/processed"), Path("data/splits"), Path("models/encoder.json")
 
 log = logging.getLogger(__name__)
@@ -18,6 +19,8 @@ log = logging.getLogger(__name__)
 def main() -> None:
     """Split by day, fit on train, write both."""
     params = files.read_params()
+    gate = files.read_json(GATE)
+    log.info("the drift gate let this run through: %s", "open" if gate.get("open") else f"policy {gate.get('policy')}")
     lines = select_sku(files.read_table(PROCESSED), params.data.sku)
     require_learnable(lines, f"SKU {params.data.sku}" if params.data.sku else str(PROCESSED))
     boundaries = find_boundaries(lines[DAY], params.split.test_share)
