@@ -1,0 +1,293 @@
+"""The real commands on a tiny demo shop, in a temporary clone: the laws that only a run can show."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from ruamel.yaml import YAML
+
+from clone import TINY, Clone, edit_params, make_clone, md5
+from house import ROOT
+
+pytestmark = pytest.mark.slow
+yaml = YAML(typ="safe", pure=True)
+
+STAGES: dict[str, dict[str, Any]] = yaml.load(ROOT / "dvc.yaml")["stages"]
+RUN = yaml.load(ROOT / "dvc.yaml")["vars"][0]["run"]
+
+# Another value for every dial, none of which may matter to a stage that does not declare it.
+OTHER: dict[str, Any] = {
+    "seed": 5,
+    "threads": 2,
+    "data.path": "elsewhere",
+    "data.pattern": "*.csv",
+    "data.columns.sku": "Other",
+    "data.datetime_format": "%d.%m.%Y",
+    "data.delimiter": ";",
+    "data.encoding": "latin-1",
+    "data.max_bad_share": 0.5,
+    "data.sku": "12345",
+    "demo.weeks": 3,
+    "demo.lines": 500,
+    "features.half_life_days": 3,
+    "split.test_share": 0.3,
+    "encoding.bins": 3,
+    "encoding.max_countries": 1,
+    "drift.current_days": 9,
+    "drift.policy": "stop",
+    "drift.max_share": 0.2,
+    "drift.max_rows": 300,
+    "drift.numeric_method": "PSI",
+    "drift.numeric_threshold": 0.7,
+    "drift.categorical_method": "PSI",
+    "drift.categorical_threshold": 0.7,
+    "drift.thresholds": {"country": 0.5},
+    "tuning.n_trials": 3,
+    "tuning.max_epochs": 1,
+    "tuning.patience_epochs": 1,
+    "tuning.search_rows": 500,
+    "tuning.space.width": [8],
+    "explain.background_rows": 5,
+    "explain.max_rows": 7,
+    "pricing.objective": "quantity",
+    "pricing.grid_points": 3,
+    "pricing.max_change": 0.1,
+    "pricing.window_days": 3,
+    "pricing.min_lines": 2,
+    "gates.min_skill": 0.5,
+    "gates.bootstrap_samples": 50,
+    "gates.confidence": 0.5,
+    "gates.overrides": {"drift": "a reason"},
+    "fairness.columns": ["country_group"],
+    "fairness.metric": "mse_ratio",
+    "fairness.threshold": 0.7,
+    "fairness.min_rows": 3,
+}
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    """A clone after one `dvc repro`; tests must leave it as they found it, or copy it."""
+    clone = make_clone(tmp_path_factory.mktemp("shop"), TINY)
+    clone.must("dvc", "repro")
+    clone.commit()
+    return clone
+
+
+@pytest.fixture
+def copy(shop: Clone, tmp_path: Path) -> Iterator[Clone]:
+    """A copy that a test may change."""
+    shutil.copytree(shop.folder, tmp_path / "copy", symlinks=True)
+    yield Clone(tmp_path / "copy")
+    shutil.rmtree(tmp_path / "copy")
+
+
+def names(entries: list[Any]) -> list[str]:
+    return [next(iter(entry)) if isinstance(entry, dict) else entry for entry in entries]
+
+
+def stages_run(output: str) -> list[str]:
+    return re.findall(r"Running stage '(?:demo/dvc.yaml:)?(\w+)'", output)
+
+
+def test_every_result_is_there_and_speaks_of_the_same_rows(shop: Clone) -> None:
+    read = {path.stem: json.loads(path.read_text()) for path in (shop.folder / "metrics").glob("*.json")}
+    assert set(read) == {"etl", "drift", "validation", "test", "prices", "fairness", "decision"}
+    dropped = sum(entry["rows"] for entry in read["etl"]["dropped"])
+    assert read["etl"]["rows_read"] == read["etl"]["rows_kept"] + dropped + read["etl"]["rows_quarantined"]
+    splits = {p.stem: len(pd.read_parquet(p)) for p in (shop.folder / "data/splits").glob("*.parquet")}
+    assert sum(splits.values()) == read["etl"]["rows_kept"]
+    predictions = pd.read_parquet(shop.folder / "data/predictions.parquet")
+    assert len(predictions) == splits["test"] == read["test"]["rows"]
+    mse = ((predictions["log_quantity"] - predictions["predicted_log_quantity"]) ** 2).mean()
+    assert read["test"]["mse_log_quantity"] == pytest.approx(mse, rel=1e-5)
+    assert read["test"]["mse_log_quantity"] < read["test"]["baseline_mse_log_quantity"]
+    shap_values = pd.read_parquet(shop.folder / "data/shap_values.parquet")
+    assert len(shap_values) == TINY["explain.max_rows"]
+    explained = predictions["predicted_log_quantity"].iloc[shap_values["test_row"]].to_numpy()
+    base = explained - shap_values.drop(columns="test_row").sum(axis=1).to_numpy()
+    assert base.max() - base.min() < 1e-4, "one base value for all rows: values belong to their rows"
+    assert read["decision"]["outcome"] == "released"
+    assert len(pd.read_parquet(shop.folder / "data/prices.parquet")) == read["prices"]["skus"] > 0
+
+
+def test_git_is_clean_but_for_what_a_run_changes_and_nothing_reruns(shop: Clone) -> None:
+    assert shop.must("git", "status", "--porcelain") == ""
+    assert stages_run(shop.must("dvc", "repro")) == []
+    assert shop.must("git", "status", "--porcelain") == ""
+
+
+def test_same_inputs_same_bytes_in_another_place_and_time_zone(shop: Clone, tmp_path: Path) -> None:
+    """Law 1. The other clone has another path, time zone, language, hash seed and number of BLAS threads."""
+    other = make_clone(tmp_path / "a much longer path, with spaces", TINY)
+    env = {"TZ": "Pacific/Auckland", "LC_ALL": "C", "PYTHONHASHSEED": "77", "OMP_NUM_THREADS": "2", "COLUMNS": "40"}
+    other.must("dvc", "repro", "-f", **env)
+    assert other.lock() == shop.lock()
+    assert sum(len(outs) for outs in shop.lock().values()) >= 24
+
+
+def sandbox(shop: Clone, folder: Path, stage: dict[str, Any]) -> None:
+    """A folder with a stage's declared dependencies and dials, and nothing else of the project."""
+    for name in stage["deps"]:
+        source = shop.folder / name.replace("${data.path}", "demo/lines")
+        target = folder / source.relative_to(shop.folder)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        (shutil.copytree if source.is_dir() else shutil.copy)(source, target)
+    declared = tuple(stage["params"])
+    undeclared = {
+        key: value
+        for key, value in OTHER.items()
+        if not any(key == name or key.startswith(f"{name}.") for name in declared)
+    }
+    (folder / "params.yaml").write_text(edit_params((shop.folder / "params.yaml").read_text(), undeclared))
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_a_stage_needs_its_declared_inputs_and_no_others(shop: Clone, tmp_path: Path, name: str) -> None:
+    """Law 3. With its deps alone, and every other dial changed, it writes the bytes of the lock."""
+    sandbox(shop, tmp_path, STAGES[name])
+    Clone(tmp_path).must("bash", "-c", f"{RUN}.{name}")
+    for path in names([*STAGES[name].get("outs", []), *STAGES[name].get("metrics", [])]):
+        made, kept = tmp_path / path, shop.folder / path
+        files = sorted(p.relative_to(kept) for p in kept.rglob("*") if p.is_file()) if kept.is_dir() else [Path()]
+        assert files
+        for file in files:
+            assert md5(made / file) == md5(kept / file), f"{path}/{file}"
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_a_stage_reads_each_of_its_data_dependencies(shop: Clone, tmp_path: Path, name: str) -> None:
+    """Law 3, the other half: without one of them it stops with a one-line error and writes nothing."""
+    for dep in STAGES[name]["deps"]:
+        if dep.startswith("src/") or dep == "requirements.lock":
+            continue
+        folder = tmp_path / dep.strip("${}").replace("/", "_")
+        sandbox(shop, folder, STAGES[name])
+        gone = folder / dep.replace("${data.path}", "demo/lines")
+        shutil.rmtree(gone) if gone.is_dir() else gone.unlink()
+        done = Clone(folder).run("bash", "-c", f"{RUN}.{name}")
+        assert done.returncode == 1, dep
+        assert "Traceback" not in done.stderr, done.stderr
+        assert len([line for line in done.stderr.splitlines() if " ERROR " in line]) == 1
+        for path in names([*STAGES[name].get("outs", []), *STAGES[name].get("metrics", [])]):
+            assert not (folder / path).exists(), f"{path} without {dep}"
+
+
+@pytest.mark.parametrize(
+    ("module", "expected"),
+    [
+        ("pricing.py", ["inference_primary_model"]),
+        ("stages/preprocess.py", ["preprocess"]),
+        ("fairness.py", ["assess_model_risk"]),
+        ("drift.py", ["data_drift_check"]),
+    ],
+)
+def test_touching_a_module_reruns_its_stages_and_nothing_else(copy: Clone, module: str, expected: list[str]) -> None:
+    """A comment changes no output, so what follows is not run either."""
+    with (copy.folder / "src/pricetrail" / module).open("a") as file:
+        file.write("# a comment\n")
+    assert stages_run(copy.must("dvc", "repro")) == expected
+
+
+def test_a_new_week_is_one_new_partition_and_reruns_what_it_should(copy: Clone) -> None:
+    source = copy.folder / "demo/lines"
+    shutil.copytree(source, copy.folder / "data/mine")
+    weeks = sorted((copy.folder / "data/mine").glob("*.parquet"))
+    held_back = weeks[-1].rename(copy.folder / weeks[-1].name)
+    copy.params(data__path="data/mine")
+    copy.must("dvc", "add", "data/mine")
+    copy.must("dvc", "repro")
+    processed = copy.folder / "data/processed"
+    before = {path.name: md5(path) for path in processed.glob("*.parquet")}
+    held_back.rename(weeks[-1])
+    recorded = (copy.folder / "data/mine.dvc").read_text()
+    assert set(stages_run(copy.must("dvc", "repro"))) == set(STAGES)
+    assert (copy.folder / "data/mine.dvc").read_text() != recorded, "`dvc repro` records the new state of the source"
+    after = {path.name: md5(path) for path in processed.glob("*.parquet")}
+    assert set(after) - set(before) == {weeks[-1].name}
+    assert {name: after[name] for name in before} == before
+
+
+def test_policy_stop_ends_the_run_and_keeps_the_evidence(copy: Clone) -> None:
+    copy.params(drift__policy="stop", drift__max_share=0.01, drift__numeric_threshold=0.0001)
+    stopped = copy.run("dvc", "repro")
+    output = stopped.stdout + stopped.stderr
+    assert stopped.returncode != 0
+    assert stages_run(output) == ["data_drift_check", "drift_gate"]
+    assert "metrics/drift.json: share of drifted input columns is" in output
+    assert "Traceback" not in output
+    evidence = json.loads((copy.folder / "metrics/drift.json").read_text())
+    assert evidence["passed"] is False
+    assert md5(copy.folder / "metrics/drift.json") == copy.lock()["data_drift_check"]["metrics/drift.json"]
+    assert "data_drift_check" not in copy.must("dvc", "status"), "the evidence is tracked and up to date"
+    assert (copy.folder / "models/candidate/manifest.json").exists(), "what was there before stays"
+    copy.params(gates__overrides={"drift": "Christmas; seen by the owner of the shop"})
+    copy.must("dvc", "repro")
+    decision = json.loads((copy.folder / "metrics/decision.json").read_text())
+    (drift,) = [gate for gate in decision["gates"] if gate["gate"] == "drift"]
+    assert (drift["passed"], drift["open"]) == (False, True)
+    assert drift["override"] == "Christmas; seen by the owner of the shop"
+
+
+def test_policy_withhold_runs_on_and_withholds(copy: Clone) -> None:
+    copy.params(drift__policy="withhold", drift__max_share=0.01, drift__numeric_threshold=0.0001)
+    copy.must("dvc", "repro")
+    decision = json.loads((copy.folder / "metrics/decision.json").read_text())
+    assert decision["outcome"] == "withheld"
+    assert {gate["gate"]: gate["open"] for gate in decision["gates"]}["drift"] is False
+
+
+def test_one_sku_keeps_the_whole_shops_history(copy: Clone) -> None:
+    all_test = pd.read_parquet(copy.folder / "data/splits/test.parquet")
+    sku = all_test["sku"].value_counts().index[0]
+    copy.params(data__sku=sku)
+    ran = stages_run(copy.must("dvc", "repro"))
+    assert "etl_pipeline" not in ran
+    own = pd.concat(pd.read_parquet(path) for path in (copy.folder / "data/splits").glob("*.parquet"))
+    assert set(own["sku"]) == {sku}
+    whole = pd.concat(pd.read_parquet(path) for path in (copy.folder / "data/processed").glob("*.parquet"))
+    keys = ["invoice", "invoiced_at", "quantity", "customer_log_lines", "country_mean"]
+    expected = whole[whole["sku"] == sku][keys].sort_values(keys).reset_index(drop=True)
+    pd.testing.assert_frame_equal(own[keys].sort_values(keys).reset_index(drop=True), expected)
+
+
+def test_a_wrong_dial_stops_before_any_work(copy: Clone) -> None:
+    text = (copy.folder / "params.yaml").read_text()
+    (copy.folder / "params.yaml").write_text(text.replace("n_trials: 2", "n_trials: 0"))
+    done = copy.run("pricetrail", "check")
+    assert done.returncode == 1
+    assert done.stderr == "error: params.yaml: tuning.n_trials must be >= 1, got 0\n"
+    stage = copy.run("dvc", "repro")
+    assert stage.returncode != 0
+    assert "params.yaml: tuning.n_trials must be >= 1, got 0" in stage.stderr
+    assert "Traceback" not in stage.stderr
+
+
+def test_metrics_and_plots_show(shop: Clone, tmp_path: Path) -> None:
+    shown = json.loads(shop.must("dvc", "metrics", "show", "--json"))
+    assert set(shown[""]["data"]) == {
+        f"metrics/{name}.json" for name in ("etl", "drift", "validation", "test", "prices", "fairness", "decision")
+    }
+    (shop.folder / ".dvc/plots").mkdir(exist_ok=True)
+    shop.must("python", "-m", "pricetrail.plots_page", ".dvc/plots/page.html")
+    shop.must("dvc", "plots", "show", "-o", str(tmp_path / "plots"))
+    page = (tmp_path / "plots/index.html").read_text()
+    assert page.count("vegaEmbed('#") == 5
+    assert "beeswarm" in page
+    assert "cdn.jsdelivr.net/npm/vega@" not in page.split("<body>")[1]
+    assert 'src="http' not in page
+
+
+def test_prices_are_shown(shop: Clone) -> None:
+    output = shop.must("pricetrail", "prices", "--most", "3")
+    assert len(re.findall(r"│ \d{5}", output)) == 3
+    unknown = shop.run("pricetrail", "prices", "99999")
+    assert unknown.returncode == 1
+    assert "has no recommendation for SKU 99999" in unknown.stderr
