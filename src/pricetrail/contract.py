@@ -6,6 +6,7 @@ of one drop reason (it was parsed, but is no sale of a product). Nothing is lost
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -139,8 +140,8 @@ def _numbers(values: pd.Series) -> pd.Series:
         return values.astype("float64")
     text = _text(values)
     numbers = pd.to_numeric(text, errors="coerce").astype("float64")
-    known = numbers.notna()
-    numbers[known] = [float(number) for number in text[known]]  # to_numeric can miss the last bit of a long decimal
+    long = numbers.notna() & (text.str.len() > 15)  # to_numeric can miss the last bit of a long decimal
+    numbers[long] = np.array([float(number) for number in text[long]], dtype=np.float64)
     return numbers
 
 
@@ -153,7 +154,7 @@ def _datetimes(values: pd.Series, datetime_format: str) -> pd.Series:
         parsed = pd.to_datetime(values, format=datetime_format, errors="coerce")
     except ValueError:  # offsets differ between rows, as in summer and winter: each row keeps its own wall clock
         clock = {text: _wall_clock(text, datetime_format) for text in values.dropna().unique()}
-        parsed = pd.Series([clock.get(text, pd.NaT) for text in values], index=values.index, dtype="datetime64[us]")
+        parsed = pd.Series([clock.get(text) for text in values], index=values.index, dtype="datetime64[us]")
     if isinstance(parsed.dtype, pd.DatetimeTZDtype):
         parsed = parsed.dt.tz_localize(None)
     parsed = parsed.astype("datetime64[us]")
@@ -168,9 +169,10 @@ _CLOCK_WORDS: Final = ("now", "today")  # pandas reads the clock for them, and t
 _REAL_DATE: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}( [0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?)?$"
 
 
-def _wall_clock(text: str, datetime_format: str) -> pd.Timestamp:
-    """The time that a text shows, its offset left out; NaT where it is no date of that format."""
-    return pd.to_datetime(text, format=datetime_format, errors="coerce").tz_localize(None)
+def _wall_clock(text: str, datetime_format: str) -> dt.datetime | None:
+    """The time that a text shows, its offset left out; None where it is no date of that format."""
+    time = pd.to_datetime(text, format=datetime_format, errors="coerce")
+    return None if pd.isna(time) else time.tz_localize(None).to_pydatetime()
 
 
 def require_parseable(parsed: Parsed, max_bad_share: float) -> None:
@@ -260,7 +262,7 @@ def require_learnable(lines: pd.DataFrame, place: str) -> None:
 
 def iso_week(invoiced_at: pd.Series) -> pd.Series:
     """ISO-8601 week of each time, such as ``2011-W05``: the name of its partition."""
-    iso = invoiced_at.dt.isocalendar()
+    codes, days = pd.factorize(invoiced_at.dt.normalize())
     # Four digits keep the order of names the order of time, also for a mistyped year such as 0201.
-    weeks: pd.Series = iso["year"].astype(str).str.zfill(4) + "-W" + iso["week"].astype(str).str.zfill(2)
-    return weeks
+    weeks = [f"{day.isocalendar().year:04d}-W{day.isocalendar().week:02d}" for day in pd.DatetimeIndex(days)]
+    return pd.Series(np.array(weeks)[codes], index=invoiced_at.index, dtype="str")

@@ -7,17 +7,11 @@ from __future__ import annotations
 
 import datetime as dt
 import difflib
+import re
 from pathlib import PurePosixPath
 from typing import Annotated, Literal, Self
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
@@ -30,6 +24,8 @@ Share = Annotated[float, Field(gt=0, lt=1)]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 Reason = Annotated[str, Field(pattern=r"\S")]
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]  # headers are read stripped too
+_TIME = dt.datetime(2011, 12, 31, 13, 45, tzinfo=dt.UTC)
 
 
 class Section(BaseModel):
@@ -41,14 +37,14 @@ class Section(BaseModel):
 class Columns(Section):
     """Our column names, each with its name in the user's files."""
 
-    invoice: str
-    sku: str
-    description: str
-    quantity: str
-    invoiced_at: str
-    unit_price_gbp: str
-    customer_id: str
-    country: str
+    invoice: Name
+    sku: Name
+    description: Name
+    quantity: Name
+    invoiced_at: Name
+    unit_price_gbp: Name
+    customer_id: Name
+    country: Name
 
     @model_validator(mode="after")
     def _no_name_twice(self) -> Self:
@@ -66,7 +62,7 @@ class Data(Section):
     pattern: str = Field(min_length=1)
     columns: Columns
     datetime_format: str = Field(min_length=1)
-    delimiter: str = Field(min_length=1, max_length=1)
+    delimiter: Literal[",", ";", "\t", "|", ":", "^", "~", " "]
     encoding: str = Field(min_length=1)
     max_bad_share: float = Field(ge=0, lt=1)
     sku: str
@@ -83,6 +79,25 @@ class Data(Section):
             parent = PurePosixPath(path).parent
             raise ValueError(f"must be a file or folder that DVC tracks, such as {parent}; a glob goes in data.pattern")
         return path
+
+    @field_validator("pattern")
+    @classmethod
+    def _stays_inside(cls, pattern: str) -> str:
+        parts = PurePosixPath(pattern).parts  # outside of data.path no file is a dependency that DVC hashes (law 3)
+        if not parts or {"/", ".."} & set(parts) or any("**" in part and part != "**" for part in parts):
+            raise ValueError("must be a glob inside data.path, such as **/*.csv")
+        return pattern
+
+    @field_validator("datetime_format")
+    @classmethod
+    def _tells_the_day(cls, text: str) -> str:
+        try:
+            told = text == "ISO8601" or dt.datetime.strptime(format(_TIME, text), text).date() == _TIME.date()
+        except (ValueError, re.error):  # an unknown directive, or one that stands twice
+            told = False
+        if not told:
+            raise ValueError("must be ISO8601 or a strptime format that tells the day, such as %d/%m/%Y %H:%M")
+        return text
 
 
 class Demo(Section):
@@ -140,17 +155,12 @@ class Drift(Section):
 class Space(Section):
     """The search space: two bounds for a range, a list for a choice."""
 
-    layers: tuple[Count, Count]
-    width: tuple[Count, ...] = Field(min_length=1)
-    dropout: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]]
-    learning_rate: tuple[Positive, Positive]
-    weight_decay: tuple[Positive, Positive]
-    batch_size: tuple[Count, ...] = Field(min_length=1)
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _list_is_a_tuple(cls, value: object) -> object:
-        return tuple(value) if isinstance(value, list) else value
+    layers: tuple[Count, Count] = Field(strict=False)  # a YAML list is read as a tuple
+    width: tuple[Count, ...] = Field(min_length=1, strict=False)
+    dropout: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]] = Field(strict=False)
+    learning_rate: tuple[Positive, Positive] = Field(strict=False)
+    weight_decay: tuple[Positive, Positive] = Field(strict=False)
+    batch_size: tuple[Count, ...] = Field(min_length=1, strict=False)
 
     @field_validator("layers", "dropout", "learning_rate", "weight_decay")
     @classmethod
@@ -199,15 +209,10 @@ class Gates(Section):
 class Fairness(Section):
     """Sensitive columns, and the figure that is held against the threshold."""
 
-    columns: tuple[Literal["registered", "country_group", "country"], ...] = Field(min_length=1)
+    columns: tuple[Literal["registered", "country_group", "country"], ...] = Field(min_length=1, strict=False)
     metric: Literal["added_disparity", "prediction_mod", "mse_ratio"]
     threshold: Positive
     min_rows: Count
-
-    @field_validator("columns", mode="before")
-    @classmethod
-    def _list_is_a_tuple(cls, value: object) -> object:
-        return tuple(value) if isinstance(value, list) else value
 
 
 class Params(Section):
@@ -240,6 +245,8 @@ def parse_params(text: str) -> Params:
         mark = getattr(error, "problem_mark", None)
         place = f"{FILE}: line {mark.line + 1}" if mark else FILE
         raise ParamsError(place, f"must be YAML 1.2: {getattr(error, 'problem', error)}") from None
+    except ValueError as error:  # such as a date without quotes that no calendar has
+        raise ParamsError(FILE, f"must be YAML 1.2: {error}") from None
     if not isinstance(tree, dict):
         raise ParamsError(FILE, "must be a mapping of sections", tree)
     try:
@@ -260,18 +267,23 @@ def _first_line(errors: list[ErrorDetails]) -> ParamsError:
     message = first["msg"].removeprefix("Value error, ")
     for long, short in _SHORT.items():
         message = message.replace(long, short)
-    return ParamsError(FILE, f"{key} {message}{more}", first["input"])
+    value = None if isinstance(first["input"], dict) else first["input"]  # a whole section is no help in one line
+    return ParamsError(FILE, f"{key} {message}{more}", value)
 
 
 _SHORT = {
+    "String should match pattern '\\S'": "must give a reason",
+    "String should": "must",
+    "Tuple should": "must",
+    " after validation": "",
     "Input should": "must",
     "greater than or equal to": ">=",
     "less than or equal to": "<=",
     "greater than": ">",
     "less than": "<",
+    "a valid dictionary or instance of": "a section with the dials of",
     "a valid integer": "an integer",
     "a valid ": "a ",
-    "String should match pattern '\\\\S'": "must give a reason",
 }
 
 
