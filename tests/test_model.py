@@ -21,7 +21,7 @@ from pricetrail.model.bundle import MANIFEST, Bundle
 from pricetrail.model.explain import explain
 from pricetrail.model.network import Network, NetworkSpec, PiecewiseLinearEncoding
 from pricetrail.model.search import search
-from pricetrail.model.training import Epoch, Trained, TrainingData, TrainingSpec, train
+from pricetrail.model.training import Epoch, Trained, TrainingData, TrainingSpec, predict_standardised, train
 
 SPEC = NetworkSpec(layers=2, width=24, dropout=0.1)
 TRAINING = TrainingSpec(learning_rate=5e-3, weight_decay=1e-4, batch_size=64, max_epochs=6, patience_epochs=6)
@@ -106,6 +106,11 @@ def test_early_stopping_counts_epochs_without_gain() -> None:
     result = train(SPEC, wild, ENCODER.column_edges, DATA, seed=1)
     assert len(result.curve) < 30
     assert result.curve[-1].number == result.best.number + 2
+    restored = Network(SPEC, ENCODER.column_edges)
+    restored.load_state_dict(result.weights)
+    prediction = predict_standardised(restored, DATA.x_validation) * result.target_std + result.target_mean
+    mse = float((prediction - DATA.y_validation).square().mean())
+    assert mse == pytest.approx(result.best.validation_mse, rel=1e-5), "not the weights of the last epoch"
 
 
 def test_training_repeats_by_seed_and_only_by_seed(trained: Trained) -> None:
