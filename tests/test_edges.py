@@ -54,7 +54,13 @@ def test_every_stage_depends_on_the_package_lock_and_runs_pinned(name: str) -> N
     assert ALL[name]["cmd"] == f"${{run}}.{name}"
     for file in ("dvc.yaml", "demo/dvc.yaml"):
         run = YAML(typ="safe").load(ROOT / file)["vars"][0]["run"]
-        for pin in ("PYTHONHASHSEED=0", "MKL_CBWR=AVX2", "ATEN_CPU_CAPABILITY=avx2", "ONEDNN_MAX_CPU_ISA=AVX2"):
+        for pin in (
+            "PYTHONHASHSEED=0",
+            "MKL_CBWR=AVX2",
+            "ATEN_CPU_CAPABILITY=avx2",
+            "ONEDNN_MAX_CPU_ISA=AVX2",
+            "NPY_ENABLE_CPU_FEATURES=X86_V3",
+        ):
             assert pin in run.split()
 
 

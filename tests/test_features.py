@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -10,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from house import ROOT, SRC
 from pricetrail.errors import DataError
 from pricetrail.features import (
     DAY,
@@ -154,3 +158,25 @@ def test_an_unknown_sku_is_an_error_and_none_means_all() -> None:
     assert set(select_sku(lines, "10003a")["sku"]) == {"10003A"}
     with pytest.raises(DataError, match=r"params.yaml: data.sku must be one of the 3 SKUs of the data, got '99'"):
         select_sku(lines, "99")
+
+
+HASH = """
+import hashlib, numpy as np
+from test_features import HALF_LIFE_DAYS, make_lines
+from pricetrail.features import build_features
+from pricetrail.files import parquet_bytes
+table = build_features(make_lines(20_000, 1, days=300), HALF_LIFE_DAYS)
+print(hashlib.md5(parquet_bytes(table.lines) + parquet_bytes(table.product_state)).hexdigest())
+"""
+
+
+def test_features_have_the_same_bytes_with_and_without_the_cpus_widest_kernels() -> None:
+    """Law 1 also where a machine has AVX-512, with which numpy's logarithms differ in their last bits."""
+
+    def hashed(**env: str) -> str:
+        path = os.pathsep.join([str(SRC), str(ROOT / "tests")])
+        command = [sys.executable, "-c", HASH]
+        done = subprocess.run(command, env={**os.environ, "PYTHONPATH": path, **env}, capture_output=True, check=True)
+        return done.stdout.decode()
+
+    assert hashed(NPY_ENABLE_CPU_FEATURES="X86_V3") == hashed()

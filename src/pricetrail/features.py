@@ -62,6 +62,11 @@ class FeatureTable:
     product_state: pd.DataFrame
 
 
+def _portable(values: Floats) -> Floats:
+    """Rounded to float32: the last bits of a logarithm differ between C libraries, and sums would carry them on."""
+    return values.astype(np.float32).astype(np.float64)
+
+
 class _History:
     """What is known, this morning, of the past log quantities of each key (a SKU, a customer, …).
 
@@ -97,7 +102,7 @@ class _History:
         codes, values = self.codes[rows], log_quantity[rows]
         codes, values = codes[codes >= 0], values[codes >= 0]
         seen = np.unique(codes)
-        decay = np.exp2((self.last_day[seen] - day) / self.half_life_days)
+        decay = _portable(np.exp2((self.last_day[seen] - day) / self.half_life_days))
         self.recent_lines[seen] *= decay
         self.recent_total[seen] *= decay
         self.last_day[seen] = day
@@ -144,7 +149,7 @@ def build_features(lines: pd.DataFrame, half_life_days: float) -> FeatureTable:
     """
     day = lines["invoiced_at"].dt.normalize()
     day_number = (day - pd.Timestamp(0)).dt.days.to_numpy().astype(np.float64)
-    log_quantity = np.log1p(lines["quantity"].to_numpy().astype(np.float64))
+    log_quantity = _portable(np.log1p(lines["quantity"].to_numpy().astype(np.float64)))
     price = lines["unit_price_gbp"].to_numpy().astype(np.float64)
 
     sku, sku_keys = pd.factorize(lines["sku"])
@@ -173,13 +178,12 @@ def _columns(
     lines: pd.DataFrame, price: Floats, prices: _PriceHistory, history: dict[str, _History]
 ) -> dict[str, NDArray[np.float32]]:
     """The features by name, in the order of ``FEATURE_UNITS``, each of shape (n,)."""
-    log_price = np.log(price)
     time = lines["invoiced_at"].dt
     columns: dict[str, NDArray[np.float64]] = {
-        "log_unit_price": log_price,
-        "log_price_vs_mean": log_price - np.log(prices.before["mean"]),
-        "log_price_vs_min": log_price - np.log(prices.before["low"]),
-        "log_price_vs_max": log_price - np.log(prices.before["high"]),
+        "log_unit_price": np.log(price),
+        "log_price_vs_mean": np.log(price / prices.before["mean"]),
+        "log_price_vs_min": np.log(price / prices.before["low"]),
+        "log_price_vs_max": np.log(price / prices.before["high"]),
         "sku_recent_mean": history["sku"].recent_mean_before,
         "customer_recent_mean": history["customer"].recent_mean_before,
         "registered": lines["customer_id"].notna().to_numpy().astype(np.float64),

@@ -86,7 +86,8 @@ def _curve_point(context: pd.DataFrame, price: pd.Series, current: pd.Series, pr
     """
     asked = context["sku"].map(price).to_numpy()
     change = np.log(asked / context["unit_price_gbp"].to_numpy()).astype(np.float32)
-    quantity = pd.Series(np.expm1(predict(reprice(context, change))), index=context.index).clip(lower=0)
+    units = np.expm1(predict(reprice(context, change))).astype(np.float32)  # its last bits differ between C libraries
+    quantity = pd.Series(units.astype(np.float64), index=context.index).clip(lower=0)
     by_sku = quantity.groupby(context["sku"])
     return pd.DataFrame(
         {

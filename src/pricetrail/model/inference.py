@@ -29,7 +29,7 @@ def prediction_table(bundle: Bundle, rows: pd.DataFrame, baseline: float) -> pd.
             "sku": rows["sku"],
             "unit_price_gbp": rows["unit_price_gbp"],
             "quantity": rows["quantity"],
-            "predicted_quantity": units(predicted),
+            "predicted_quantity": units(predicted).astype(np.float32),
             TARGET: rows[TARGET].astype("float64"),
             f"predicted_{TARGET}": predicted,
             f"baseline_{TARGET}": baseline,
