@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ast
+import re
+import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -104,3 +107,35 @@ def test_no_file_names_a_path_of_a_machine() -> None:
     here = str(ROOT.parent) + "/"
     for file in [*MODULES, ROOT / "dvc.yaml", ROOT / "params.yaml", ROOT / "Makefile", ROOT / ".dvc/config"]:
         assert here not in file.read_text(), file
+
+
+DISTRIBUTIONS = {"sklearn": "scikit-learn", "ruamel": "ruamel.yaml", "vl_convert": "vl-convert-python"}
+
+
+def test_every_package_that_is_imported_is_a_declared_dependency() -> None:
+    """A package that only comes along with another one may be gone with its next release."""
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    names = {re.split(r"[<>=!\[; ]", entry)[0] for entry in declared}
+    imported: set[str] = set()
+    for file in MODULES:
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Import):
+                imported |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                imported.add((node.module or "").split(".")[0])
+    foreign = imported - set(sys.stdlib_module_names) - {"pricetrail", "pydantic_core"}
+    assert {DISTRIBUTIONS.get(name, name) for name in foreign} <= names
+    locked = (ROOT / "requirements.lock").read_text().lower()
+    assert all(f"\n{DISTRIBUTIONS.get(name, name)}==" in locked for name in foreign)
+    assert not re.search(r"^(nvidia|triton)", locked, re.MULTILINE)
+
+
+def test_tests_import_what_the_locks_install() -> None:
+    locked = ((ROOT / "requirements.lock").read_text() + (ROOT / "requirements-dev.lock").read_text()).lower()
+    local = {file.stem for folder in ("tests", "benchmarks") for file in (ROOT / folder).glob("*.py")} | {"pricetrail"}
+    for file in [*(ROOT / "tests").glob("*.py"), *(ROOT / "benchmarks").glob("*.py")]:
+        for node in ast.walk(ast.parse(file.read_text())):
+            names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            for name in {name.split(".")[0] for name in names} - set(sys.stdlib_module_names) - local:
+                assert f"\n{DISTRIBUTIONS.get(name, name)}==" in locked, f"{file.name} imports {name}"
