@@ -30,6 +30,7 @@ from pricetrail.features import (
 from pricetrail.gates import Verdict, at_most, not_computed
 from pricetrail.params import Drift
 from pricetrail.splits import Boundaries
+from pricetrail.streams import draw_rows
 
 LEFT_OUT: Final = {*TIME_FEATURES, *COUNT_FEATURES, "log_price_vs_min", "log_price_vs_max", "country_mean"}
 CATEGORICAL_COLUMNS: Final = ("registered", *CATEGORICAL_FEATURES)
@@ -112,7 +113,7 @@ def check_drift(windows: Windows, dials: Drift, rng: np.random.Generator) -> Dri
         dials: methods and thresholds.
         rng: samples windows longer than ``drift.max_rows``.
     """
-    reference, current = (_sample(rows, dials.max_rows, rng) for rows in (windows.reference, windows.current))
+    reference, current = (draw_rows(rows, dials.max_rows, rng) for rows in (windows.reference, windows.current))
     if reference.empty or current.empty:
         reason = f"drift needs two windows, has {len(reference)} reference and {len(current)} current rows"
         verdict = not_computed("drift", dials.max_share, reason)
@@ -126,13 +127,6 @@ def check_drift(windows: Windows, dials: Drift, rng: np.random.Generator) -> Dri
     verdict = at_most("drift", share, dials.max_share, "share of drifted input columns")
     html = without_random_ids(snapshot.get_html_str(as_iframe=False))
     return DriftReport(len(windows.reference), len(windows.current), columns, share, verdict, html)
-
-
-def _sample(rows: pd.DataFrame, most: int, rng: np.random.Generator) -> pd.DataFrame:
-    """At most so many rows, drawn without replacement, in their order."""
-    if len(rows) <= most:
-        return rows
-    return rows.iloc[np.sort(rng.choice(len(rows), size=most, replace=False))]
 
 
 def _is_known(rows: pd.DataFrame, column: str) -> bool:

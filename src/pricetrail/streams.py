@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 
 import numpy as np
+import pandas as pd
 
 
 def stream_seed(seed: int, name: str) -> int:
@@ -19,3 +20,10 @@ def stream_seed(seed: int, name: str) -> int:
 def stream(seed: int, name: str) -> np.random.Generator:
     """A generator for a named stream."""
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, zlib.crc32(name.encode())])))
+
+
+def draw_rows(rows: pd.DataFrame, most: int, rng: np.random.Generator) -> pd.DataFrame:
+    """At most so many rows, drawn without replacement, in their order."""
+    if len(rows) <= most:
+        return rows
+    return rows.iloc[np.sort(rng.choice(len(rows), size=most, replace=False))]

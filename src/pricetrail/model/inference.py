@@ -10,7 +10,7 @@ from pricetrail.features import DAY, TARGET
 from pricetrail.model.bundle import Bundle
 from pricetrail.model.explain import Explanation, explain
 from pricetrail.params import Explain
-from pricetrail.streams import stream
+from pricetrail.streams import draw_rows, stream
 
 
 def prediction_table(bundle: Bundle, rows: pd.DataFrame, baseline: float) -> pd.DataFrame:
@@ -48,13 +48,6 @@ def explain_sample(
     Returns:
         The rows explained, in their order and with their index in ``test``, and their explanation.
     """
-    background = _draw(train, dials.background_rows, stream(seed, "shap background"))
-    rows = _draw(test, dials.max_rows, stream(seed, "shap rows")) if dials.max_rows else test
+    background = draw_rows(train, dials.background_rows, stream(seed, "shap background"))
+    rows = draw_rows(test, dials.max_rows, stream(seed, "shap rows")) if dials.max_rows else test
     return rows, explain(bundle, rows, background)
-
-
-def _draw(rows: pd.DataFrame, most: int, rng: np.random.Generator) -> pd.DataFrame:
-    """At most so many rows, without replacement, in their order."""
-    if len(rows) <= most:
-        return rows
-    return rows.iloc[np.sort(rng.choice(len(rows), size=most, replace=False))]

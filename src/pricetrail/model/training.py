@@ -126,18 +126,27 @@ def train(
     best, weights = Epoch(-1, math.inf, math.inf), {}
     for number in range(spec.max_epochs):
         train_mse = _one_epoch(network, optimizer, schedule, data.x_train, target, spec.batch_size) * std**2
-        output = predict_standardised(network, data.x_validation)
-        validation_mse = float((output * std + mean - data.y_validation).square().mean(dtype=torch.float64))
-        epoch = Epoch(number, train_mse, validation_mse)
-        if not (math.isfinite(train_mse) and math.isfinite(validation_mse)):
-            raise TrainingError(f"epoch {number}", "errors must stay finite", (train_mse, validation_mse))
+        prediction = predict_standardised(network, data.x_validation) * std + mean
+        epoch = _finite(Epoch(number, train_mse, _mse(prediction, data.y_validation)))
         curve.append(epoch)
-        if validation_mse < best.validation_mse:
+        if epoch.validation_mse < best.validation_mse:
             best, weights = epoch, {name: value.clone() for name, value in network.state_dict().items()}
         on_epoch(epoch)
         if number - best.number >= spec.patience_epochs:
             break
     return Trained(weights, mean, std, tuple(curve), best)
+
+
+def _mse(prediction: Tensor, truth: Tensor) -> float:
+    """Mean squared error, summed in double precision."""
+    return float((prediction - truth).square().mean(dtype=torch.float64))
+
+
+def _finite(epoch: Epoch) -> Epoch:
+    """The epoch, or an error where the run has diverged."""
+    if not (math.isfinite(epoch.train_mse) and math.isfinite(epoch.validation_mse)):
+        raise TrainingError(f"epoch {epoch.number}", "errors must stay finite", (epoch.train_mse, epoch.validation_mse))
+    return epoch
 
 
 def _one_epoch(
