@@ -118,6 +118,27 @@ def test_every_result_is_there_and_speaks_of_the_same_rows(shop: Clone) -> None:
     assert len(pd.read_parquet(shop.folder / "data/prices.parquet")) == read["prices"]["skus"] > 0
 
 
+UNIT_OF_METRIC = re.compile(
+    r"rows(_\w+)?|skus|open_gates"  # counts
+    r"|\w*mse_log_quantity|\w*_gap_log_quantity|\w+_added_disparity|rmsle"  # log1p(units)
+    r"|mae_units|\w+_share|predicted_revenue_change|skill|target_distance"  # units, shares, standard deviations
+)
+SAME_FIGURE_OF_OTHER_ROWS = {"rows", "mse_log_quantity", "mae_units", "rmsle", "passed"}
+
+
+def test_every_metric_has_an_owner_and_a_unit(shop: Clone) -> None:
+    """Law 7. What two files share is the same figure of other rows: validation and test, or one gate and another."""
+    owners: dict[str, list[str]] = {}
+    for file in (shop.folder / "metrics").glob("*.json"):
+        for key, value in json.loads(file.read_text()).items():
+            if isinstance(value, int | float) and not isinstance(value, bool):
+                assert UNIT_OF_METRIC.fullmatch(key), f"{file.name}: {key}"
+            if not isinstance(value, list):
+                owners.setdefault(key, []).append(file.name)
+    shared = {key for key, files in owners.items() if len(files) > 1}
+    assert shared == SAME_FIGURE_OF_OTHER_ROWS
+
+
 def test_git_is_clean_but_for_what_a_run_changes_and_nothing_reruns(shop: Clone) -> None:
     assert shop.must("git", "status", "--porcelain") == ""
     assert stages_run(shop.must("dvc", "repro")) == []

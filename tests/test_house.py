@@ -139,3 +139,16 @@ def test_tests_import_what_the_locks_install() -> None:
             names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             for name in {name.split(".")[0] for name in names} - set(sys.stdlib_module_names) - local:
                 assert f"\n{DISTRIBUTIONS.get(name, name)}==" in locked, f"{file.name} imports {name}"
+
+
+def test_there_is_one_prediction_path() -> None:
+    """Law 6: outside of training, outputs are read by ``Bundle.predict`` alone, and SHAP explains its head."""
+    users = {
+        module_name(file)
+        for file in MODULES
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.Name) and node.id == "predict_standardised"
+    }
+    assert users == {"pricetrail.model.bundle", "pricetrail.model.training"}
+    builders = {module_name(file) for file in MODULES if re.search(r"\bNetwork\(", file.read_text())}
+    assert builders == {"pricetrail.model.network", "pricetrail.model.training", "pricetrail.model.bundle"}
