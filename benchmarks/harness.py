@@ -35,7 +35,7 @@ PACKAGES: Final = (
     "torch", "dvc", "pandas", "numpy", "pyarrow", "scikit-learn", "optuna", "shap", "evidently", "fairlearn",
 )  # fmt: skip
 DATA_PATH: Final = re.compile(r"^(data:\n(?:[ #].*\n)*?  path: )\S+", re.MULTILINE)
-RULES: Final = {"<=": operator.le, "=": operator.eq}
+RULES: Final = {"<": operator.lt, "<=": operator.le, "=": operator.eq, ">=": operator.ge}
 
 DataName = Literal["demo", "real"]
 
@@ -68,7 +68,7 @@ class Result:
 
     Attributes:
         ratio: how many times better than the rival: its value over ours where less is better, else ours over its.
-        goals: the first is the one of ``value``.
+        goals: those of ``value`` are first, where there are any; they have its figure and are about the same.
         details: anything else worth keeping; no host, user or absolute path.
     """
 
@@ -82,6 +82,10 @@ class Result:
     machine: Mapping[str, Any]
     goals: tuple[Goal, ...] = ()
     details: Mapping[str, Any] = field(default_factory=dict)
+
+    def is_about_value(self, goal: Goal) -> bool:
+        """Whether a goal is one of ``value``."""
+        return goal.what == self.goals[0].what and goal.value == self.value
 
     def write(self, folder: Path = RESULTS) -> None:
         """Write ``<name>.json``, whole or not at all."""

@@ -8,22 +8,33 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import accuracy
 import harness
 import tables
 from pricetrail import files
 from pricetrail.errors import PricetrailError
+from pricetrail.model.bundle import PRIMARY
 
 README = harness.ROOT / "README.md"
-DEMO_METRICS = harness.ROOT / "metrics" / "test.json"
+MODELS = {
+    "network": "network",
+    "lightgbm": "LightGBM",
+    "svr": "SVR",
+    "elastic_net": "Elastic Net",
+    "customer_sku_median": "median of customer and SKU",
+    "sku_median": "median of the SKU",
+    "median": "median of all lines",
+}
 ERRORS = {
-    "MSE of log quantity": "mse_log_quantity",
-    "its baseline's": "baseline_mse_log_quantity",
-    "skill": "skill",
-    "RMSLE": "rmsle",
-    "MAE, units": "mae_units",
+    "MSE of log quantity": "{mse_log_quantity:.4f}",
+    "95% interval": "{mse_low:.4f} to {mse_high:.4f}",
+    "network over it": "{ratio:.3f}",
+    "network less it, 95% interval": "{difference_low:+.4f} to {difference_high:+.4f}",
+    "MAE, units": "{mae_units:.2f}",
+    "RMSLE": "{rmsle:.3f}",
 }
 
 
@@ -56,20 +67,36 @@ def figures_table() -> str:
 
 
 def models_table() -> str:
-    """Errors on the test days of both data sets."""
-    rows = [_model_row("demo shop", files.read_json(DEMO_METRICS), "metrics/test.json")]
-    real = harness.RESULTS / "pipeline_real.json"
+    """Errors of every model on the test days of both data sets."""
+    demo = harness.ROOT / accuracy.TABLE
+    if not demo.exists():
+        raise ReadmeError(f"{accuracy.TABLE}: must be there; run the pipeline")
+    rows = _model_rows("demo shop", accuracy.read_rows(harness.ROOT), str(accuracy.TABLE))
+    real = harness.RESULTS / "accuracy_real.json"
     if real.exists():
-        details = harness.Result.read(real).details
-        rows.append(_model_row("UCI Online Retail", details["test"], "benchmarks/results/pipeline_real.json"))
-    return _markdown(["test days of", "lines", *ERRORS], rows)
+        models = harness.Result.read(real).details["models"]
+        rows += _model_rows("UCI Online Retail", models, "benchmarks/results/accuracy_real.json")
+    return _markdown(["test days of", "model", *ERRORS], rows)
 
 
-def _model_row(data: str, test: Mapping[str, Any], place: str) -> list[str]:
-    missing = [key for key in ("rows", *ERRORS.values()) if key not in test]
-    if missing:
-        raise ReadmeError(f"{place}: must have {', '.join(missing)}; run the pipeline again")
-    return [data, f"{test['rows']:,}", *(f"{test[key]:.3f}" for key in ERRORS.values())]
+def _model_rows(data: str, models: Sequence[Mapping[str, Any]], place: str) -> list[list[str]]:
+    """A row a model, lowest error first; the network is not compared with itself."""
+    try:
+        return [
+            [
+                f"{data}, {model['rows']:,} lines" if number == 0 else "",
+                MODELS[model["model"]],
+                *(_cell(text, model) for text in ERRORS.values()),
+            ]
+            for number, model in enumerate(models)
+        ]
+    except KeyError as error:
+        raise ReadmeError(f"{place}: {error} is missing or not known; run the pipeline again") from None
+
+
+def _cell(text: str, model: Mapping[str, Any]) -> str:
+    is_against = "ratio" in text or "difference" in text
+    return "–" if is_against and model["model"] == PRIMARY else text.format_map(model)
 
 
 TABLES: dict[str, Callable[[], str]] = {"figures": figures_table, "models": models_table}

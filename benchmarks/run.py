@@ -46,7 +46,7 @@ def _cells(name: str, outcome: str) -> list[str]:
     shown = zip(result.goals, tables.goal_cells(result), strict=True)
     goals = [escape(cell) if goal.is_met else f"[red]{escape(cell)}[/red]" for goal, cell in shown]
     value = escape(tables.value_cell(result))
-    if result.goals and not result.goals[0].is_met:
+    if any(result.is_about_value(goal) and not goal.is_met for goal in result.goals):
         value = f"[red]{value}[/red]"
     return [name, value, "\n".join(goals), escape(tables.rival_cell(result)), tables.ratio_cell(result)]
 

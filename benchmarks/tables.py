@@ -5,7 +5,12 @@ from __future__ import annotations
 from harness import RESULTS, Goal, Result
 
 # The order they run in: what makes a finished clone comes before what uses it.
-NAMES = ("pipeline_demo", "noop", "price_demo", "pipeline_real", "reproducibility", "etl_real", "append_week")
+NAMES = (
+    "pipeline_demo", "noop", "accuracy_demo", "price_demo", "train_speed",
+    "pipeline_real", "accuracy_real", "intervals_real", "accuracy_85123A", "search_real", "train_scaling",
+    "reproducibility", "etl_real", "append_week",
+)  # fmt: skip
+SIGNS = {"<=": "≤", ">=": "≥"}
 
 
 def figure(value: float) -> str:
@@ -20,15 +25,14 @@ def value_cell(result: Result) -> str:
 
 def goal_cell(goal: Goal, is_value: bool) -> str:
     """The limit; with what it is about and its figure where this is not the result's value."""
-    sign = goal.rule.replace("<=", "≤")
-    limit = f"{sign} {figure(goal.limit)} {goal.unit}"
+    limit = f"{SIGNS.get(goal.rule, goal.rule)} {figure(goal.limit)} {goal.unit}"
     shown = limit if is_value else f"{goal.what} {figure(goal.value)} {goal.unit} ({limit})"
     return shown if goal.is_met else f"{shown}, missed"
 
 
 def goal_cells(result: Result) -> list[str]:
     """All goals of a result, its value's first."""
-    return [goal_cell(goal, is_value=number == 0) for number, goal in enumerate(result.goals)]
+    return [goal_cell(goal, is_value=result.is_about_value(goal)) for goal in result.goals]
 
 
 def rival_cell(result: Result) -> str:

@@ -24,7 +24,13 @@ TINY: dict[str, Any] = {
     "drift.max_share": 0.99,
     "tuning.n_trials": 2,
     "tuning.max_epochs": 2,
+    "tuning.min_steps": 1,
     "tuning.space.width": [16, 32],
+    "tuning.sku_lines": 6,
+    "tuning.customer_lines": 5,
+    "baselines.n_trials": 1,
+    "baselines.folds": 2,
+    "baselines.svr_rows": 300,
     "explain.max_rows": 60,
     "explain.background_rows": 30,
     "gates.bootstrap_samples": 30,
@@ -117,3 +123,9 @@ def make_clone(folder: Path, changes: dict[str, Any]) -> Clone:
 def md5(path: Path) -> str:
     """MD5 of a file as DVC writes it."""
     return hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
+
+
+def stage_command(name: str) -> str:
+    """The shell command of a stage, pins included."""
+    run: str = YAML(typ="safe").load(ROOT / "dvc.yaml")["vars"][0]["run"]
+    return f"{run}.{name}"

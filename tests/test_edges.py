@@ -35,8 +35,10 @@ def test_the_stages_are_those_of_the_design() -> None:
         "data_drift_check",
         "drift_gate",
         "preprocess",
+        "tune_baseline_models",
         "tune_primary_model",
         "inference_primary_model",
+        "compare_models",
         "assess_model_risk",
     ]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +12,15 @@ import pandas as pd
 import pytest
 from ruamel.yaml import YAML
 
-from clone import TINY, Clone, edit_params, make_clone, md5
+from clone import TINY, Clone, edit_params, make_clone, md5, stage_command
 from house import ROOT
 
 pytestmark = pytest.mark.slow
 yaml = YAML(typ="safe", pure=True)
 
 STAGES: dict[str, dict[str, Any]] = yaml.load(ROOT / "dvc.yaml")["stages"]
-RUN = yaml.load(ROOT / "dvc.yaml")["vars"][0]["run"]
+
+METRICS = {"etl", "drift", "validation", "test", "models", "intervals", "prices", "fairness", "decision"}
 
 # Another value for every dial, none of which may matter to a stage that does not declare it.
 OTHER: dict[str, Any] = {
@@ -49,9 +49,20 @@ OTHER: dict[str, Any] = {
     "drift.categorical_method": "PSI",
     "drift.categorical_threshold": 0.7,
     "drift.thresholds": {"country": 0.5},
+    "tuning.method": "grid",
+    "tuning.pruner": "none",
     "tuning.n_trials": 3,
+    "tuning.max_minutes": 9.5,
+    "tuning.sku_lines": 3,
+    "tuning.customer_lines": 3,
+    "baselines.models": ["svr"],
+    "baselines.n_trials": 2,
+    "baselines.folds": 3,
+    "baselines.search_rows": 300,
+    "baselines.svr_rows": 90,
     "tuning.max_epochs": 1,
     "tuning.patience_epochs": 1,
+    "tuning.min_steps": 9,
     "tuning.search_rows": 500,
     "tuning.space.width": [8],
     "explain.background_rows": 5,
@@ -72,23 +83,6 @@ OTHER: dict[str, Any] = {
 }
 
 
-@pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Clone:
-    """A clone after one `dvc repro`; tests must leave it as they found it, or copy it."""
-    clone = make_clone(tmp_path_factory.mktemp("shop"), TINY)
-    clone.must("dvc", "repro")
-    clone.commit()
-    return clone
-
-
-@pytest.fixture
-def copy(shop: Clone, tmp_path: Path) -> Iterator[Clone]:
-    """A copy that a test may change."""
-    shutil.copytree(shop.folder, tmp_path / "copy", symlinks=True)
-    yield Clone(tmp_path / "copy")
-    shutil.rmtree(tmp_path / "copy")
-
-
 def names(entries: list[Any]) -> list[str]:
     return [next(iter(entry)) if isinstance(entry, dict) else entry for entry in entries]
 
@@ -99,11 +93,11 @@ def stages_run(output: str) -> list[str]:
 
 def test_every_result_is_there_and_speaks_of_the_same_rows(shop: Clone) -> None:
     read = {path.stem: json.loads(path.read_text()) for path in (shop.folder / "metrics").glob("*.json")}
-    assert set(read) == {"etl", "drift", "validation", "test", "prices", "fairness", "decision"}
+    assert set(read) == METRICS
     dropped = sum(entry["rows"] for entry in read["etl"]["dropped"])
     assert read["etl"]["rows_read"] == read["etl"]["rows_kept"] + dropped + read["etl"]["rows_quarantined"]
     splits = {p.stem: len(pd.read_parquet(p)) for p in (shop.folder / "data/splits").glob("*.parquet")}
-    assert sum(splits.values()) == read["etl"]["rows_kept"]
+    assert splits.pop("history") == sum(splits.values()) == read["etl"]["rows_kept"]
     predictions = pd.read_parquet(shop.folder / "data/predictions.parquet")
     assert len(predictions) == splits["test"] == read["test"]["rows"]
     mse = ((predictions["log_quantity"] - predictions["predicted_log_quantity"]) ** 2).mean()
@@ -174,7 +168,7 @@ def sandbox(shop: Clone, folder: Path, stage: dict[str, Any]) -> None:
 def test_a_stage_needs_its_declared_inputs_and_no_others(shop: Clone, tmp_path: Path, name: str) -> None:
     """Law 3. With its deps alone, and every other dial changed, it writes the bytes of the lock."""
     sandbox(shop, tmp_path, STAGES[name])
-    Clone(tmp_path).must("bash", "-c", f"{RUN}.{name}")
+    Clone(tmp_path).must("bash", "-c", stage_command(name))
     for path in names([*STAGES[name].get("outs", []), *STAGES[name].get("metrics", [])]):
         made, kept = tmp_path / path, shop.folder / path
         files = sorted(p.relative_to(kept) for p in kept.rglob("*") if p.is_file()) if kept.is_dir() else [Path()]
@@ -193,7 +187,7 @@ def test_a_stage_reads_each_of_its_data_dependencies(shop: Clone, tmp_path: Path
         sandbox(shop, folder, STAGES[name])
         gone = folder / dep.replace("${data.path}", "demo/lines")
         shutil.rmtree(gone) if gone.is_dir() else gone.unlink()
-        done = Clone(folder).run("bash", "-c", f"{RUN}.{name}")
+        done = Clone(folder).run("bash", "-c", stage_command(name))
         assert done.returncode == 1, dep
         assert "Traceback" not in done.stderr, done.stderr
         assert len([line for line in done.stderr.splitlines() if " ERROR " in line]) == 1
@@ -271,9 +265,11 @@ def test_one_sku_keeps_the_whole_shops_history(copy: Clone) -> None:
     copy.params(data__sku=sku)
     ran = stages_run(copy.must("dvc", "repro"))
     assert "etl_pipeline" not in ran
-    own = pd.concat(pd.read_parquet(path) for path in (copy.folder / "data/splits").glob("*.parquet"))
+    splits = copy.folder / "data/splits"
+    own = pd.concat(pd.read_parquet(splits / f"{name}.parquet") for name in ("train", "validation", "test"))
     assert set(own["sku"]) == {sku}
     whole = pd.concat(pd.read_parquet(path) for path in (copy.folder / "data/processed").glob("*.parquet"))
+    assert len(pd.read_parquet(splits / "history.parquet")) == len(whole), "a customer's other lines count, too"
     keys = ["invoice", "invoiced_at", "quantity", "customer_log_lines", "country_mean"]
     expected = whole[whole["sku"] == sku][keys].sort_values(keys).reset_index(drop=True)
     pd.testing.assert_frame_equal(own[keys].sort_values(keys).reset_index(drop=True), expected)
@@ -281,7 +277,7 @@ def test_one_sku_keeps_the_whole_shops_history(copy: Clone) -> None:
 
 def test_a_wrong_dial_stops_before_any_work(copy: Clone) -> None:
     text = (copy.folder / "params.yaml").read_text()
-    (copy.folder / "params.yaml").write_text(text.replace("n_trials: 2", "n_trials: 0"))
+    (copy.folder / "params.yaml").write_text(text.replace("n_trials: 2", "n_trials: 0", 1))
     done = copy.run("pricetrail", "check")
     assert done.returncode == 1
     assert done.stderr == "error: params.yaml: tuning.n_trials must be >= 1, got 0\n"
@@ -293,14 +289,12 @@ def test_a_wrong_dial_stops_before_any_work(copy: Clone) -> None:
 
 def test_metrics_and_plots_show(shop: Clone, tmp_path: Path) -> None:
     shown = json.loads(shop.must("dvc", "metrics", "show", "--json"))
-    assert set(shown[""]["data"]) == {
-        f"metrics/{name}.json" for name in ("etl", "drift", "validation", "test", "prices", "fairness", "decision")
-    }
+    assert set(shown[""]["data"]) == {f"metrics/{name}.json" for name in METRICS}
     (shop.folder / ".dvc/plots").mkdir(exist_ok=True)
     shop.must("python", "-m", "pricetrail.plots_page", ".dvc/plots/page.html")
     shop.must("dvc", "plots", "show", "-o", str(tmp_path / "plots"))
     page = (tmp_path / "plots/index.html").read_text()
-    assert page.count("vegaEmbed('#") == 5
+    assert page.count("vegaEmbed('#") == 7
     assert "beeswarm" in page
     assert "cdn.jsdelivr.net/npm/vega@" not in page.split("<body>")[1]
     assert 'src="http' not in page

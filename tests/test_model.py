@@ -1,50 +1,77 @@
-"""The network, its training, the study, the bundle and its explanation."""
+"""The network and its training: what they compute, that they learn, and that they repeat."""
 
 from __future__ import annotations
 
 import itertools
-import json
 import math
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from numpy.typing import NDArray
 
-from house import ROOT
-from pricetrail.encoding import Encoder, fit_encoder
-from pricetrail.errors import BundleError, TrainingError
-from pricetrail.features import FEATURE_UNITS, NUMERIC_FEATURES, TARGET
-from pricetrail.files import read_params, write_folder
-from pricetrail.model.bundle import MANIFEST, Bundle
-from pricetrail.model.explain import explain
-from pricetrail.model.network import Network, NetworkSpec, PiecewiseLinearEncoding
-from pricetrail.model.search import search
-from pricetrail.model.training import Epoch, Trained, TrainingData, TrainingSpec, predict_standardised, train
+from pricetrail.encoding import fit_encoder
+from pricetrail.errors import TrainingError
+from pricetrail.features import DAY, NUMERIC_FEATURES, TARGET
+from pricetrail.history import EVENT_COLUMNS, History
+from pricetrail.model.attention import HEADS, LATE_MONTHS, SAME_PRICE
+from pricetrail.model.candidate import Material
+from pricetrail.model.inputs import Inputs, LookBack
+from pricetrail.model.network import Block, Head, Network, NetworkSpec, PiecewiseLinearEncoding, merge_bins
+from pricetrail.model.training import Epoch, Trained, TrainingSpec, one_epoch, predict_standardised, train
 
-SPEC = NetworkSpec(layers=2, width=24, dropout=0.1)
-TRAINING = TrainingSpec(learning_rate=5e-3, weight_decay=1e-4, batch_size=64, max_epochs=6, patience_epochs=6)
+SPEC = NetworkSpec(widths=(16, 16), dropouts=(0.1, 0.0), bins=4)
+TRAINING = TrainingSpec("adamw", 1e-2, 1e-4, batch_size=64, max_epochs=8, patience_epochs=8)
+LOOK_BACK = LookBack(sku_lines=5, customer_lines=4)
+SKU_EFFECT = np.random.default_rng(0).normal(0, 2, 12)
 
 
-def make_rows(size: int, seed: int) -> pd.DataFrame:
-    """Features with gaps, and a target that depends on three of them."""
+def make_lines(days: int, seed: int) -> pd.DataFrame:
+    """Twenty lines a day with gaps; what a SKU sells is in no feature, only in its past lines."""
     rng = np.random.default_rng(seed)
-    rows = pd.DataFrame(rng.normal(size=(size, len(NUMERIC_FEATURES))), columns=list(NUMERIC_FEATURES), dtype="float32")
+    size = 20 * days
+    lines = pd.DataFrame(rng.normal(size=(size, len(NUMERIC_FEATURES))), columns=list(NUMERIC_FEATURES))
+    sku, customer, is_guest = rng.integers(0, 12, size), rng.integers(0, 15, size), rng.random(size) < 0.2
     country = rng.choice(["United Kingdom", "France"], size)
-    target = 2 - rows["log_unit_price"] + np.abs(rows["sku_mean"]) + 0.5 * (country == "France")
-    rows.loc[rng.random(size) < 0.2, "customer_mean"] = np.nan
-    return rows.assign(country=country, **{TARGET: target.astype("float32")})
+    target = 3 - lines["log_unit_price"] + np.abs(lines["sku_mean"]) + 0.5 * (country == "France") + SKU_EFFECT[sku]
+    lines["registered"] = np.where(is_guest, 0.0, 1.0)
+    lines.loc[rng.random(size) < 0.2, "customer_mean"] = np.nan
+    return lines.astype("float32").assign(
+        **{DAY: pd.Timestamp("2011-01-03") + pd.to_timedelta(np.arange(size) // 20, unit="D")},
+        sku=pd.Series(sku + 10001).astype("str"),
+        customer_id=pd.Series(customer + 20001).astype("str").where(~is_guest),
+        country=country,
+        **{TARGET: (target + rng.normal(0, 0.1, size)).astype("float32")},
+    )
 
 
-def tensors(rows: pd.DataFrame, encoder: Encoder) -> tuple[torch.Tensor, torch.Tensor]:
-    return torch.from_numpy(encoder.transform(rows)), torch.from_numpy(rows[TARGET].to_numpy(copy=True))
-
-
-TRAIN, VALIDATION, TEST = make_rows(2000, 1), make_rows(500, 2), make_rows(300, 3)
+LINES = make_lines(90, 1)
+TRAIN, VALIDATION, TEST = (
+    LINES[LINES[DAY].between(*days, inclusive="left")].reset_index(drop=True)
+    for days in itertools.pairwise(pd.to_datetime(["2011-01-03", "2011-03-04", "2011-03-19", "2011-04-03"]))
+)
 ENCODER = fit_encoder(TRAIN, bins=6, max_countries=1)
-DATA = TrainingData(*tensors(TRAIN, ENCODER), *tensors(VALIDATION, ENCODER))
-STATE = pd.DataFrame({"sku": ["10001"], "price_min_gbp": [1.0], "price_max_gbp": [2.0]})
+HISTORY = History.of(LINES)
+MATERIAL = Material(TRAIN, VALIDATION, ENCODER, HISTORY, LOOK_BACK)
+DATA = MATERIAL.tensors()
+MEAN, STD = DATA.scale.mean, DATA.scale.std
+BROKEN = replace(DATA, train=replace(DATA.train, query=DATA.train.query * math.nan, x=DATA.train.x * math.nan))
+
+
+def inputs_of(rows: pd.DataFrame, history: History = HISTORY) -> Inputs:
+    return Inputs.of(rows, ENCODER, history, LOOK_BACK, DATA.scale)
+
+
+def network_of(trained: Trained, spec: NetworkSpec = SPEC) -> Network:
+    network = Network(spec, ENCODER.column_edges, DATA.events)
+    network.load_state_dict(trained.weights)
+    return network
+
+
+def predict(trained: Trained, rows: pd.DataFrame, spec: NetworkSpec = SPEC) -> NDArray[np.float32]:
+    return predict_standardised(network_of(trained, spec), inputs_of(rows)).numpy() * STD + MEAN
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -57,172 +84,217 @@ def trained() -> Trained:
     return train(SPEC, TRAINING, ENCODER.column_edges, DATA, seed=7)
 
 
-@pytest.fixture(scope="module")
-def bundle(trained: Trained) -> Bundle:
-    return Bundle.of(trained, ENCODER, SPEC, STATE)
-
-
 def test_piecewise_linear_encoding_by_hand() -> None:
     """Edges 0, 1, 3: below all, inside the first bin, inside the second, beyond all; a flag passes as it is."""
     encoding = PiecewiseLinearEncoding([[0.0, 1.0, 3.0], [0.0, 1.0]])
     x = torch.tensor([[-5.0, 0.0], [0.25, 1.0], [2.0, 0.0], [99.0, 1.0]])
+    before = x.clone()
     assert encoding(x).tolist() == [[0, 0, 0], [0.25, 0, 1], [1, 0.5, 0], [1, 1, 1]]
+    assert torch.equal(x, before), "the input is left alone"
 
 
-def test_encoding_leaves_its_input_alone() -> None:
-    x = torch.tensor([[0.5]])
-    PiecewiseLinearEncoding([[0.0, 1.0]])(x)
-    assert x.item() == 0.5
+@pytest.mark.parametrize("have", [1, 2, 5, 24])
+def test_merged_bins_are_evenly_chosen_edges(have: int) -> None:
+    edges = tuple(float(place**2) for place in range(have + 1))
+    for bins in range(1, 30):
+        merged = merge_bins(edges, bins)
+        assert len(merged) == min(have, bins) + 1
+        assert (merged[0], merged[-1]) == (edges[0], edges[-1])
+        steps = np.diff([edges.index(edge) for edge in merged])
+        assert steps.min() >= 1
+        assert steps.max() - steps.min() <= 1
 
 
-def test_training_learns_what_is_there(trained: Trained, bundle: Bundle) -> None:
-    truth = TEST[TARGET].to_numpy()
-    mse = float(np.mean((bundle.predict(TEST) - truth) ** 2))
-    assert mse < 0.25 * float(truth.var())
+def test_a_network_reads_the_bins_of_its_spec() -> None:
+    """With two bins the columns of the head are those of the outermost edges and the one between."""
+    fine, coarse = (Network(replace(SPEC, bins=bins), ENCODER.column_edges, DATA.events) for bins in (6, 2))
+    bins = [min(len(edges) - 1, 2) for edges in ENCODER.column_edges]
+    assert len(coarse.encoding.low) == sum(bins) < len(fine.encoding.low)
+    assert coarse.encode(inputs_of(TEST)).shape == (len(TEST), sum(bins) + HEADS * 3 + HEADS * 4)
+
+
+def numpy_pool(trained: Trained, name: str, relation: list[list[float]], values: list[list[float]]) -> list[float]:
+    """Means and weights of one row by plain NumPy; null line first."""
+    keys = ("0.weight", "0.bias", "2.weight", "2.bias")
+    w, b, w_out, b_out = (trained.weights[f"attention.{name}.score.{key}"].numpy() for key in keys)
+    width = len(values[0]) if values else {"sku": 2, "customer": 3}[name]
+    scores = [np.zeros(HEADS), *(np.maximum(np.array(line) @ w.T + b, 0) @ w_out.T + b_out for line in relation)]
+    shares = np.exp(scores) / np.exp(scores).sum(axis=0)
+    means = [
+        sum(shares[i + 1, h] * values[i][v] for i in range(len(values))) for h in range(HEADS) for v in range(width)
+    ]
+    return [*means, *(sum(shares[1:, h]) for h in range(HEADS))]
+
+
+def numpy_history(trained: Trained, row: int, inputs: Inputs) -> list[float]:
+    """What a row pools, line by line, from the definition of the relations."""
+    events = DATA.events.numpy().astype(np.float64)
+    here = dict(zip(EVENT_COLUMNS, inputs.query[row].numpy().astype(np.float64), strict=True))
+    pooled: list[float] = []
+    for name, positions in (("sku", inputs.past_sku[row]), ("customer", inputs.past_customer[row])):
+        relation, values = [], []
+        for position in positions.tolist():
+            if position == len(events) - 1:
+                continue
+            past = dict(zip(EVENT_COLUMNS, events[position], strict=True))
+            price, months = here["log_unit_price"] - past["log_unit_price"], here["month"] - past["month"]
+            buyer, sku = here["customer_mean"] - past["customer_mean"], here["sku_mean"] - past["sku_mean"]
+            ratio, is_same = here["log_price_vs_mean"] - past["log_price_vs_mean"], here["sku"] == past["sku"]
+            is_buyer = past["registered"] * (here["customer"] == past["customer"])
+            same_price, both = abs(price) < SAME_PRICE, here["registered"] == past["registered"]
+            if name == "sku":
+                time = [np.log1p(months), buyer, abs(buyer), is_buyer, past["registered"] - 0.5, both]
+                relation.append([price, abs(price), same_price, *time])
+                values.append([past[TARGET], past["customer_mean"]])
+            else:
+                time = [np.log1p(months), months < LATE_MONTHS, sku, abs(sku), is_same]
+                relation.append([price, abs(price), *time, past["sku_mean"], ratio, past["log_price_vs_mean"]])
+                values.append([past[TARGET] - past["sku_mean"], past[TARGET], past["log_price_vs_mean"]])
+        pooled += numpy_pool(trained, name, relation, values)
+    return pooled
+
+
+def test_weights_are_those_of_the_best_epoch(trained: Trained) -> None:
+    """Computed anew from the weights by plain NumPy: bins, past lines, two ReLU layers, and the linear way beside."""
+    x = ENCODER.transform(VALIDATION).astype(np.float64)
+    bins = [
+        np.clip((x[:, i] - low) / (high - low), 0, 1)
+        for i, edges in enumerate(ENCODER.column_edges)
+        for low, high in itertools.pairwise(merge_bins(edges, SPEC.bins))
+    ]
+    past = [numpy_history(trained, row, DATA.validation) for row in range(len(VALIDATION))]
+    encoded = np.concatenate([np.stack(bins, axis=1), np.array(past)], axis=1)
+    weight = {name: value.numpy().astype(np.float64) for name, value in trained.weights.items()}
+    hidden = encoded
+    for block in range(2):
+        layer = f"head.blocks.{block}.linear.linear"
+        hidden = np.maximum(hidden @ weight[f"{layer}.weight"].T + weight[f"{layer}.bias"], 0)
+    wide = encoded @ weight["head.wide.weight"].T + weight["head.wide.bias"]
+    prediction = (wide + hidden @ weight["head.deep"].T)[:, 0] * STD + MEAN
+    np.testing.assert_allclose(predict(trained, VALIDATION), prediction, atol=2e-4)
+    mse = float(np.mean((prediction - VALIDATION[TARGET].to_numpy()) ** 2))
+    assert mse == pytest.approx(trained.best.validation_mse, rel=1e-3)
     assert trained.best.validation_mse == min(epoch.validation_mse for epoch in trained.curve)
 
 
-def test_weights_are_those_of_the_best_epoch(trained: Trained, bundle: Bundle) -> None:
-    """Computed anew from the weights by plain NumPy: encode, two ReLU layers, one output."""
-    x = ENCODER.transform(VALIDATION).astype(np.float64)
-    columns = [
-        np.clip((x[:, i] - low) / (high - low), 0, 1)
-        for i, edges in enumerate(ENCODER.column_edges)
-        for low, high in itertools.pairwise(edges)
-    ]
-    layers = [trained.weights[f"head.{i}.{part}"].numpy() for i in (0, 3, 6) for part in ("weight", "bias")]
-    hidden = np.stack(columns, axis=1)
-    for weight, bias in (layers[0:2], layers[2:4]):
-        hidden = np.maximum(hidden @ weight.T + bias, 0)
-    prediction = (hidden @ layers[4].T + layers[5])[:, 0] * trained.target_std + trained.target_mean
-    np.testing.assert_allclose(bundle.predict(VALIDATION), prediction, atol=1e-4)
-    mse = float(np.mean((prediction - VALIDATION[TARGET].to_numpy()) ** 2))
-    assert mse == pytest.approx(trained.best.validation_mse, rel=1e-4)
+def test_training_learns_what_is_there_and_what_only_past_lines_know(trained: Trained) -> None:
+    truth = TEST[TARGET].to_numpy()
+    assert float(np.mean((predict(trained, TEST) - truth) ** 2)) < 0.25 * float(truth.var())
+    blind = Material(TRAIN, VALIDATION, ENCODER, History.of(LINES.head(0)), LOOK_BACK).tensors()
+    assert trained.best.validation_mse < 0.5 * train(SPEC, TRAINING, ENCODER.column_edges, blind, 7).best.validation_mse
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "adam", "sgd"])
+def test_each_optimizer_learns_and_they_differ(optimizer: str, trained: Trained) -> None:
+    result = train(SPEC, replace(TRAINING, optimizer=optimizer, max_epochs=3), ENCODER.column_edges, DATA, seed=7)
+    assert result.curve[-1].validation_mse < result.curve[0].validation_mse < float(VALIDATION[TARGET].var())
+    assert result.curve[0] != trained.curve[0]
 
 
 def test_early_stopping_counts_epochs_without_gain() -> None:
-    """A learning rate so large that the first epochs are the best ones."""
-    wild = TrainingSpec(learning_rate=0.5, weight_decay=0.0, batch_size=64, max_epochs=30, patience_epochs=2)
-    result = train(SPEC, wild, ENCODER.column_edges, DATA, seed=1)
+    """A learning rate so large that an early epoch is the best one."""
+    wild = replace(TRAINING, learning_rate=0.3, max_epochs=30, patience_epochs=2)
+    seen: list[Epoch] = []
+    result = train(SPEC, wild, ENCODER.column_edges, DATA, 1, seen.append)
     assert len(result.curve) < 30
     assert result.curve[-1].number == result.best.number + 2
-    restored = Network(SPEC, ENCODER.column_edges)
-    restored.load_state_dict(result.weights)
-    prediction = predict_standardised(restored, DATA.x_validation) * result.target_std + result.target_mean
-    mse = float((prediction - DATA.y_validation).square().mean())
-    assert mse == pytest.approx(result.best.validation_mse, rel=1e-5), "not the weights of the last epoch"
+    assert tuple(seen) == result.curve
+    mse = float(np.mean((predict(result, VALIDATION) - VALIDATION[TARGET].to_numpy()) ** 2))
+    assert mse == pytest.approx(result.best.validation_mse, rel=1e-4), "not the weights of the last epoch"
 
 
 def test_training_repeats_by_seed_and_only_by_seed(trained: Trained) -> None:
     torch.rand(100)
     again = train(SPEC, TRAINING, ENCODER.column_edges, DATA, seed=7)
     other = train(SPEC, TRAINING, ENCODER.column_edges, DATA, seed=8)
-    for name, weight in trained.weights.items():
-        assert torch.equal(weight, again.weights[name])
     assert again.curve == trained.curve
+    assert all(torch.equal(weight, again.weights[name]) for name, weight in trained.weights.items())
     assert any(not torch.equal(weight, other.weights[name]) for name, weight in trained.weights.items())
 
 
 def test_an_error_that_is_no_number_stops_the_run() -> None:
-    broken = TrainingData(DATA.x_train * math.nan, DATA.y_train, DATA.x_validation, DATA.y_validation)
     with pytest.raises(TrainingError, match="epoch 0: errors must stay finite"):
-        train(SPEC, TRAINING, ENCODER.column_edges, broken, seed=1)
+        train(SPEC, TRAINING, ENCODER.column_edges, BROKEN, seed=1)
 
 
-class Silent:
-    def epoch(self, task: str, epoch: Epoch, max_epochs: int) -> None:
-        assert task
-        assert epoch.number < max_epochs
+OPTIONS = [
+    replace(SPEC, batch_norm=norm, residual=residual, ensemble_size=members)
+    for norm, residual, members in itertools.product([False, True], [False, True], [1, 3])
+]
 
 
-def test_the_study_repeats_and_picks_the_lowest_validation_error() -> None:
-    tuning = read_params(ROOT / "params.yaml").tuning.model_copy(update={"n_trials": 5, "max_epochs": 2})
-    studies = [search(DATA, ENCODER, tuning, seed=3, watch=Silent()) for _ in range(2)]
-    pd.testing.assert_frame_equal(studies[0].trials, studies[1].trials)
-    assert studies[0].best == studies[1].best
-    complete = studies[0].trials.query("state == 'complete'")
-    best = complete.loc[complete["validation_mse"].idxmin()]
-    assert studies[0].best.network.width == best["width"]
-    assert studies[0].best.training.learning_rate == best["learning_rate"]
+def options_id(spec: NetworkSpec) -> str:
+    return f"norm{spec.batch_norm:d}-residual{spec.residual:d}-members{spec.ensemble_size}"
 
 
-def test_failed_trials_keep_their_reason_and_a_study_without_a_good_one_is_an_error() -> None:
-    tuning = read_params(ROOT / "params.yaml").tuning.model_copy(update={"n_trials": 2, "max_epochs": 1})
-    broken = TrainingData(DATA.x_train * math.nan, DATA.y_train, DATA.x_validation, DATA.y_validation)
-    with pytest.raises(
-        TrainingError, match="must have one trial that ends well, got 'epoch 0: errors must stay finite"
-    ):
-        search(broken, ENCODER, tuning, seed=3, watch=Silent())
+@pytest.mark.parametrize("spec", OPTIONS, ids=options_id)
+def test_every_kind_of_network_learns_and_predicts_each_row_alone(spec: NetworkSpec) -> None:
+    result = train(spec, replace(TRAINING, max_epochs=3), ENCODER.column_edges, DATA, seed=2)
+    assert result.best.validation_mse < 0.6 * float(VALIDATION[TARGET].var())
+    together = predict(result, TEST, spec)
+    np.testing.assert_allclose(predict(result, TEST.tail(3), spec), together[-3:], atol=1e-5)
+    np.testing.assert_allclose(predict(result, TEST[::-1], spec), together[::-1], atol=1e-5)
 
 
-def test_a_bundle_survives_its_files_and_has_the_same_bytes(bundle: Bundle, tmp_path: Path) -> None:
-    write_folder(tmp_path / "candidate", bundle.files())
-    again = Bundle.load(tmp_path / "candidate")
-    np.testing.assert_array_equal(again.predict(TEST), bundle.predict(TEST))
-    assert again.files() == bundle.files()
-    pd.testing.assert_frame_equal(again.product_state, STATE)
-    units = json.loads(bundle.files()["model.json"])["features"]
-    assert {name: unit for name, unit in units.items() if name != "country"} == FEATURE_UNITS
+def test_the_loss_is_each_members_own() -> None:
+    """One batch of all rows: the mean over members of their errors, and not the error of their mean."""
+    torch.manual_seed(0)
+    network = Network(replace(SPEC, dropouts=(0.0, 0.0), ensemble_size=3), ENCODER.column_edges, DATA.events)
+    target = (DATA.y_train - MEAN) / STD
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.0)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1.0)
+    seen = one_epoch(network, optimizer, schedule, DATA.train, target, batch_size=len(target))
+    with torch.inference_mode():
+        members = network.members(DATA.train)
+        mean = network(DATA.train)
+    assert members.shape == (len(TRAIN), 3)
+    torch.testing.assert_close(mean, members.mean(dim=1))
+    assert members.std(dim=1).min() > 0, "the members differ from the start"
+    own = float((members - target[:, None]).square().mean())
+    assert seen == pytest.approx(own, rel=1e-5)
+    assert seen != pytest.approx(float((mean - target).square().mean()), rel=1e-3)
 
 
-def test_predictions_do_not_depend_on_the_other_rows(bundle: Bundle) -> None:
-    np.testing.assert_allclose(bundle.predict(TEST.tail(5)), bundle.predict(TEST)[-5:], atol=1e-5)
+def test_members_get_gradients_of_their_own_and_part() -> None:
+    spec = replace(SPEC, ensemble_size=3)
+    network = network_of(train(spec, replace(TRAINING, max_epochs=2), ENCODER.column_edges, DATA, seed=2), spec)
+    for name in ("head.deep", "head.blocks.1.linear.scale_in", "head.blocks.1.linear.bias"):
+        rows = network.state_dict()[name]
+        assert min(float((a - b).abs().max()) for a, b in itertools.combinations(rows, 2)) > 1e-3, name
 
 
-@pytest.mark.parametrize("name", ["weights.safetensors", "encoder.json", "model.json", "product_state.parquet"])
-def test_an_altered_or_missing_file_is_refused_before_it_is_read(bundle: Bundle, tmp_path: Path, name: str) -> None:
-    folder = tmp_path / "candidate"
-    write_folder(folder, bundle.files())
-    content = bytearray((folder / name).read_bytes())
-    content[len(content) // 2] ^= 1
-    (folder / name).write_bytes(content)
-    with pytest.raises(BundleError, match=rf"{name}: must have sha256 \w+, got"):
-        Bundle.load(folder)
-    (folder / name).unlink()
-    with pytest.raises(BundleError, match="must be in the bundle, and is not there"):
-        Bundle.load(folder)
+def test_a_block_by_hand() -> None:
+    """Members scale the inputs and outputs of one matrix; the norm is over batch and members; then ReLU, residual."""
+    torch.manual_seed(0)
+    block = Block(NetworkSpec((4, 4), (0.0, 0.0), 4, batch_norm=True, residual=True, ensemble_size=2), 1, 4)
+    for parameter in block.parameters():
+        torch.nn.init.normal_(parameter)
+    x = torch.randn(50, 2, 4)
+    state = {name: value.numpy() for name, value in block.state_dict().items()}
+    scaled = x.numpy() * state["linear.scale_in"] @ state["linear.linear.weight"].T + state["linear.linear.bias"]
+    linear = scaled * state["linear.scale_out"] + state["linear.bias"]
+    normed = (linear - linear.mean(axis=(0, 1))) / np.sqrt(linear.var(axis=(0, 1)) + 1e-5)
+    expected = x.numpy() + np.maximum(normed * state["norm.weight"] + state["norm.bias"], 0)
+    np.testing.assert_allclose(block(x).detach().numpy(), expected, atol=2e-4)
+    running = block.state_dict()["norm.running_mean"].numpy()
+    np.testing.assert_allclose(running, 0.1 * linear.mean(axis=(0, 1)), atol=1e-4)
 
 
-def test_a_manifest_that_leaves_a_file_out_is_refused(bundle: Bundle, tmp_path: Path) -> None:
-    files = bundle.files()
-    manifest = json.loads(files[MANIFEST])
-    del manifest["sha256"]["weights.safetensors"]
-    write_folder(tmp_path / "candidate", {**files, MANIFEST: json.dumps(manifest).encode()})
-    with pytest.raises(BundleError, match=r"weights.safetensors: must have sha256 None"):
-        Bundle.load(tmp_path / "candidate")
+@pytest.mark.parametrize("members", [1, 3])
+def test_a_residual_block_of_zeros_passes_its_input(members: int) -> None:
+    x = torch.randn(7, members, 16)
+    for residual in (True, False):
+        block = Block(replace(SPEC, residual=residual, ensemble_size=members), 1, 16).eval()
+        for parameter in block.parameters():
+            torch.nn.init.zeros_(parameter)
+        assert torch.equal(block(x), x if residual else torch.zeros_like(x))
+    assert not Block(replace(SPEC, widths=(8, 16), residual=True), 1, 8).is_residual
 
 
-def test_shap_values_add_up_to_the_prediction(bundle: Bundle) -> None:
-    explanation = explain(bundle, TEST.head(40), TRAIN.head(50))
-    total = explanation.base_log_quantity + explanation.values.sum(axis=1).to_numpy()
-    np.testing.assert_allclose(total, bundle.predict(TEST.head(40)), atol=1e-4)
-    assert explanation.largest_gap == pytest.approx(
-        float(np.abs(total - bundle.predict(TEST.head(40))).max()), abs=1e-9
-    )
-    assert list(explanation.values.columns) == list(ENCODER.feature_names)
-    assert set(explanation.mean_absolute().index[:2]) == {"log_unit_price", "sku_mean"}, "what the target is made of"
-
-
-def test_shap_values_of_a_linear_model_are_known() -> None:
-    """No hidden layer: the value of a feature is weight x (x - mean of the background), summed over its bins."""
-    linear = train(NetworkSpec(0, 1, 0.0), TRAINING, ENCODER.column_edges, DATA, seed=1)
-    bundle = Bundle.of(linear, ENCODER, NetworkSpec(0, 1, 0.0), STATE)
-    rows, background = TEST.head(20), TRAIN.head(60)
-    network = Network(bundle.spec, ENCODER.column_edges)
-    with torch.no_grad():
-        x, x_background = (
-            network.encoding(torch.from_numpy(ENCODER.transform(part))).numpy() for part in (rows, background)
-        )
-    by_bin = (x - x_background.mean(axis=0)) * linear.weights["head.0.weight"].numpy()[0] * linear.target_std
-    owner = np.repeat(ENCODER.column_features, [len(edges) - 1 for edges in ENCODER.column_edges])
-    expected = {name: by_bin[:, owner == name].sum(axis=1) for name in ENCODER.feature_names}
-    found = explain(bundle, rows, background).values
-    for name in ENCODER.feature_names:
-        np.testing.assert_allclose(found[name], expected[name], atol=1e-5, err_msg=name)
-
-
-def test_names_and_shap_values_do_not_part_when_columns_are_shuffled(bundle: Bundle) -> None:
-    names = list(TEST.columns)
-    shuffled = explain(bundle, TEST.head(10)[names[::-1]], TRAIN.head(30)[names[::-1]]).values
-    straight = explain(bundle, TEST.head(10), TRAIN.head(30)).values
-    pd.testing.assert_frame_equal(shuffled[straight.columns], straight)
+def test_the_wide_way_starts_at_zero_and_dropout_is_off_in_evaluation() -> None:
+    head = Head(replace(SPEC, dropouts=(0.5, 0.5)), 6)
+    x = torch.randn(9, 6)
+    assert not head.wide.weight.any()
+    assert not torch.equal(head.train()(x), head(x))
+    assert torch.equal(head.eval()(x), head(x))
+    assert Head(NetworkSpec((), (), 4), 6)(x).shape == (9, 1), "without layers it is linear"

@@ -44,10 +44,11 @@ def test_no_dial_can_be_set_after_reading(section: str) -> None:
         setattr(dials, first, getattr(dials, first))
 
 
+STUDY_TRIALS = "  n_trials: 6               # trials of the study"
 BAD_EDITS = {
     "unknown key": (
-        "  n_trials: 8",
-        "  n_trails: 8",
+        STUDY_TRIALS,
+        STUDY_TRIALS.replace("n_trials", "n_trails"),
         "tuning.n_trails is not a known key, did you mean n_trials? (and 1 more)",
     ),
     "unknown section": ("\npricing:", "\nprizing:", "prizing is not a known key, did you mean pricing? (and 1 more)"),
@@ -56,16 +57,16 @@ BAD_EDITS = {
     "missing root key": ("seed: 20101201", "", "seed is missing"),
     "missing column": ("    country: Country\n", "", "data.columns.country is missing"),
     "text for a number": (
-        "  n_trials: 8 ",
+        STUDY_TRIALS,
         "  n_trials: eight ",
         "tuning.n_trials must be an integer, got 'eight'",
     ),
-    "fraction for a count": ("  n_trials: 8 ", "  n_trials: 8.0 ", "tuning.n_trials must be an integer, got 8.0"),
-    "truth for a count": ("  n_trials: 8 ", "  n_trials: true ", "tuning.n_trials must be an integer, got True"),
+    "fraction for a count": (STUDY_TRIALS, "  n_trials: 6.0 ", "tuning.n_trials must be an integer, got 6.0"),
+    "truth for a count": (STUDY_TRIALS, "  n_trials: true ", "tuning.n_trials must be an integer, got True"),
     "truth for a share": ("test_share: 0.1", "test_share: true", "split.test_share must be a number, got True"),
     "no number": ("test_share: 0.1", "test_share: .nan", "split.test_share must be a finite number, got nan"),
     "one value for a range": ("layers: [1, 3]", "layers: 3", "tuning.space.layers must be a tuple, got 3"),
-    "impossible low": ("  n_trials: 8 ", "  n_trials: 0 ", "tuning.n_trials must be >= 1, got 0"),
+    "impossible low": (STUDY_TRIALS, "  n_trials: 0 ", "tuning.n_trials must be >= 1, got 0"),
     "impossible high": ("test_share: 0.1", "test_share: 0.5", "split.test_share must be <= 0.4, got 0.5"),
     "impossible seed": ("seed: 20101201", "seed: -1", "seed must be >= 0, got -1"),
     "impossible policy": (
@@ -94,7 +95,7 @@ BAD_EDITS = {
         "tuning.space.layers must have at most 2 items, not 3, got [1, 2, 3]",
     ),
     "no choice": (
-        "width: [64, 128, 192, 256]",
+        "width: [64, 128, 192]",
         "width: []",
         "tuning.space.width must have at least 1 item, not 0, got []",
     ),
@@ -175,7 +176,7 @@ def test_invalid_yaml_is_named_with_its_line() -> None:
         ("", "must be a mapping of sections"),
         ("# only a comment\n", "must be a mapping of sections"),
         ("- seed\n", "must be a mapping of sections, got ['seed']"),
-        ("seed: 1\n", "threads is missing (and 11 more)"),
+        ("seed: 1\n", "threads is missing (and 12 more)"),
         ("a: 1\n---\nb: 2\n", "line 2: must be YAML 1.2: but found another document"),
         (
             "seed: !!python/object:os.system x\n",

@@ -30,7 +30,12 @@ def read_params(path: Path = Path(FILE)) -> Params:
     return parse_params(read_text(path))
 
 
-def _read(path: Path) -> bytes:
+def read_bytes(path: Path) -> bytes:
+    """A whole file.
+
+    Raises:
+        SourceError: where it cannot be read.
+    """
     try:
         return path.read_bytes()
     except OSError as error:
@@ -44,9 +49,20 @@ def read_text(path: Path) -> str:
         SourceError: where the file is not there or is no UTF-8 text.
     """
     try:
-        return _read(path).decode()
+        return read_bytes(path).decode()
     except UnicodeDecodeError as error:
         raise SourceError(str(path), f"must be UTF-8 text: byte {error.start} is not") from None
+
+
+def read_folder(folder: Path) -> dict[str, bytes]:
+    """The files of a folder by name, in order of name.
+
+    Raises:
+        SourceError: where it is no folder or a file cannot be read.
+    """
+    if not folder.is_dir():
+        raise SourceError(str(folder), "must be a folder, and is not there")
+    return {path.name: read_bytes(path) for path in sorted(folder.iterdir())}
 
 
 def read_json(path: Path) -> dict[str, object]:
@@ -56,7 +72,7 @@ def read_json(path: Path) -> dict[str, object]:
         SourceError: where the file is not there or holds no JSON object.
     """
     try:
-        tree = json.loads(_read(path))
+        tree = json.loads(read_bytes(path))
     except ValueError as error:
         raise SourceError(str(path), f"must be JSON: {error}") from None
     if not isinstance(tree, dict):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
+from dvclive.live import Live
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
@@ -44,3 +46,20 @@ def watching() -> Iterator[Watcher]:
     columns = (TextColumn("{task.description:<14}"), BarColumn(), TextColumn("{task.completed}/{task.total} epochs"))
     with Progress(*columns, TextColumn("MSE {task.fields[text]}"), TimeElapsedColumn(), console=console) as bars:
         yield Watcher(bars)
+
+
+@contextmanager
+def live_curve(folder: Path) -> Iterator[Callable[[Epoch], None]]:
+    """Writes each epoch's errors as DVCLive plots while it runs, for ``dvc plots show`` and editors that watch them.
+
+    Args:
+        folder: of the plots; no clock and no machine gets into it (law 1).
+    """
+    with Live(str(folder), save_dvc_exp=False, dvcyaml=None, report=None, monitor_system=False) as live:
+
+        def epoch_ended(epoch: Epoch) -> None:
+            for name, value in (("train_mse", epoch.train_mse), ("validation_mse", epoch.validation_mse)):
+                live.log_metric(name, float(f"{value:.6g}"))
+            live.next_step()
+
+        yield epoch_ended

@@ -1,137 +1,195 @@
-"""Everything needed to predict, as data: safetensors, JSON and Parquet, with a manifest of hashes.
+"""Everything needed to predict: the network, its history, its intervals, and the models behind it.
 
-Loading checks the hashes before anything is read, and executes nothing from the bundle (law 5). ``Bundle.predict`` is
-the one prediction path of inference, SHAP, fairness and the API (law 6).
+``Bundle.predict`` is the one prediction path of inference, SHAP, fairness and the API (law 6). Where the network cannot
+be loaded, or gives a value that is no number, the backup with the lowest validation error answers, and the log says so.
+``model.storage`` is its form on disk.
 """
 
 from __future__ import annotations
 
-import hashlib
-import io
-import json
+import logging
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load as load_tensors
-from safetensors.torch import save as save_tensors
 from torch import Tensor
 
 from pricetrail.encoding import Encoder
 from pricetrail.errors import BundleError
-from pricetrail.features import FEATURE_UNITS, TARGET
+from pricetrail.history import History
+from pricetrail.intervals import Conformal
+from pricetrail.model import storage
+from pricetrail.model.baselines import Baseline
+from pricetrail.model.inputs import Inputs, LookBack, TargetScale
 from pricetrail.model.network import Network, NetworkSpec
 from pricetrail.model.training import Trained, predict_standardised
 
-MANIFEST: Final = "manifest.json"
-_WEIGHTS, _ENCODER, _MODEL, _STATE = "weights.safetensors", "encoder.json", "model.json", "product_state.parquet"
+log = logging.getLogger(__name__)
+
+PRIMARY = "network"
+
+
+@dataclass(frozen=True)
+class Primary:
+    """The trained network.
+
+    Attributes:
+        spec: its shape.
+        weights: its parameters by name.
+        scale: prediction = output * std + mean, in log1p(units).
+        look_back: how many past lines it sees.
+    """
+
+    spec: NetworkSpec
+    weights: Mapping[str, Tensor]
+    scale: TargetScale
+    look_back: LookBack
+
+    @classmethod
+    def of(cls, trained: Trained, spec: NetworkSpec, look_back: LookBack) -> Primary:
+        """A training run's result."""
+        return cls(spec, trained.weights, trained.scale, look_back)
+
+
+@dataclass(frozen=True)
+class Backup:
+    """A model that answers where the network cannot, and its error on the validation days."""
+
+    model: Baseline
+    validation_mse_log_quantity: float
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """A trained network with all it needs.
+    """All that a prediction needs.
 
     Attributes:
         encoder: features to matrix.
-        spec: shape of the network.
-        weights: its parameters by name.
-        target_mean, target_std: prediction = output * std + mean, in log1p(units).
+        history: all lines up to the last day of data; a row sees those of earlier days than its own.
         product_state: what was known of each SKU after the last day of data, see ``features.FeatureTable``.
+        primary: the network; None where it could not be loaded.
+        backups: by validation error, lowest first.
+        intervals: calibrated on the validation days; None where these were too few.
     """
 
     encoder: Encoder
-    spec: NetworkSpec
-    weights: Mapping[str, Tensor]
-    target_mean: float
-    target_std: float
+    history: History
     product_state: pd.DataFrame
+    primary: Primary | None
+    backups: tuple[Backup, ...] = ()
+    intervals: Conformal | None = None
 
-    @classmethod
-    def of(cls, trained: Trained, encoder: Encoder, spec: NetworkSpec, product_state: pd.DataFrame) -> Bundle:
-        """Put a training run's result together with what it was trained on."""
-        return cls(encoder, spec, trained.weights, trained.target_mean, trained.target_std, product_state)
+    @cached_property
+    def _events(self) -> Tensor:
+        scale = self.require_primary().scale
+        return torch.from_numpy(self.history.events(scale.mean, scale.std))
+
+    def require_primary(self) -> Primary:
+        """The network's parts.
+
+        Raises:
+            BundleError: it could not be loaded.
+        """
+        if self.primary is None:
+            raise BundleError("bundle", "must hold a network that can be loaded")
+        return self.primary
+
+    @property
+    def answers(self) -> str:
+        """The model that predictions come from: ``network``, or the name of the first backup."""
+        return PRIMARY if self.primary is not None else self.backups[0].model.name
 
     def network(self) -> Network:
-        """The network with its weights, in evaluation mode."""
-        network = Network(self.spec, self.encoder.column_edges)
-        network.load_state_dict(dict(self.weights))
+        """The network with its weights, in evaluation mode.
+
+        Raises:
+            BundleError: it could not be loaded.
+        """
+        primary = self.require_primary()
+        network = Network(primary.spec, self.encoder.column_edges, self._events)
+        network.load_state_dict(dict(primary.weights))
         return network.eval()
+
+    def inputs(self, features: pd.DataFrame) -> Inputs:
+        """What the network reads of rows."""
+        primary = self.require_primary()
+        return Inputs.of(features, self.encoder, self.history, primary.look_back, primary.scale)
 
     def predict(self, features: pd.DataFrame) -> NDArray[np.float64]:
         """Predict log quantities.
 
         Args:
-            features: shape (n, …), holding the encoder's features; gaps allowed.
+            features: shape (n, …), holding the encoder's features, ``sku``, ``customer_id`` and ``day``; gaps allowed.
 
         Returns:
-            log1p(units) of each line, shape (n,).
+            log1p(units) of each line, shape (n,), finite.
 
         Raises:
-            BundleError: a feature is missing.
+            BundleError: a feature is missing, or no model gives a finite value.
         """
-        x = torch.from_numpy(self.encoder.transform(features))
-        output = predict_standardised(self.network(), x)
-        return output.numpy().astype(np.float64) * self.target_std + self.target_mean
+        if self.primary is None:
+            prediction = np.full(len(features), np.nan)
+        else:
+            output = predict_standardised(self.network(), self.inputs(features)).numpy().astype(np.float64)
+            prediction = output * self.primary.scale.std + self.primary.scale.mean
+        for backup in self.backups:
+            missing = ~np.isfinite(prediction)
+            if not missing.any():
+                break
+            prediction[missing] = backup.model.predict(features[missing], self.encoder)
+            log.warning(
+                "backup %s answers for %d of %d rows: the network %s",
+                backup.model.name,
+                missing.sum(),
+                len(features),
+                "could not be loaded" if self.primary is None else "gave no finite value",
+            )
+        if not np.isfinite(prediction).all():
+            raise BundleError("predictions", "must be finite, from the network or a backup")
+        return prediction
 
     def files(self) -> dict[str, bytes]:
         """The bundle as file names and bytes, the manifest last."""
-        model = {
-            "format": 1,
-            "target": {"name": TARGET, "unit": "log1p(units)", "mean": self.target_mean, "std": self.target_std},
-            "features": {name: FEATURE_UNITS.get(name, "category") for name in self.encoder.feature_names},
-            "network": asdict(self.spec),
-        }
-        state = io.BytesIO()
-        self.product_state.to_parquet(state, index=False)
-        files = {
-            _WEIGHTS: save_tensors(dict(self.weights)),
-            _ENCODER: self.encoder.to_json().encode(),
-            _MODEL: (json.dumps(model, indent=1) + "\n").encode(),
-            _STATE: state.getvalue(),
-        }
-        hashes = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
-        return {**files, MANIFEST: (json.dumps({"sha256": hashes}, indent=1) + "\n").encode()}
+        primary = self.require_primary()
+        return storage.pack(
+            storage.Parts(
+                encoder=self.encoder,
+                history=self.history.table,
+                product_state=self.product_state,
+                spec=primary.spec,
+                weights=primary.weights,
+                scale=primary.scale,
+                look_back=primary.look_back,
+                backups=tuple((backup.model, backup.validation_mse_log_quantity) for backup in self.backups),
+                intervals=self.intervals,
+            )
+        )
 
     @classmethod
     def load(cls, folder: Path) -> Bundle:
         """Read a bundle after its hashes were checked.
 
+        Without its network, whose file is missing or altered, the bundle answers by its backups.
+
         Raises:
-            BundleError: a file is missing, added or altered, or does not fit the others.
+            BundleError: another file is missing or altered or does not fit, or no model is left.
         """
-        files = _verified(folder)
-        try:
-            model = json.loads(files[_MODEL])
-            bundle = cls(
-                encoder=Encoder.from_json(files[_ENCODER].decode()),
-                spec=NetworkSpec(**model["network"]),
-                weights=load_tensors(files[_WEIGHTS]),
-                target_mean=float(model["target"]["mean"]),
-                target_std=float(model["target"]["std"]),
-                product_state=pd.read_parquet(io.BytesIO(files[_STATE])),
-            )
-            bundle.network()
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise BundleError(str(folder), f"must hold parts that fit together: {error}") from None
+        parts = storage.unpack(folder)
+        primary = None
+        if parts.weights is not None:
+            primary = Primary(parts.spec, parts.weights, parts.scale, parts.look_back)
+        backups = tuple(Backup(model, mse) for model, mse in parts.backups)
+        bundle = cls(parts.encoder, History(parts.history), parts.product_state, primary, backups, parts.intervals)
+        if primary is None and not backups:
+            raise BundleError(str(folder), "must hold a model that can be loaded")
+        if primary is not None:
+            try:
+                bundle.network()
+            except RuntimeError as error:
+                raise BundleError(str(folder), f"must hold parts that fit together: {error}") from None
         return bundle
-
-
-def _verified(folder: Path) -> dict[str, bytes]:
-    """The files that the manifest names, each with the hash it names."""
-    try:
-        hashes = json.loads((folder / MANIFEST).read_bytes())["sha256"]
-        files = {name: (folder / name).read_bytes() for name in (_WEIGHTS, _ENCODER, _MODEL, _STATE)}
-    except OSError as error:
-        raise BundleError(str(error.filename), "must be in the bundle, and is not there") from None
-    except (KeyError, TypeError, ValueError) as error:
-        raise BundleError(str(folder / MANIFEST), f"must name a sha256 for each file: {error}") from None
-    for name, content in files.items():
-        found = hashlib.sha256(content).hexdigest()
-        if hashes.get(name) != found:
-            raise BundleError(str(folder / name), f"must have sha256 {hashes.get(name)}", found)
-    return files

@@ -1,7 +1,8 @@
 """SHAP values in the model's own features.
 
 DeepExplainer explains the network's head on encoded columns; SHAP values add up, so the columns of a feature are
-summed back to it (Lundberg & Lee 2017, arXiv:1705.07874; DeepSHAP).
+summed back to it (Lundberg & Lee 2017, arXiv:1705.07874; DeepSHAP). What was pooled from past lines counts as two
+features, ``sku_history`` and ``customer_history``.
 """
 
 from __future__ import annotations
@@ -14,7 +15,10 @@ import shap
 import torch
 from numpy.typing import NDArray
 
+from pricetrail.encoding import Encoder
+from pricetrail.history import HISTORY_UNITS
 from pricetrail.model.bundle import Bundle
+from pricetrail.model.network import MeanHead, Network
 
 CHUNK_ROWS = 500
 
@@ -45,28 +49,32 @@ def explain(bundle: Bundle, rows: pd.DataFrame, background: pd.DataFrame) -> Exp
         bundle: the model.
         rows: features to explain, shape (n, …).
         background: features of training rows that the values are measured against.
+
+    Raises:
+        BundleError: the bundle's network could not be loaded.
     """
     network = bundle.network()
     with torch.inference_mode():
-        x = network.encoding(torch.from_numpy(bundle.encoder.transform(rows)))
-        x_background = network.encoding(torch.from_numpy(bundle.encoder.transform(background)))
-    explainer = shap.DeepExplainer(network.head, x_background.clone())
+        encoded, encoded_background = (network.encode(bundle.inputs(part)) for part in (rows, background))
+    explainer = shap.DeepExplainer(MeanHead(network.head), encoded_background.clone())
     parts = [
         explainer.shap_values(part.clone(), check_additivity=False).reshape(len(part), -1)
-        for part in x.split(CHUNK_ROWS)
+        for part in torch.split(encoded, CHUNK_ROWS)
     ]
-    by_column: NDArray[np.float64] = np.concatenate(parts).astype(np.float64) * bundle.target_std
-    owner = _feature_of_encoded_column(bundle)
+    std = bundle.require_primary().scale.std
+    by_column: NDArray[np.float64] = np.concatenate(parts).astype(np.float64) * std
+    owner = _feature_of_encoded_column(bundle.encoder, network)
     values = pd.DataFrame(
-        {name: by_column[:, owner == name].sum(axis=1) for name in bundle.encoder.feature_names}, index=rows.index
+        {name: by_column[:, owner == name].sum(axis=1) for name in dict.fromkeys(owner)}, index=rows.index
     )
     base = float(bundle.predict(background).mean())
     gap = float(np.abs(base + values.sum(axis=1).to_numpy() - bundle.predict(rows)).max(initial=0.0))
     return Explanation(values, base, gap)
 
 
-def _feature_of_encoded_column(bundle: Bundle) -> NDArray[np.str_]:
-    """The feature behind each input of the head, shape (bins,)."""
-    encoder = bundle.encoder
-    names = zip(encoder.column_features, encoder.column_edges, strict=True)
-    return np.array([name for name, edges in names for _ in edges[1:]])
+def _feature_of_encoded_column(encoder: Encoder, network: Network) -> NDArray[np.str_]:
+    """The feature behind each input of the head, shape (bins + pooled columns,)."""
+    of_bins = np.array(encoder.column_features)[network.encoding.column.numpy()]
+    attention = network.attention
+    of_history = np.repeat(list(HISTORY_UNITS), [attention.sku_columns, attention.customer_columns])
+    return np.concatenate([of_bins, of_history])

@@ -5,16 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from pricetrail.evaluation import units
+from pricetrail.contract import Json
+from pricetrail.evaluation import Floats, units
 from pricetrail.features import DAY, TARGET
+from pricetrail.intervals import coverage
 from pricetrail.model.bundle import Bundle
 from pricetrail.model.explain import Explanation, explain
-from pricetrail.params import Explain
+from pricetrail.params import Explain, Gates
 from pricetrail.streams import draw_rows, stream
 
 
 def prediction_table(bundle: Bundle, rows: pd.DataFrame, baseline: float) -> pd.DataFrame:
-    """Truth, prediction, baseline and sensitive columns of every row, in order.
+    """Truth, prediction, intervals, baseline and sensitive columns of every row, in order.
 
     Args:
         bundle: the model.
@@ -22,7 +24,7 @@ def prediction_table(bundle: Bundle, rows: pd.DataFrame, baseline: float) -> pd.
         baseline: the naive prediction, log1p(units).
     """
     predicted = bundle.predict(rows)
-    return pd.DataFrame(
+    table = pd.DataFrame(
         {
             DAY: rows[DAY],
             "invoice": rows["invoice"],
@@ -38,6 +40,33 @@ def prediction_table(bundle: Bundle, rows: pd.DataFrame, baseline: float) -> pd.
             "country_group": np.where(rows["country"] == bundle.encoder.home_country, "home", "abroad"),
         }
     )
+    if bundle.intervals is None:
+        return table
+    low, high = bundle.intervals.bounds(predicted, table["registered"])
+    bounds = {
+        f"{side}_{100 * level:g}_{TARGET}": values[:, place]
+        for place, level in enumerate(bundle.intervals.levels)
+        for side, values in (("low", low), ("high", high))
+    }
+    return table.assign(**bounds)
+
+
+def backup_predictions(bundle: Bundle, rows: pd.DataFrame) -> dict[str, Floats]:
+    """Log quantities of each backup, for the comparison of models.
+
+    Args:
+        bundle: the model with its backups.
+        rows: as for ``Bundle.predict``, shape (n, …).
+    """
+    return {backup.model.name: backup.model.predict(rows, bundle.encoder) for backup in bundle.backups}
+
+
+def coverage_record(bundle: Bundle, predictions: pd.DataFrame, dials: Gates, seed: int) -> Json:
+    """How many of the test rows the intervals cover, for ``metrics/intervals.json``; empty without intervals."""
+    if bundle.intervals is None:
+        return {}
+    rng = stream(seed, "coverage")
+    return coverage(bundle.intervals, predictions, dials.bootstrap_samples, dials.confidence, rng).record()
 
 
 def explain_sample(

@@ -5,37 +5,71 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Final, Literal
 
 import torch
 from torch import Tensor, nn
 
 from pricetrail.errors import TrainingError
+from pricetrail.model.inputs import Inputs, TargetScale
 from pricetrail.model.network import Network, NetworkSpec
 
-PREDICT_BATCH = 8192
-WARM_UP_SHARE = 0.1
-MAX_GRADIENT_NORM = 1.0
+PREDICT_BATCH: Final = 4096
+WARM_UP_SHARE: Final = 0.1
+MAX_GRADIENT_NORM: Final = 1.0
+MOMENTUM: Final = 0.9
+
+OptimizerName = Literal["adamw", "adam", "sgd"]
 
 
 @dataclass(frozen=True)
 class TrainingSpec:
-    """How one network is trained (AdamW; ``learning_rate`` is the peak of the schedule)."""
+    """How one network is trained.
 
+    Attributes:
+        learning_rate: the peak of the schedule.
+        max_epochs: epochs, where these are ``min_steps`` steps; few rows get more of them.
+        patience_epochs: of ``max_epochs``; in proportion where there are more.
+    """
+
+    optimizer: OptimizerName
     learning_rate: float
     weight_decay: float
     batch_size: int
     max_epochs: int
     patience_epochs: int
+    min_steps: int = 1
+
+    def steps_an_epoch(self, rows: int) -> int:
+        """Batches of one epoch."""
+        return math.ceil(rows / self.batch_size)
+
+    def epochs(self, rows: int) -> int:
+        """Epochs of a run on so many rows."""
+        return max(self.max_epochs, math.ceil(self.min_steps / self.steps_an_epoch(rows)))
+
+    def patience(self, rows: int) -> int:
+        """Epochs without a better validation error before a run on so many rows stops."""
+        return math.ceil(self.patience_epochs * self.epochs(rows) / self.max_epochs)
 
 
 @dataclass(frozen=True)
 class TrainingData:
-    """Encoded rows, (n, C) float32, and log quantities, (n,) float32."""
+    """Rows to learn from and to stop by.
 
-    x_train: Tensor
+    Attributes:
+        train, validation: n and v rows.
+        y_train, y_validation: log quantities, (n,) and (v,) float32.
+        scale: of the training targets; the events and queries are in it.
+        events: past lines that the rows look back at, (m + 1, 9).
+    """
+
+    train: Inputs
     y_train: Tensor
-    x_validation: Tensor
+    validation: Inputs
     y_validation: Tensor
+    scale: TargetScale
+    events: Tensor
 
 
 @dataclass(frozen=True)
@@ -53,31 +87,30 @@ class Trained:
 
     Attributes:
         weights: state of the network, by name.
-        target_mean, target_std: of the training targets; prediction = output * std + mean.
+        scale: prediction = output * std + mean.
         curve: every epoch that ran.
         best: the epoch whose weights these are.
     """
 
     weights: dict[str, Tensor]
-    target_mean: float
-    target_std: float
+    scale: TargetScale
     curve: tuple[Epoch, ...]
     best: Epoch
 
 
-def predict_standardised(network: nn.Module, x: Tensor) -> Tensor:
+def predict_standardised(network: nn.Module, inputs: Inputs) -> Tensor:
     """Outputs in evaluation mode, in batches of one size, so that the bytes do not depend on the caller.
 
     Args:
-        network: maps (batch, C) to (batch,).
-        x: shape (n, C).
+        network: maps a batch of inputs to (batch,).
+        inputs: n rows.
 
     Returns:
         Shape (n,), on the standardised scale.
     """
     network.eval()
     with torch.inference_mode():
-        return torch.cat([network(part) for part in torch.split(x, PREDICT_BATCH)])
+        return torch.cat([network(part) for part in inputs.split(PREDICT_BATCH)])
 
 
 def rate_share(step: int, steps: int) -> float:
@@ -100,7 +133,7 @@ def train(
     seed: int,
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
 ) -> Trained:
-    """Train until the validation error has not fallen for ``patience_epochs``, and return the best epoch.
+    """Train until the validation error has not fallen for the spec's patience, and return the best epoch.
 
     Args:
         network_spec: shape of the network.
@@ -114,27 +147,40 @@ def train(
         TrainingError: where the error is no longer finite.
     """
     torch.manual_seed(seed)
-    network = Network(network_spec, column_edges)
-    mean, std = float(data.y_train.mean()), max(float(data.y_train.std(correction=0)), 1e-6)
+    network = Network(network_spec, column_edges, data.events)
+    mean, std = data.scale.mean, data.scale.std
     target = (data.y_train - mean) / std
-    optimizer = torch.optim.AdamW(
-        network.parameters(), lr=spec.learning_rate, weight_decay=spec.weight_decay, fused=True
-    )
-    steps = spec.max_epochs * math.ceil(len(target) / spec.batch_size)
+    optimizer = _optimizer(network, spec)
+    epochs, patience = spec.epochs(len(target)), spec.patience(len(target))
+    steps = epochs * spec.steps_an_epoch(len(target))
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate_share(step, steps))
     curve: list[Epoch] = []
     best, weights = Epoch(-1, math.inf, math.inf), {}
-    for number in range(spec.max_epochs):
-        train_mse = _one_epoch(network, optimizer, schedule, data.x_train, target, spec.batch_size) * std**2
-        prediction = predict_standardised(network, data.x_validation) * std + mean
+    for number in range(epochs):
+        train_mse = one_epoch(network, optimizer, schedule, data.train, target, spec.batch_size) * std**2
+        prediction = predict_standardised(network, data.validation) * std + mean
         epoch = _finite(Epoch(number, train_mse, _mse(prediction, data.y_validation)))
         curve.append(epoch)
         if epoch.validation_mse < best.validation_mse:
             best, weights = epoch, {name: value.clone() for name, value in network.state_dict().items()}
         on_epoch(epoch)
-        if number - best.number >= spec.patience_epochs:
+        if number - best.number >= patience:
             break
-    return Trained(weights, mean, std, tuple(curve), best)
+    return Trained(weights, data.scale, tuple(curve), best)
+
+
+def _optimizer(network: Network, spec: TrainingSpec) -> torch.optim.Optimizer:
+    """The optimiser of a spec; the fused kernels are the fast ones on a CPU."""
+    parameters, rate, decay = network.parameters(), spec.learning_rate, spec.weight_decay
+    match spec.optimizer:
+        case "adamw":
+            return torch.optim.AdamW(parameters, lr=rate, weight_decay=decay, fused=True)
+        case "adam":
+            return torch.optim.Adam(parameters, lr=rate, weight_decay=decay, fused=True)
+        case "sgd":
+            return torch.optim.SGD(
+                parameters, lr=rate, weight_decay=decay, momentum=MOMENTUM, nesterov=True, fused=True
+            )
 
 
 def _mse(prediction: Tensor, truth: Tensor) -> float:
@@ -149,23 +195,27 @@ def _finite(epoch: Epoch) -> Epoch:
     return epoch
 
 
-def _one_epoch(
+def one_epoch(
     network: Network,
     optimizer: torch.optim.Optimizer,
     schedule: torch.optim.lr_scheduler.LRScheduler,
-    x: Tensor,
+    inputs: Inputs,
     target: Tensor,
     batch_size: int,
 ) -> float:
-    """One pass over the rows in a random order; the mean squared error seen on the way, standardised."""
+    """One pass over the rows in a random order; the members' mean squared error seen on the way, standardised.
+
+    Each member has an error of its own (TabM), which keeps the members apart.
+    """
     network.train()
-    total = 0.0
+    total = torch.zeros((), dtype=torch.float64)
     for rows in torch.split(torch.randperm(len(target)), batch_size):
-        loss = nn.functional.mse_loss(network(x.index_select(0, rows)), target.index_select(0, rows))
+        members = network.members(inputs.take(rows))
+        loss = (members - target.index_select(0, rows).unsqueeze(1)).square().mean()
         optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
         nn.utils.clip_grad_norm_(network.parameters(), MAX_GRADIENT_NORM)
         optimizer.step()
         schedule.step()
-        total += float(loss.detach()) * len(rows)
-    return total / len(target)
+        total += loss.detach() * len(rows)
+    return float(total) / len(target)

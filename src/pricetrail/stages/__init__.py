@@ -10,9 +10,11 @@ import logging
 import sys
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 
 from pricetrail.errors import PricetrailError
 
+SOURCE = Path(__file__).parent.parent  # the code of the package
 LOG_FORMAT = "%(asctime)s %(levelname)-7s {stage}: %(message)s"
 
 

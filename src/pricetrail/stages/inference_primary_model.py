@@ -15,6 +15,7 @@ from pricetrail.streams import stream
 SPLITS, BUNDLE, SHAP_PLOTS = Path("data/splits"), Path("models/candidate"), Path("reports/shap")
 PREDICTIONS, SHAP_VALUES = Path("data/predictions.parquet"), Path("data/shap_values.parquet")
 PRICES, METRICS, PRICE_METRICS = Path("data/prices.parquet"), Path("metrics/test.json"), Path("metrics/prices.json")
+INTERVAL_METRICS = Path("metrics/intervals.json")
 
 
 def main() -> None:
@@ -48,6 +49,7 @@ def main() -> None:
         },
     )
     files.write_json(PRICE_METRICS, asdict(pricing.summarise(prices)))
+    files.write_json(INTERVAL_METRICS, inference.coverage_record(bundle, predictions, params.gates, params.seed))
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from pricetrail import files
 from pricetrail.contract import require_learnable
 from pricetrail.encoding import fit_encoder
 from pricetrail.features import DAY, select_sku
+from pricetrail.history import History
 from pricetrail.splits import find_boundaries, split_by_day
 from pricetrail.stages import run_stage
 
@@ -21,19 +22,22 @@ def main() -> None:
     params = files.read_params()
     gate = files.read_json(GATE)
     log.info("the drift gate let this run through: %s", "open" if gate.get("open") else f"policy {gate.get('policy')}")
-    lines = select_sku(files.read_table(PROCESSED), params.data.sku)
+    shop = files.read_table(PROCESSED)
+    lines = select_sku(shop, params.data.sku)
     require_learnable(lines, f"SKU {params.data.sku}" if params.data.sku else str(PROCESSED))
     boundaries = find_boundaries(lines[DAY], params.split.test_share)
     splits = split_by_day(lines, boundaries)
     require_learnable(splits.train, "training rows")
     encoder = fit_encoder(splits.train, params.encoding.bins, params.encoding.max_countries)
     tables = {"train": splits.train, "validation": splits.validation, "test": splits.test}
+    history = History.of(shop).table  # of all SKUs: a customer's other lines count, too
     log.info(
         "%s; validation from %s, test from %s",
         ", ".join(f"{len(table):,} {name}" for name, table in tables.items()),
         f"{boundaries.validation_from:%Y-%m-%d}",
         f"{boundaries.test_from:%Y-%m-%d}",
     )
+    tables["history"] = history
     files.write_folder(SPLITS, {f"{name}.parquet": files.parquet_bytes(table) for name, table in tables.items()})
     files.write_text(ENCODER, encoder.to_json())
 

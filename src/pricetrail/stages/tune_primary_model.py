@@ -3,21 +3,24 @@
 from dataclasses import asdict
 from pathlib import Path
 
-import pandas as pd
 import torch
 
 from pricetrail import evaluation, files
 from pricetrail.encoding import Encoder
 from pricetrail.features import TARGET
-from pricetrail.model.bundle import Bundle
+from pricetrail.history import History
+from pricetrail.model import candidate, journal
+from pricetrail.model.figures import study_plots
+from pricetrail.model.inputs import LookBack
 from pricetrail.model.search import search
-from pricetrail.model.training import Epoch, Trained, TrainingData, train
-from pricetrail.progress import watching
-from pricetrail.stages import run_stage
-from pricetrail.streams import stream_seed
+from pricetrail.model.training import Epoch
+from pricetrail.progress import live_curve, watching
+from pricetrail.stages import SOURCE, run_stage
 
 SPLITS, ENCODER, STATE = Path("data/splits"), Path("models/encoder.json"), Path("data/product_state.parquet")
-BUNDLE, REPORTS, METRICS = Path("models/candidate"), Path("reports/tuning"), Path("metrics/validation.json")
+BASELINES, BUNDLE, METRICS = Path("models/baselines"), Path("models/candidate"), Path("metrics/validation.json")
+STUDY, CURVE, JOURNALS = Path("reports/tuning"), Path("reports/training"), Path(".pricetrail/journals")
+ROWS = [SPLITS / f"{name}.parquet" for name in ("train", "validation", "history")]
 
 
 def main() -> None:
@@ -25,33 +28,31 @@ def main() -> None:
     params = files.read_params()
     torch.set_num_threads(params.threads)
     encoder = Encoder.from_json(files.read_text(ENCODER))
-    train_rows, validation_rows = (files.read_table(SPLITS / f"{name}.parquet") for name in ("train", "validation"))
-    data = TrainingData(*_tensors(train_rows, encoder), *_tensors(validation_rows, encoder))
-    with watching() as watch:
-        study = search(data, encoder, params.tuning, params.seed, watch)
-        best = study.best
+    train, validation, history, state = (files.read_table(path) for path in (*ROWS, STATE))
+    baselines = files.read_folder(BASELINES)
+    backups = candidate.read_backups(baselines)
+    look_back = LookBack(params.tuning.sku_lines, params.tuning.customer_lines)
+    material = candidate.Material(train, validation, encoder, History(history), look_back)
+    data = material.tensors()
+    dials = (params.tuning.model_dump_json(), str(params.seed), str(params.threads))
+    decisive = [*ROWS, ENCODER, *sorted(SOURCE.rglob("*.py"))]
+    key = journal.digest([*(dial.encode() for dial in dials), *map(files.read_bytes, decisive)])
+    trials = journal.Journal(JOURNALS / f"{key}.journal")
+    with watching() as watch, live_curve(CURVE) as live:
+        study = search(data, encoder.column_edges, params.tuning, params.seed, watch, trials)
 
         def on_epoch(epoch: Epoch) -> None:
-            watch.epoch("all rows", epoch, best.training.max_epochs)
+            watch.epoch("all rows", epoch, study.best.training.epochs(len(train)))
+            live(epoch)
 
-        seed = stream_seed(params.seed, "candidate")
-        trained = train(best.network, best.training, encoder.column_edges, data, seed, on_epoch)
-    bundle = Bundle.of(trained, encoder, best.network, files.read_table(STATE))
-    errors = evaluation.errors(validation_rows[TARGET].to_numpy().astype("float64"), bundle.predict(validation_rows))
+        trained = candidate.fit(study.best, data, encoder, params.seed, on_epoch)
+    bundle = candidate.assemble(material, study.best, trained, state, backups)
+    errors = evaluation.errors(validation[TARGET].to_numpy().astype("float64"), bundle.predict(validation))
     files.write_folder(BUNDLE, bundle.files())
-    files.write_folder(
-        REPORTS, {"trials.csv": files.csv_bytes(study.trials), "curve.csv": files.csv_bytes(_curve(trained))}
-    )
-    chosen = {**asdict(best.network), **asdict(best.training), "epochs": trained.best.number + 1}
+    files.write_folder(STUDY, study_plots(study))
+    chosen = {**asdict(study.best.network), **asdict(study.best.training), "epochs": trained.best.number + 1}
     files.write_json(METRICS, {**asdict(errors), "chosen": [chosen]})
-
-
-def _tensors(rows: pd.DataFrame, encoder: Encoder) -> tuple[torch.Tensor, torch.Tensor]:
-    return torch.from_numpy(encoder.transform(rows)), torch.from_numpy(rows[TARGET].to_numpy(copy=True))
-
-
-def _curve(trained: Trained) -> pd.DataFrame:
-    return pd.DataFrame([asdict(epoch) for epoch in trained.curve]).rename(columns={"number": "epoch"})
+    trials.delete()
 
 
 if __name__ == "__main__":

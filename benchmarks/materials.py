@@ -1,0 +1,28 @@
+"""Helper of benchmarks of the training: what the stage ``tune_primary_model`` trains on, of the folder it runs in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from pricetrail import files
+from pricetrail.encoding import Encoder
+from pricetrail.history import History
+from pricetrail.model.candidate import Material
+from pricetrail.model.inputs import LookBack
+from pricetrail.params import Params
+
+SPLITS, ENCODER = Path("data/splits"), Path("models/encoder.json")
+
+
+def read() -> tuple[Params, Material]:
+    """The dials and the rows; torch gets the threads that the dials say."""
+    params = files.read_params()
+    torch.set_num_threads(params.threads)
+    train, validation, history = (
+        files.read_table(SPLITS / f"{name}.parquet") for name in ("train", "validation", "history")
+    )
+    look_back = LookBack(params.tuning.sku_lines, params.tuning.customer_lines)
+    encoder = Encoder.from_json(files.read_text(ENCODER))
+    return params, Material(train, validation, encoder, History(history), look_back)

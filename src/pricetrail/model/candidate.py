@@ -1,0 +1,95 @@
+"""The candidate: the study's best network fitted on all training rows, with its intervals and the models behind it."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+
+from pricetrail.encoding import Encoder
+from pricetrail.errors import BundleError, DataError
+from pricetrail.features import TARGET
+from pricetrail.history import History
+from pricetrail.intervals import fit_conformal
+from pricetrail.model.baselines import INDEX, load_baseline
+from pricetrail.model.bundle import Backup, Bundle, Primary
+from pricetrail.model.inputs import Inputs, LookBack, TargetScale
+from pricetrail.model.search import Choice
+from pricetrail.model.training import Epoch, Trained, TrainingData, train
+from pricetrail.streams import stream_seed
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Material:
+    """What the candidate is made from.
+
+    Attributes:
+        train, validation: rows with features and target.
+        encoder: fitted on ``train``.
+        history: all lines; a row sees those of earlier days.
+        look_back: how many of them.
+    """
+
+    train: pd.DataFrame
+    validation: pd.DataFrame
+    encoder: Encoder
+    history: History
+    look_back: LookBack
+
+    def tensors(self) -> TrainingData:
+        """The rows as the network reads them, scaled by the training targets."""
+        y_train, y_validation = (
+            torch.from_numpy(rows[TARGET].to_numpy(copy=True)) for rows in (self.train, self.validation)
+        )
+        scale = TargetScale.of(y_train)
+        train_inputs, validation_inputs = (
+            Inputs.of(rows, self.encoder, self.history, self.look_back, scale) for rows in (self.train, self.validation)
+        )
+        events = torch.from_numpy(self.history.events(scale.mean, scale.std))
+        return TrainingData(train_inputs, y_train, validation_inputs, y_validation, scale, events)
+
+
+def fit(choice: Choice, data: TrainingData, encoder: Encoder, seed: int, on_epoch: Callable[[Epoch], None]) -> Trained:
+    """Train the chosen network on all training rows."""
+    stream = stream_seed(seed, "candidate")
+    return train(choice.network, choice.training, encoder.column_edges, data, stream, on_epoch)
+
+
+def read_backups(files: Mapping[str, bytes]) -> tuple[Backup, ...]:
+    """The stored baselines, lowest validation error first.
+
+    Args:
+        files: by name: the models', and ``index.json``, a list of ``name`` and ``validation_mse_log_quantity``.
+
+    Raises:
+        BundleError: a file or the index is not what was stored.
+    """
+    try:
+        errors = {str(entry["name"]): float(entry["validation_mse_log_quantity"]) for entry in json.loads(files[INDEX])}
+    except (KeyError, TypeError, ValueError) as error:
+        raise BundleError(INDEX, f"must list the baselines: {error}") from None
+    backups = [Backup(load_baseline(name, files), error) for name, error in errors.items()]
+    return tuple(sorted(backups, key=lambda backup: backup.validation_mse_log_quantity))
+
+
+def assemble(
+    material: Material, choice: Choice, trained: Trained, product_state: pd.DataFrame, backups: tuple[Backup, ...]
+) -> Bundle:
+    """The bundle, its intervals calibrated on the validation rows; without intervals where these are too few."""
+    primary = Primary.of(trained, choice.network, material.look_back)
+    bundle = Bundle(material.encoder, material.history, product_state, primary, backups)
+    rows = material.validation
+    buyers = np.where(rows["registered"] > 0, "registered", "guest")
+    try:
+        intervals = fit_conformal(rows[TARGET].to_numpy(np.float64), bundle.predict(rows), buyers)
+    except DataError as error:
+        log.warning("no prediction intervals: %s", error)
+        return bundle
+    return Bundle(material.encoder, material.history, product_state, primary, backups, intervals)

@@ -1,0 +1,175 @@
+"""A bundle on disk, as data: safetensors, JSON, Parquet and LightGBM's text, with a manifest of hashes.
+
+Hashes are checked before anything is read, and nothing from a file is executed (law 5).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+from torch import Tensor
+
+from pricetrail.encoding import Encoder
+from pricetrail.errors import BundleError
+from pricetrail.features import FEATURE_UNITS, TARGET
+from pricetrail.history import HISTORY_UNITS
+from pricetrail.intervals import Conformal
+from pricetrail.model.baselines import BACKUP_FILES, Baseline, load_baseline
+from pricetrail.model.inputs import LookBack, TargetScale
+from pricetrail.model.network import NetworkSpec
+
+log = logging.getLogger(__name__)
+
+MANIFEST: Final = "manifest.json"
+WEIGHTS: Final = "weights.safetensors"
+_ENCODER, _MODEL, _STATE, _HISTORY = "encoder.json", "model.json", "product_state.parquet", "history.parquet"
+_NEEDED: Final = (_ENCODER, _MODEL, _STATE, _HISTORY)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a bundle is made of; see ``model.bundle.Bundle``. ``weights`` is None where they cannot be trusted."""
+
+    encoder: Encoder
+    history: pd.DataFrame
+    product_state: pd.DataFrame
+    spec: NetworkSpec
+    weights: Mapping[str, Tensor] | None
+    scale: TargetScale
+    look_back: LookBack
+    backups: tuple[tuple[Baseline, float], ...]
+    intervals: Conformal | None
+
+
+def pack(parts: Parts) -> dict[str, bytes]:
+    """File names and bytes, the manifest last; the same parts give the same bytes."""
+    units = {name: FEATURE_UNITS.get(name, "category") for name in parts.encoder.feature_names} | HISTORY_UNITS
+    model = {
+        "format": 2,
+        "target": {"name": TARGET, "unit": "log1p(units)", **asdict(parts.scale)},
+        "features": units,
+        "network": asdict(parts.spec),
+        "look_back": asdict(parts.look_back),
+        "backups": [{"name": backup.name, "validation_mse_log_quantity": mse} for backup, mse in parts.backups],
+        "intervals": parts.intervals.record() if parts.intervals else None,
+    }
+    files = {
+        WEIGHTS: save_tensors(dict(parts.weights or {})),
+        _ENCODER: parts.encoder.to_json().encode(),
+        _MODEL: (json.dumps(model, indent=1) + "\n").encode(),
+        _STATE: _parquet(parts.product_state),
+        _HISTORY: _parquet(parts.history),
+    }
+    for backup, _ in parts.backups:
+        files |= backup.to_files()
+    hashes = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    return {**files, MANIFEST: (json.dumps({"sha256": hashes}, indent=1) + "\n").encode()}
+
+
+def unpack(folder: Path) -> Parts:
+    """Read a folder's files after their hashes were checked.
+
+    The weights and the backups may be missing or altered: what can be trusted is there, and the log says what is not.
+
+    Raises:
+        BundleError: another file is missing or altered, or does not fit the others.
+    """
+    hashes = _manifest(folder)
+    files = {name: _verified(folder, name, hashes) for name in _NEEDED}
+    try:
+        model = json.loads(files[_MODEL])
+        return Parts(
+            encoder=Encoder.from_json(files[_ENCODER].decode()),
+            history=_table(files[_HISTORY]),
+            product_state=_table(files[_STATE]),
+            spec=_spec(model["network"]),
+            weights=_weights(folder, hashes),
+            scale=TargetScale(float(model["target"]["mean"]), float(model["target"]["std"])),
+            look_back=LookBack(**model["look_back"]),
+            backups=_backups(folder, hashes, model["backups"]),
+            intervals=Conformal.from_record(model["intervals"]) if model["intervals"] else None,
+        )
+    except (KeyError, TypeError, ValueError, pa.ArrowException) as error:
+        raise BundleError(str(folder), f"must hold parts that fit together: {error}") from None
+
+
+def _manifest(folder: Path) -> Mapping[str, str]:
+    """The hash of each file."""
+    try:
+        hashes = json.loads((folder / MANIFEST).read_bytes())["sha256"]
+        return {str(name): str(value) for name, value in hashes.items()}
+    except OSError as error:
+        raise BundleError(str(error.filename), "must be in the bundle, and is not there") from None
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise BundleError(str(folder / MANIFEST), f"must name a sha256 for each file: {error}") from None
+
+
+def _verified(folder: Path, name: str, hashes: Mapping[str, str]) -> bytes:
+    """A file's bytes.
+
+    Raises:
+        BundleError: it is missing or altered.
+    """
+    try:
+        content = (folder / name).read_bytes()
+    except OSError:
+        raise BundleError(str(folder / name), "must be in the bundle, and is not there") from None
+    found = hashlib.sha256(content).hexdigest()
+    if hashes.get(name) != found:
+        raise BundleError(str(folder / name), f"must have sha256 {hashes.get(name)}", found)
+    return content
+
+
+def _weights(folder: Path, hashes: Mapping[str, str]) -> dict[str, Tensor] | None:
+    """The network's weights, None where their file cannot be trusted."""
+    try:
+        return load_tensors(_verified(folder, WEIGHTS, hashes))
+    except BundleError as error:
+        log.error("the network is not loaded, backups answer: %s", error)
+        return None
+
+
+def _backups(
+    folder: Path, hashes: Mapping[str, str], listed: list[dict[str, Any]]
+) -> tuple[tuple[Baseline, float], ...]:
+    """The backups that can be trusted, in the order of the list."""
+    backups = []
+    for entry in listed:
+        name = str(entry["name"])
+        try:
+            file = BACKUP_FILES.get(name, name)
+            model = load_baseline(name, {file: _verified(folder, file, hashes)})
+        except BundleError as error:
+            log.error("backup %s is not loaded: %s", name, error)
+            continue
+        backups.append((model, float(entry["validation_mse_log_quantity"])))
+    return tuple(backups)
+
+
+def _spec(tree: dict[str, Any]) -> NetworkSpec:
+    return NetworkSpec(**{**tree, "widths": tuple(tree["widths"]), "dropouts": tuple(tree["dropouts"])})
+
+
+def _parquet(table: pd.DataFrame) -> bytes:
+    sink = io.BytesIO()
+    pq.write_table(
+        pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata(None), sink, compression="zstd"
+    )
+    return sink.getvalue()
+
+
+def _table(content: bytes) -> pd.DataFrame:
+    table: pd.DataFrame = pq.ParquetFile(io.BytesIO(content)).read().to_pandas()
+    return table

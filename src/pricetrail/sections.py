@@ -1,0 +1,226 @@
+"""The sections of ``params.yaml`` as frozen types, each with its rules."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from pathlib import PurePosixPath
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+
+Share = Annotated[float, Field(gt=0, lt=1)]
+Positive = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+Dropout = Annotated[float, Field(ge=0, lt=1)]
+Reason = Annotated[str, Field(pattern=r"\S")]
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]  # headers are read stripped too
+_TIME = dt.datetime(2011, 12, 31, 13, 45, tzinfo=dt.UTC)
+
+
+class Section(BaseModel):
+    """A frozen group of dials; unknown keys and implicit conversions are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class Columns(Section):
+    """Our column names, each with its name in the user's files."""
+
+    invoice: Name
+    sku: Name
+    description: Name
+    quantity: Name
+    invoiced_at: Name
+    unit_price_gbp: Name
+    customer_id: Name
+    country: Name
+
+    @model_validator(mode="after")
+    def _no_name_twice(self) -> Self:
+        names = list(self.model_dump().values())
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"must name each column once, {twice[0]!r} is named twice")
+        return self
+
+
+class Data(Section):
+    """Where the lines are and how their files are written."""
+
+    path: str = Field(min_length=1)
+    pattern: str = Field(min_length=1)
+    columns: Columns
+    datetime_format: str = Field(min_length=1)
+    delimiter: Literal[",", ";", "\t", "|", ":", "^", "~", " "]
+    encoding: str = Field(min_length=1)
+    max_bad_share: float = Field(ge=0, lt=1)
+    sku: str
+
+    @field_validator("sku", mode="before")
+    @classmethod
+    def _number_is_a_code(cls, sku: object) -> object:
+        return str(sku) if type(sku) is int else sku  # YAML reads `-S data.sku=22423` as a number
+
+    @field_validator("path")
+    @classmethod
+    def _is_no_pattern(cls, path: str) -> str:
+        if set("*?[") & set(path):
+            parent = PurePosixPath(path).parent
+            raise ValueError(f"must be a file or folder that DVC tracks, such as {parent}; a glob goes in data.pattern")
+        return path
+
+    @field_validator("pattern")
+    @classmethod
+    def _stays_inside(cls, pattern: str) -> str:
+        parts = PurePosixPath(pattern).parts  # outside of data.path no file is a dependency that DVC hashes (law 3)
+        if not parts or {"/", ".."} & set(parts) or any("**" in part and part != "**" for part in parts):
+            raise ValueError("must be a glob inside data.path, such as **/*.csv")
+        return pattern
+
+    @field_validator("datetime_format")
+    @classmethod
+    def _tells_the_day(cls, text: str) -> str:
+        try:
+            told = text == "ISO8601" or dt.datetime.strptime(format(_TIME, text), text).date() == _TIME.date()
+        except (ValueError, re.error):  # an unknown directive, or one that stands twice
+            told = False
+        if not told:
+            raise ValueError("must be ISO8601 or a strptime format that tells the day, such as %d/%m/%Y %H:%M")
+        return text
+
+
+class Demo(Section):
+    """The simulated shop."""
+
+    first_day: str
+    weeks: int = Field(ge=2, le=520)
+    skus: int = Field(ge=4, le=20_000)
+    customers: int = Field(ge=10, le=200_000)
+    lines: int = Field(ge=200, le=20_000_000)
+
+    @field_validator("first_day")
+    @classmethod
+    def _is_a_day(cls, text: str) -> str:
+        try:
+            dt.date.fromisoformat(text)
+        except ValueError:
+            raise ValueError("must be an ISO date, such as 2010-12-01") from None
+        return text
+
+
+class Features(Section):
+    """Dials of the as-of features."""
+
+    half_life_days: Positive
+
+
+class Split(Section):
+    """Dials of the chronological split."""
+
+    test_share: float = Field(gt=0, le=0.4)
+
+
+class Encoding(Section):
+    """Dials of the encoder, fitted on the training rows."""
+
+    bins: int = Field(ge=2, le=512)
+    max_countries: Count
+
+
+class Drift(Section):
+    """Windows, distances and thresholds of the drift check, and what a failed verdict does."""
+
+    current_days: Count
+    policy: Literal["stop", "withhold"]
+    max_share: Share
+    max_rows: int = Field(ge=100)
+    numeric_method: Literal["Normed Wasserstein distance", "Jensen-Shannon distance", "Hellinger distance", "PSI"]
+    numeric_threshold: Positive
+    categorical_method: Literal["Jensen-Shannon distance", "Hellinger distance", "PSI"]
+    categorical_threshold: Positive
+    thresholds: dict[str, Positive]
+
+
+class Space(Section):
+    """The search space: two bounds for a range, a list for a choice; widths and dropouts are drawn for each layer."""
+
+    layers: tuple[Count, Count] = Field(strict=False)  # a YAML list is read as a tuple
+    width: tuple[Count, ...] = Field(min_length=1, strict=False)
+    dropout: tuple[Dropout, Dropout] = Field(strict=False)
+    batch_norm: tuple[bool, ...] = Field(min_length=1, strict=False)
+    residual: tuple[bool, ...] = Field(min_length=1, strict=False)
+    bins: tuple[Count, ...] = Field(min_length=1, strict=False)
+    ensemble_size: tuple[Count, ...] = Field(min_length=1, strict=False)
+    optimizer: tuple[Literal["adamw", "adam", "sgd"], ...] = Field(min_length=1, strict=False)
+    learning_rate: tuple[Positive, Positive] = Field(strict=False)
+    weight_decay: tuple[Positive, Positive] = Field(strict=False)
+    batch_size: tuple[Count, ...] = Field(min_length=1, strict=False)
+
+    @field_validator("layers", "dropout", "learning_rate", "weight_decay")
+    @classmethod
+    def _low_before_high(cls, bounds: tuple[float, float]) -> tuple[float, float]:
+        if bounds[0] > bounds[1]:
+            raise ValueError("must have the lower bound first")
+        return bounds
+
+
+class Tuning(Section):
+    """Budget and space of the study."""
+
+    method: Literal["tpe", "grid"]
+    pruner: Literal["median", "hyperband", "none"]
+    n_trials: Count
+    max_minutes: float = Field(ge=0)
+    max_epochs: Count
+    patience_epochs: Count
+    min_steps: Count
+    search_rows: int = Field(ge=100)
+    sku_lines: Count
+    customer_lines: Count
+    space: Space
+
+
+class Baselines(Section):
+    """The models that stand beside the network, and behind it as backups."""
+
+    models: tuple[Literal["lightgbm", "elastic_net", "svr"], ...] = Field(strict=False)
+    n_trials: Count
+    folds: int = Field(ge=2)
+    search_rows: int = Field(ge=100)
+    svr_rows: int = Field(ge=50)
+
+
+class Explain(Section):
+    """Size of the SHAP computation."""
+
+    background_rows: Count
+    max_rows: int = Field(ge=0)
+
+
+class Pricing(Section):
+    """How a price is chosen from predicted quantities."""
+
+    objective: Literal["revenue", "quantity"]
+    grid_points: int = Field(ge=2)
+    max_change: Share
+    window_days: Count
+    min_lines: Count
+
+
+class Gates(Section):
+    """Thresholds of the accuracy gate, and the overrides of all gates."""
+
+    min_skill: float = Field(lt=1)
+    bootstrap_samples: int = Field(ge=20)
+    confidence: Share
+    overrides: dict[Literal["drift", "accuracy", "fairness"], Reason]
+
+
+class Fairness(Section):
+    """Sensitive columns, and the figure that is held against the threshold."""
+
+    columns: tuple[Literal["registered", "country_group", "country"], ...] = Field(min_length=1, strict=False)
+    metric: Literal["added_disparity", "prediction_mod", "mse_ratio"]
+    threshold: Positive
+    min_rows: Count

@@ -1,0 +1,27 @@
+"""Stage ``compare_models``: the network beside the baselines on the test days, in one table."""
+
+from pathlib import Path
+
+from pricetrail import comparison, files
+from pricetrail.model.bundle import PRIMARY, Bundle
+from pricetrail.model.inference import backup_predictions
+from pricetrail.stages import run_stage
+from pricetrail.streams import stream
+
+PREDICTIONS, TEST, BUNDLE = Path("data/predictions.parquet"), Path("data/splits/test.parquet"), Path("models/candidate")
+METRICS, TABLE = Path("metrics/models.json"), Path("reports/models.csv")
+
+
+def main() -> None:
+    """Predict with every backup, and compare."""
+    params = files.read_params()
+    bundle = Bundle.load(BUNDLE)
+    others = backup_predictions(bundle, files.read_table(TEST))
+    predictions = files.read_table(PREDICTIONS)
+    rivals = comparison.compare(predictions, others, PRIMARY, params.gates, stream(params.seed, "models"))
+    files.write_json(METRICS, comparison.record(rivals, PRIMARY))
+    files.write_csv(TABLE, comparison.model_table(rivals))
+
+
+if __name__ == "__main__":
+    run_stage("compare_models", main)

@@ -1,0 +1,297 @@
+"""The bundle: its files, what answers where the network cannot, and SHAP values that add up."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import logging
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from pricetrail.encoding import Encoder
+from pricetrail.errors import BundleError
+from pricetrail.features import FEATURE_UNITS, TARGET
+from pricetrail.files import write_folder
+from pricetrail.history import HISTORY_UNITS, History
+from pricetrail.model import storage
+from pricetrail.model.baselines import Baseline, fit_medians
+from pricetrail.model.bundle import Backup, Bundle, Primary
+from pricetrail.model.candidate import assemble, read_backups
+from pricetrail.model.explain import explain
+from pricetrail.model.learned_baselines import Encoded, fit_elastic_net
+from pricetrail.model.network import NetworkSpec
+from pricetrail.model.search import Choice
+from pricetrail.model.storage import MANIFEST, WEIGHTS
+from pricetrail.model.training import Trained, train
+from test_model import DATA, ENCODER, LOOK_BACK, MATERIAL, OPTIONS, SPEC, TEST, TRAIN, TRAINING, VALIDATION, options_id
+
+STATE = pd.DataFrame({"sku": ["10001"], "price_min_gbp": [1.0], "price_max_gbp": [2.0]})
+BACKUPS = ("elastic_net", "sku_median", "median")  # by validation error
+NEEDED = ("encoder.json", "model.json", "product_state.parquet", "history.parquet")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="module")
+def trained() -> Trained:
+    return train(SPEC, replace(TRAINING, max_epochs=4), ENCODER.column_edges, DATA, seed=7)
+
+
+@pytest.fixture(scope="module")
+def backups() -> tuple[Backup, ...]:
+    """Read from an index whose order is not the one of the errors."""
+    linear = fit_elastic_net(
+        Encoded(ENCODER.transform(TRAIN), TRAIN[TARGET].to_numpy()), {"alpha": 0.1, "l1_ratio": 0.5}
+    )
+    medians: list[Baseline] = [median for median in fit_medians(TRAIN) if median.name in BACKUPS]
+    files = {name: content for model in [*medians, linear] for name, content in model.to_files().items()}
+    mse = dict(zip(BACKUPS, (1.0, 2.0, 3.0), strict=True))
+    index = [{"name": name, "validation_mse_log_quantity": mse[name]} for name in ("median", *BACKUPS[:2])]
+    return read_backups({**files, "index.json": json.dumps(index).encode()})
+
+
+@pytest.fixture(scope="module")
+def bundle(trained: Trained, backups: tuple[Backup, ...]) -> Bundle:
+    return assemble(MATERIAL, Choice(SPEC, TRAINING), trained, STATE, backups)
+
+
+@pytest.fixture
+def folder(bundle: Bundle, tmp_path: Path) -> Path:
+    write_folder(tmp_path / "candidate", bundle.files())
+    return tmp_path / "candidate"
+
+
+def damage(file: Path, is_deleted: bool) -> None:
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.unlink() if is_deleted else file.write_bytes(content)
+
+
+def with_weights(bundle: Bundle, weights: Mapping[str, torch.Tensor]) -> Bundle:
+    return replace(bundle, primary=replace(bundle.require_primary(), weights=weights))
+
+
+def test_a_bundle_survives_its_files_and_has_the_same_bytes(bundle: Bundle, folder: Path) -> None:
+    again = Bundle.load(folder)
+    np.testing.assert_array_equal(again.predict(TEST), bundle.predict(TEST))
+    assert again.files() == bundle.files()
+    pd.testing.assert_frame_equal(again.product_state, STATE)
+    pd.testing.assert_frame_equal(again.history.table, bundle.history.table)
+    assert again.intervals == bundle.intervals is not None
+    assert again.answers == "network"
+    units = json.loads(bundle.files()["model.json"])["features"]
+    assert units == {**FEATURE_UNITS, "country": "category", **HISTORY_UNITS}
+
+
+def test_predictions_do_not_depend_on_the_other_rows(bundle: Bundle) -> None:
+    prediction = bundle.predict(TEST)
+    assert prediction.shape == (len(TEST),)
+    assert prediction.dtype == np.float64
+    np.testing.assert_allclose(bundle.predict(TEST.tail(5)), prediction[-5:], atol=1e-5)
+
+
+@pytest.mark.parametrize("is_deleted", [False, True], ids=["altered", "missing"])
+@pytest.mark.parametrize("name", NEEDED)
+def test_an_altered_or_missing_file_is_refused_before_anything_is_read(
+    folder: Path, name: str, is_deleted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read(*_: object) -> None:
+        raise AssertionError("read before the hashes were checked")
+
+    damage(folder / name, is_deleted)
+    monkeypatch.setattr(Encoder, "from_json", read)
+    monkeypatch.setattr(storage, "_table", read)
+    monkeypatch.setattr(storage, "load_tensors", read)
+    monkeypatch.setattr(storage, "load_baseline", read)
+    rule = "must be in the bundle, and is not there" if is_deleted else r"must have sha256 \w+, got"
+    with pytest.raises(BundleError, match=f"{name}: {rule}"):
+        Bundle.load(folder)
+
+
+def test_a_manifest_that_is_missing_or_leaves_a_file_out_is_refused(folder: Path) -> None:
+    manifest = json.loads((folder / MANIFEST).read_text())
+    del manifest["sha256"]["history.parquet"]
+    (folder / MANIFEST).write_text(json.dumps(manifest))
+    with pytest.raises(BundleError, match=r"history.parquet: must have sha256 None"):
+        Bundle.load(folder)
+    for content in ("{}", "[]", '{"sha256": 1}', "no json"):
+        (folder / MANIFEST).write_text(content)
+        with pytest.raises(BundleError, match="must name a sha256 for each file"):
+            Bundle.load(folder)
+    (folder / MANIFEST).unlink()
+    with pytest.raises(BundleError, match=r"manifest.json: must be in the bundle, and is not there"):
+        Bundle.load(folder)
+
+
+def test_weights_of_another_network_are_refused(bundle: Bundle, tmp_path: Path) -> None:
+    primary = replace(bundle.require_primary(), spec=replace(SPEC, widths=(16, 8)))
+    write_folder(tmp_path / "candidate", replace(bundle, primary=primary).files())
+    with pytest.raises(BundleError, match="must hold parts that fit together"):
+        Bundle.load(tmp_path / "candidate")
+
+
+@pytest.mark.parametrize("is_deleted", [False, True], ids=["altered", "missing"])
+def test_without_its_weights_the_best_backup_answers_and_the_log_names_it(
+    folder: Path, backups: tuple[Backup, ...], is_deleted: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    damage(folder / WEIGHTS, is_deleted)
+    bundle = Bundle.load(folder)
+    assert WEIGHTS in caplog.text
+    assert "the network is not loaded, backups answer" in caplog.text
+    assert bundle.answers == "elastic_net"
+    np.testing.assert_array_equal(bundle.predict(TEST), backups[0].model.predict(TEST, ENCODER))
+    assert "backup elastic_net answers for 300 of 300 rows: the network could not be loaded" in caplog.text
+    assert "sku_median" not in caplog.text
+    for call in (bundle.network, bundle.files, lambda: explain(bundle, TEST, TRAIN)):
+        with pytest.raises(BundleError, match="must hold a network that can be loaded"):
+            call()
+
+
+def test_a_row_without_a_finite_value_is_answered_by_the_backup_and_no_other_row(
+    bundle: Bundle, backups: tuple[Backup, ...], caplog: pytest.LogCaptureFixture
+) -> None:
+    """The network's NaN: a weight that only rows with a gap in the customer's mean meet."""
+    flag = ENCODER.column_features.index("customer_mean") + 1
+    columns = [i for i, edges in enumerate(ENCODER.column_edges) for _ in range(min(len(edges) - 1, SPEC.bins))]
+    weights = {name: value.clone() for name, value in bundle.require_primary().weights.items()}
+    weights["head.wide.weight"][0, columns.index(flag)] = torch.finfo(torch.float32).max
+    weights["head.wide.bias"][:] = torch.finfo(torch.float32).max / 2
+    broken = with_weights(bundle, weights)
+    with np.errstate(all="ignore"):
+        found = broken.predict(TEST)
+    is_gap = TEST["customer_mean"].isna().to_numpy()
+    assert 0 < is_gap.sum() < len(TEST)
+    np.testing.assert_array_equal(found[is_gap], backups[0].model.predict(TEST[is_gap], ENCODER))
+    assert (found[~is_gap] > 1e30).all(), "the network's own value stays"
+    assert f"elastic_net answers for {is_gap.sum()} of 300 rows: the network gave no finite value" in caplog.text
+
+
+@dataclass(frozen=True)
+class Sometimes:
+    """A backup that knows the first rows only."""
+
+    name: str
+    known: int
+
+    def predict(self, rows: pd.DataFrame, encoder: Encoder) -> NDArray[np.float64]:
+        return np.where(rows.index < self.known, float(self.known), math.inf)
+
+    def to_files(self) -> dict[str, bytes]:
+        return {}
+
+
+def test_what_one_backup_cannot_answer_the_next_one_does(bundle: Bundle, caplog: pytest.LogCaptureFixture) -> None:
+    weights = {name: value * math.nan for name, value in bundle.require_primary().weights.items()}
+    chain = (Backup(Sometimes("first", 20), 1.0), Backup(Sometimes("second", 50), 2.0))
+    broken = replace(with_weights(bundle, weights), backups=chain)
+    assert broken.predict(TEST.head(50)).tolist() == [20.0] * 20 + [50.0] * 30
+    assert "backup second answers for 30 of 50 rows" in caplog.text
+    with pytest.raises(BundleError, match="must be finite, from the network or a backup"):
+        broken.predict(TEST.head(51))
+    with pytest.raises(BundleError, match="must be finite"):
+        replace(broken, backups=()).predict(TEST)
+
+
+def test_backups_are_in_order_of_their_validation_error(backups: tuple[Backup, ...], folder: Path) -> None:
+    assert [backup.model.name for backup in backups] == list(BACKUPS)
+    assert [backup.model.name for backup in Bundle.load(folder).backups] == list(BACKUPS)
+    assert [backup.validation_mse_log_quantity for backup in Bundle.load(folder).backups] == [1.0, 2.0, 3.0]
+    for index in (b"no json", b"[{}]", b'[{"name": "median"}]', b"3"):
+        with pytest.raises(BundleError, match=r"index\.json"):
+            read_backups({"index.json": index})
+
+
+@pytest.mark.parametrize("is_deleted", [False, True], ids=["altered", "missing"])
+def test_a_backup_that_cannot_be_trusted_is_skipped_with_a_line_in_the_log(
+    folder: Path, backups: tuple[Backup, ...], is_deleted: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    damage(folder / "elastic_net.json", is_deleted)
+    damage(folder / WEIGHTS, is_deleted)
+    bundle = Bundle.load(folder)
+    assert "backup elastic_net is not loaded: " in caplog.text
+    assert bundle.answers == "sku_median"
+    np.testing.assert_array_equal(bundle.predict(TEST), backups[1].model.predict(TEST, ENCODER))
+
+
+def test_with_everything_gone_there_is_no_bundle(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for name in (WEIGHTS, "elastic_net.json", "sku_median.parquet", "median.parquet"):
+        damage(folder / name, is_deleted=name != WEIGHTS)
+    with pytest.raises(BundleError, match="must hold a model that can be loaded"):
+        Bundle.load(folder)
+    assert caplog.text.count(" is not loaded") == 4
+
+
+def test_a_whole_bundle_is_quiet(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        Bundle.load(folder).predict(TEST)
+    assert not caplog.text
+
+
+def test_too_few_validation_rows_give_a_bundle_without_intervals(trained: Trained, tmp_path: Path) -> None:
+    few = replace(MATERIAL, validation=VALIDATION.head(2))
+    bundle = assemble(few, Choice(SPEC, TRAINING), trained, STATE, ())
+    assert bundle.intervals is None
+    write_folder(tmp_path / "candidate", bundle.files())
+    assert Bundle.load(tmp_path / "candidate").intervals is None
+
+
+@pytest.mark.parametrize("spec", OPTIONS, ids=options_id)
+def test_shap_values_add_up_for_every_kind_of_network(spec: NetworkSpec) -> None:
+    result = train(spec, replace(TRAINING, max_epochs=2), ENCODER.column_edges, DATA, seed=2)
+    bundle = Bundle(ENCODER, MATERIAL.history, STATE, Primary.of(result, spec, LOOK_BACK))
+    explanation = explain(bundle, TEST.head(40), TRAIN.head(50))
+    total = explanation.base_log_quantity + explanation.values.sum(axis=1).to_numpy()
+    np.testing.assert_allclose(total, bundle.predict(TEST.head(40)), atol=1e-4)
+    gap = float(np.abs(total - bundle.predict(TEST.head(40))).max())
+    assert explanation.largest_gap == pytest.approx(gap, abs=1e-9)
+    assert list(explanation.values.columns) == [*ENCODER.feature_names, *HISTORY_UNITS]
+
+
+def test_shap_finds_what_the_target_is_made_of(bundle: Bundle) -> None:
+    importance = explain(bundle, TEST.head(60), TRAIN.tail(60)).mean_absolute()
+    assert set(importance.index[:2]) == {"log_unit_price", "sku_history"}
+    assert importance.is_monotonic_decreasing
+
+
+def test_shap_values_of_a_linear_model_are_known() -> None:
+    """No hidden layer: the value of a feature is weight x (x - mean of the background), summed over its columns."""
+    spec = NetworkSpec((), (), bins=4)
+    linear = train(spec, replace(TRAINING, max_epochs=3), ENCODER.column_edges, DATA, seed=1)
+    bundle = Bundle(ENCODER, MATERIAL.history, STATE, Primary.of(linear, spec, LOOK_BACK))
+    rows, background = TEST.head(20), TRAIN.tail(60)
+    with torch.inference_mode():
+        x, x_background = (bundle.network().encode(bundle.inputs(part)).numpy() for part in (rows, background))
+    by_column = (x - x_background.mean(axis=0)) * linear.weights["head.wide.weight"].numpy()[0] * linear.scale.std
+    sizes = [min(len(edges) - 1, spec.bins) for edges in ENCODER.column_edges]
+    owner = np.concatenate([np.repeat(ENCODER.column_features, sizes), ["sku_history"] * 12, ["customer_history"] * 16])
+    found = explain(bundle, rows, background).values
+    for name in (*ENCODER.feature_names, *HISTORY_UNITS):
+        np.testing.assert_allclose(found[name], by_column[:, owner == name].sum(axis=1), atol=1e-5, err_msg=name)
+    assert found["sku_history"].abs().min() > 0
+
+
+def test_names_and_shap_values_do_not_part_when_columns_are_shuffled(bundle: Bundle) -> None:
+    names = list(TEST.columns)
+    shuffled = explain(bundle, TEST.head(10)[names[::-1]], TRAIN.head(30)[names[::-1]]).values
+    straight = explain(bundle, TEST.head(10), TRAIN.head(30)).values
+    pd.testing.assert_frame_equal(shuffled[straight.columns], straight)
+
+
+def test_a_history_of_nothing_leaves_predictions_finite(bundle: Bundle) -> None:
+    """A shop's first day: no past lines at all; SHAP gives the histories nothing."""
+    first = replace(bundle, history=History(bundle.history.table.head(0)))
+    assert np.isfinite(first.predict(TEST)).all()
+    values = explain(first, TEST.head(5), TRAIN.head(20)).values
+    assert not values[list(HISTORY_UNITS)].to_numpy().any()
+    assert all(values[a].abs().sum() > 0 for a, _ in itertools.pairwise(("log_unit_price", "sku_mean", "country")))
