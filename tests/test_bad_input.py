@@ -298,9 +298,9 @@ def test_the_real_command_says_one_line_and_exits_1(tmp_path: Path, kind: str) -
 
 
 def test_the_real_command_stops_at_a_bad_dial_before_it_reads(tmp_path: Path) -> None:
-    make_project(tmp_path, "nowhere", n_trials="0")
+    make_project(tmp_path, "nowhere", max_epochs="0")
     done = run("etl_pipeline", tmp_path)
-    assert errors_of(done) == ["params.yaml: tuning.n_trials must be >= 1, got 0"]
+    assert errors_of(done) == ["params.yaml: tuning.max_epochs must be >= 1, got 0"]
     assert done.returncode == 1
     assert set(below(tmp_path)) == {"params.yaml"}
 

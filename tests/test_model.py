@@ -203,6 +203,14 @@ def test_early_stopping_counts_epochs_without_gain() -> None:
     assert mse == pytest.approx(result.best.validation_mse, rel=1e-4), "not the weights of the last epoch"
 
 
+def test_few_rows_get_more_epochs_and_patience_in_proportion() -> None:
+    """1200 rows are 19 batches of 64: 8 epochs where 152 steps are enough, else as many as give the steps."""
+    for steps, epochs, patience in ((1, 8, 4), (152, 8, 4), (153, 9, 5), (300, 16, 8)):
+        spec = replace(TRAINING, min_steps=steps, patience_epochs=4)
+        assert (spec.epochs(1200), spec.patience(1200)) == (epochs, patience)
+    assert len(train(SPEC, replace(TRAINING, min_steps=40, max_epochs=2), ENCODER.column_edges, DATA, 7).curve) == 3
+
+
 def test_training_repeats_by_seed_and_only_by_seed(trained: Trained) -> None:
     torch.rand(100)
     again = train(SPEC, TRAINING, ENCODER.column_edges, DATA, seed=7)
@@ -255,14 +263,6 @@ def test_the_loss_is_each_members_own() -> None:
     assert seen != pytest.approx(float((mean - target).square().mean()), rel=1e-3)
 
 
-def test_members_get_gradients_of_their_own_and_part() -> None:
-    spec = replace(SPEC, ensemble_size=3)
-    network = network_of(train(spec, replace(TRAINING, max_epochs=2), ENCODER.column_edges, DATA, seed=2), spec)
-    for name in ("head.deep", "head.blocks.1.linear.scale_in", "head.blocks.1.linear.bias"):
-        rows = network.state_dict()[name]
-        assert min(float((a - b).abs().max()) for a, b in itertools.combinations(rows, 2)) > 1e-3, name
-
-
 def test_a_block_by_hand() -> None:
     """Members scale the inputs and outputs of one matrix; the norm is over batch and members; then ReLU, residual."""
     torch.manual_seed(0)
@@ -276,8 +276,6 @@ def test_a_block_by_hand() -> None:
     normed = (linear - linear.mean(axis=(0, 1))) / np.sqrt(linear.var(axis=(0, 1)) + 1e-5)
     expected = x.numpy() + np.maximum(normed * state["norm.weight"] + state["norm.bias"], 0)
     np.testing.assert_allclose(block(x).detach().numpy(), expected, atol=2e-4)
-    running = block.state_dict()["norm.running_mean"].numpy()
-    np.testing.assert_allclose(running, 0.1 * linear.mean(axis=(0, 1)), atol=1e-4)
 
 
 @pytest.mark.parametrize("members", [1, 3])

@@ -36,15 +36,8 @@ SPACE = {"width": (8, 16), "bins": (2, 4), "batch_size": (256,), "layers": (1, 2
 SPACE |= {"dropout": (0.0, 0.4), "batch_norm": (False, True), "residual": (False, True), "ensemble_size": (1, 2)}
 SPACE |= {"optimizer": ("adamw", "adam", "sgd"), "weight_decay": (1e-5, 1e-2)}
 TINY = SHIPPED.model_copy(
-    update={
-        "method": "tpe",
-        "max_minutes": 0.0,
-        "n_trials": 6,
-        "max_epochs": 4,
-        "patience_epochs": 4,
-        "search_rows": 400,
-    }
-    | {"search_rows": 400, "space": SHIPPED.space.model_copy(update=SPACE)}
+    update={"method": "tpe", "max_minutes": 0.0, "n_trials": 6, "search_rows": 400}
+    | {"max_epochs": 4, "patience_epochs": 4, "min_steps": 1, "space": SHIPPED.space.model_copy(update=SPACE)}
 )
 
 
