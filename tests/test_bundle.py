@@ -288,6 +288,10 @@ def test_names_and_shap_values_do_not_part_when_columns_are_shuffled(bundle: Bun
     pd.testing.assert_frame_equal(shuffled[straight.columns], straight)
 
 
+def test_no_rows_give_no_predictions(bundle: Bundle) -> None:
+    assert bundle.predict(TEST.head(0)).shape == (0,)
+
+
 def test_a_history_of_nothing_leaves_predictions_finite(bundle: Bundle) -> None:
     """A shop's first day: no past lines at all; SHAP gives the histories nothing."""
     first = replace(bundle, history=History(bundle.history.table.head(0)))

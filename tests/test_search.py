@@ -121,7 +121,7 @@ def test_a_study_that_was_cut_off_ends_as_an_unbroken_one(unbroken: Study, tunin
     assert_same(run(tuning, journal, watches[2]), unbroken)
     total = int(unbroken.trials["epochs"].sum())
     assert total <= sum(len(watch.seen) for watch in watches) <= total + 2 * tuning.max_epochs
-    assert_same(run(tuning, journal, Watch(0)), unbroken)  # a finished study trains nothing
+    assert_same(run(tuning, journal, Watch(0, AssertionError)), unbroken)  # a finished study trains nothing
     Journal(journal).delete()
     assert not any(journal.parent.iterdir())
 
@@ -180,7 +180,7 @@ def test_kill_minus_nine_in_the_middle_changes_nothing(tmp_path: Path, monkeypat
     watch = Watch()
     assert_same(run(journal=journal, watch=watch), run())
     assert watch.seen[0] != "trial 1/6 epoch 0"
-    assert_same(run(journal=journal, watch=Watch(0)), run())
+    assert_same(run(journal=journal, watch=Watch(0, AssertionError)), run())
 
 
 def test_a_kill_while_the_trials_are_taken_up_loses_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -190,7 +190,7 @@ def test_a_kill_while_the_trials_are_taken_up_loses_none(tmp_path: Path, monkeyp
         patch.setattr(optuna.Study, "add_trials", lambda self, trials: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             run(journal=journal)
-    assert_same(run(journal=journal, watch=Watch(0)), expected)
+    assert_same(run(journal=journal, watch=Watch(0, AssertionError)), expected)
 
 
 def test_the_digest_tells_all_that_decides_a_study_apart(tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ class HistoryAttention(nn.Module):
 
     def _lines(self, positions: Tensor) -> tuple[Tensor, Tensor]:
         """The events at positions, (batch, lines, 9), and which of them are lines."""
-        past = self.events.index_select(0, positions.flatten()).view(*positions.shape, -1)
+        past = self.events.index_select(0, positions.flatten()).view(*positions.shape, self.events.shape[1])
         return past, positions < len(self.events) - 1
 
 

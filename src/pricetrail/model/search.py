@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeVar, cast
@@ -185,7 +186,8 @@ def search(
             break
     trials = _trial_table(study)
     if not (trials["state"] == "complete").any():
-        raise TrainingError("tuning", "must have one trial that ends well", str(trials["reason"].iloc[-1]))
+        reasons = [reason for reason in trials["reason"] if reason]
+        raise TrainingError("tuning", "must have one trial that ends well", reasons[-1] if reasons else "pruned ones")
     log.info("best trial %d: validation MSE %.4f", study.best_trial.number, study.best_value)
     best = suggest(optuna.trial.FixedTrial(study.best_params), tuning)
     return Study(best, trials, _importances(study))
@@ -280,5 +282,7 @@ def _importances(study: optuna.Study) -> pd.DataFrame:
     shares: Mapping[str, float] = {}
     if len({trial.value for trial in complete}) > STARTUP_TRIALS:
         evaluator = optuna.importance.PedAnovaImportanceEvaluator()
-        shares = optuna.importance.get_param_importances(study, evaluator=evaluator)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # that few trials tell little is plain from their number
+            shares = optuna.importance.get_param_importances(study, evaluator=evaluator)
     return pd.DataFrame({"dial": list(shares), "importance": [float(share) for share in shares.values()]})
