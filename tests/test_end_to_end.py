@@ -306,3 +306,16 @@ def test_prices_are_shown(shop: Clone) -> None:
     unknown = shop.run("pricetrail", "prices", "99999")
     assert unknown.returncode == 1
     assert "has no recommendation for SKU 99999" in unknown.stderr
+
+
+def test_models_are_shown_as_the_table_has_them(shop: Clone, tmp_path: Path) -> None:
+    output = shop.must("pricetrail", "models", COLUMNS="80")
+    table = pd.read_csv(shop.folder / "reports/models.csv")
+    shown = re.findall(r"│ (\w+) +│ ([\d.]+) ", output)
+    assert shown == [(row.model, f"{row.mse_log_quantity:.4f}") for row in table.itertuples()]
+    (tmp_path / "reports").mkdir()
+    (tmp_path / "reports/models.csv").write_text("model,mse\nnetwork,1\n")
+    broken = Clone(tmp_path).run("pricetrail", "models", PYTHONPATH=str(shop.folder / "src"))
+    assert broken.returncode == 1
+    assert broken.stderr.startswith("error: reports/models.csv: must be the table of the last `dvc repro`: ")
+    assert "Traceback" not in broken.stderr

@@ -8,15 +8,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
+import pandas as pd
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from pricetrail import files, sources
 from pricetrail.errors import PricetrailError, SourceError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-PRICES = Path("data/prices.parquet")
+PRICES, MODELS = Path("data/prices.parquet"), Path("reports/models.csv")
+MODELS_CAPTION = "MSE of log quantity; ratio and difference are the network's to the model's"
+MODEL_COLUMNS = ["model", "mse_log_quantity", "mae_units", "ratio", "difference_low", "difference_high"]
 
 
 @contextmanager
@@ -74,6 +77,21 @@ def prices(
             f"{row.predicted_quantity_now:.1f}",
             f"{row.predicted_quantity:.1f}",
         )
+    Console(file=sys.stdout).print(view)
+
+
+@app.command()
+def models() -> None:
+    """Show the errors of the network and of every baseline on the test days of the last run."""
+    with _one_line_errors():
+        try:
+            table = pd.read_csv(MODELS)[MODEL_COLUMNS]
+        except (OSError, KeyError, ValueError) as error:
+            raise SourceError(str(MODELS), f"must be the table of the last `dvc repro`: {error}") from None
+    model_column, difference_column = Column("model", no_wrap=True), Column("difference, 95%", no_wrap=True)
+    view = Table(model_column, "MSE", "MAE, units", "ratio", difference_column, caption=MODELS_CAPTION)
+    for model, mse, mae, ratio, low, high in table.itertuples(index=False):
+        view.add_row(str(model), f"{mse:.4f}", f"{mae:.2f}", f"{ratio:.3f}", f"{low:+.4f} to {high:+.4f}")
     Console(file=sys.stdout).print(view)
 
 
