@@ -111,7 +111,7 @@ def test_an_altered_or_missing_file_is_refused_before_anything_is_read(
 
     damage(folder / name, is_deleted)
     monkeypatch.setattr(Encoder, "from_json", read)
-    monkeypatch.setattr(storage, "_table", read)
+    monkeypatch.setattr(storage, "table_from_bytes", read)
     monkeypatch.setattr(storage, "load_tensors", read)
     monkeypatch.setattr(storage, "load_baseline", read)
     rule = "must be in the bundle, and is not there" if is_deleted else r"must have sha256 \w+, got"

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from pricetrail.contract import Json
-from pricetrail.evaluation import Errors, Floats, Interval, errors, interval, resample_days, sum_by
+from pricetrail.evaluation import Errors, Floats, Interval, errors, interval, resample_days, resampled_mean
 from pricetrail.features import DAY, TARGET
 from pricetrail.params import Gates
 
@@ -48,11 +48,7 @@ def compare(
     truth = predictions[TARGET].to_numpy(np.float64)
     models = {primary: predictions[f"predicted_{TARGET}"].to_numpy(np.float64), **others}
     codes, times = resample_days(predictions[DAY], dials.bootstrap_samples, rng)
-    rows = times @ sum_by(codes, np.ones(len(truth)), times.shape[1])
-    resampled = {
-        name: times @ sum_by(codes, (truth - predicted) ** 2, times.shape[1]) / rows
-        for name, predicted in models.items()
-    }
+    resampled = {name: resampled_mean(codes, times, (truth - predicted) ** 2) for name, predicted in models.items()}
     scored = {name: errors(truth, predicted) for name, predicted in models.items()}
     ours = scored[primary].mse_log_quantity
     rivals = [

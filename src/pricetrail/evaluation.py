@@ -88,6 +88,22 @@ def sum_by(codes: NDArray[np.int64], values: Floats, size: int) -> Floats:
     return np.bincount(codes, weights=values, minlength=size).astype(np.float64)
 
 
+def resampled_mean(codes: NDArray[np.int64], times: Floats, values: Floats) -> Floats:
+    """Mean of the rows of each bootstrap sample, shape (samples,).
+
+    Summed without a matrix product, since BLAS differs between CPUs (law 1).
+
+    Args:
+        codes: day of each row, shape (n,).
+        times: how often each day is drawn, shape (samples, days).
+        values: of each row, shape (n,).
+    """
+    days = times.shape[1]
+    rows = (times * sum_by(codes, np.ones(len(values)), days)).sum(axis=1)
+    mean: Floats = (times * sum_by(codes, values, days)).sum(axis=1) / rows
+    return mean
+
+
 def interval(value: float, sample: Floats, confidence: float) -> Interval:
     """Percentile interval; NaN where a resample had no figure."""
     tail = (1 - confidence) / 2

@@ -24,7 +24,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from pricetrail.contract import Json
 from pricetrail.errors import BundleError, DataError
-from pricetrail.evaluation import Floats, Interval, interval, resample_days, sum_by
+from pricetrail.evaluation import Floats, Interval, interval, resample_days, resampled_mean
 from pricetrail.features import DAY, TARGET
 
 LEVELS: Final = (0.8, 0.95)
@@ -32,6 +32,15 @@ BINS: Final = 4
 SMALLEST_CELL: Final = 200  # rows; what a cell covers then has a standard error of 0.03 at 80% and 0.015 at 95%
 LOWEST: Final = math.log1p(1.0)
 _SLACK: Final = 1e-9  # prediction ± offset is rounded; the row that set the offset must not fall out by that
+
+
+def buyers(rows: pd.DataFrame) -> NDArray[np.str_]:
+    """The group of each row that intervals are calibrated by, ``registered`` or ``guest``, shape (n,).
+
+    Args:
+        rows: with the feature ``registered``, shape (n, …).
+    """
+    return np.where(rows["registered"] > 0, "registered", "guest")
 
 
 @dataclass(frozen=True)
@@ -245,14 +254,11 @@ def coverage(
     _check_finite("predictions", truth)
     low, high = conformal.bounds(predictions[f"predicted_{TARGET}"].to_numpy(np.float64), predictions["registered"])
     codes, times = resample_days(predictions[DAY], samples, rng)
-    days = times.shape[1]
-    rows = (times * sum_by(codes, np.ones(len(truth)), days)).sum(axis=1)  # no matrix product: BLAS differs by CPU
     overall: dict[float, Interval] = {}
     figures: dict[str, Floats] = {}
     for i, level in enumerate(conformal.levels):
         covered = ((low[:, i] <= truth) & (truth <= high[:, i])).astype(np.float64)
-        resampled = (times * sum_by(codes, covered, days)).sum(axis=1) / rows
-        overall[level] = interval(float(covered.mean()), resampled, confidence)
+        overall[level] = interval(float(covered.mean()), resampled_mean(codes, times, covered), confidence)
         figures |= {f"coverage_{100 * level:g}": covered, f"mean_width_{100 * level:g}": high[:, i] - low[:, i]}
     table = pd.DataFrame(figures)
     cuts = {"overall": np.full(len(table), "all"), "month": predictions[DAY].dt.strftime("%Y-%m").to_numpy()}

@@ -11,7 +11,7 @@ import logging
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 import numpy as np
 import optuna
@@ -33,6 +33,7 @@ from pricetrail.model.learned_baselines import (
     fit_lightgbm,
     fit_svr,
 )
+from pricetrail.params import Baselines
 from pricetrail.streams import stream_seed
 
 log = logging.getLogger(__name__)
@@ -54,30 +55,6 @@ FIRST_TRIALS: Final[Mapping[str, Values]] = {
 # What a library raises on rows it cannot learn from; anything else is an error of ours, and stops the run.
 LIBRARY_ERRORS: Final = (LightGBMError, ConvergenceWarning, TrainingError, ValueError, RuntimeError, ArithmeticError)
 _TRIAL_COLUMNS: Final = {"model": "str", "trial": "int64", "fold_mse": "float64", "reason": "str"}
-
-
-class BaselineDials(Protocol):
-    """Budget of the baselines' studies."""
-
-    @property
-    def models(self) -> tuple[str, ...]:
-        """Which of ``elastic_net, lightgbm, svr`` are fitted; the naive ones always are."""
-
-    @property
-    def n_trials(self) -> int:
-        """Trials of each model's study, the defaults among them."""
-
-    @property
-    def folds(self) -> int:
-        """Folds by time that a trial is scored on."""
-
-    @property
-    def search_rows(self) -> int:
-        """Latest training lines that a trial sees; the best one is fitted on all."""
-
-    @property
-    def svr_rows(self) -> int:
-        """Latest lines that an SVR learns from."""
 
 
 @dataclass(frozen=True)
@@ -157,7 +134,7 @@ class _Tuning:
     train: Encoded
     validation: Encoded
     folds: tuple[tuple[Encoded, Encoded], ...]
-    dials: BaselineDials
+    dials: Baselines
     seed: int
     threads: int
 
@@ -179,7 +156,7 @@ def tune_baselines(
     train: pd.DataFrame,
     validation: pd.DataFrame,
     encoder: Encoder,
-    dials: BaselineDials,
+    dials: Baselines,
     seed: int,
     threads: int,
     on_trial: Callable[[Trial], None] = lambda trial: None,
@@ -216,7 +193,7 @@ def tune_baselines(
 
 
 def _prepare(
-    train: pd.DataFrame, validation: pd.DataFrame, encoder: Encoder, dials: BaselineDials, seed: int, threads: int
+    train: pd.DataFrame, validation: pd.DataFrame, encoder: Encoder, dials: Baselines, seed: int, threads: int
 ) -> _Tuning:
     """Encode the rows and cut the folds; where one training day gives none, the validation rows stand in."""
     rows, held_out = (Encoded(encoder.transform(part), part[TARGET].to_numpy()) for part in (train, validation))

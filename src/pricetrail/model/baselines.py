@@ -7,7 +7,6 @@ and the same bytes. Nothing is executed from a file (law 5). The naive ones are 
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -15,7 +14,6 @@ from typing import Final, Protocol
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 from lightgbm.basic import LightGBMError
 from safetensors import SafetensorError
 
@@ -23,6 +21,7 @@ from pricetrail.encoding import Encoder
 from pricetrail.errors import BundleError
 from pricetrail.features import TARGET
 from pricetrail.model.learned_baselines import ElasticNet, Floats, LightGbm, Svr
+from pricetrail.model.tables import table_from_bytes, table_to_bytes
 
 # The keys of a naive model's groups, coarsest first: a finer group that is known overrules.
 GROUPS: Final[Mapping[str, tuple[tuple[str, ...], ...]]] = {
@@ -80,15 +79,12 @@ class GroupMedian:
 
     def to_files(self) -> dict[str, bytes]:
         """See ``Baseline``."""
-        sink = io.BytesIO()
-        table = pa.Table.from_pandas(self.table, schema=_SCHEMA, preserve_index=False).replace_schema_metadata(None)
-        pq.write_table(table, sink, compression="zstd")
-        return {BACKUP_FILES[self.name]: sink.getvalue()}
+        return {BACKUP_FILES[self.name]: table_to_bytes(self.table, _SCHEMA)}
 
     @classmethod
     def from_bytes(cls, name: str, content: bytes) -> GroupMedian:
         """Read what ``to_files`` wrote."""
-        table = pq.ParquetFile(io.BytesIO(content)).read()
+        table = table_from_bytes(content)
         if table.schema != _SCHEMA:
             raise ValueError(f"columns must be {', '.join(_SCHEMA.names)}")
         return cls(name, table.to_pandas())

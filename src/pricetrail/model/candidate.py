@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,7 @@ from pricetrail.encoding import Encoder
 from pricetrail.errors import BundleError, DataError
 from pricetrail.features import TARGET
 from pricetrail.history import History
-from pricetrail.intervals import fit_conformal
+from pricetrail.intervals import buyers, fit_conformal
 from pricetrail.model.baselines import INDEX, load_baseline
 from pricetrail.model.bundle import Backup, Bundle, Primary
 from pricetrail.model.inputs import Inputs, LookBack, TargetScale
@@ -86,10 +86,9 @@ def assemble(
     primary = Primary.of(trained, choice.network, material.look_back)
     bundle = Bundle(material.encoder, material.history, product_state, primary, backups)
     rows = material.validation
-    buyers = np.where(rows["registered"] > 0, "registered", "guest")
     try:
-        intervals = fit_conformal(rows[TARGET].to_numpy(np.float64), bundle.predict(rows), buyers)
+        intervals = fit_conformal(rows[TARGET].to_numpy(np.float64), bundle.predict(rows), buyers(rows))
     except DataError as error:
         log.warning("no prediction intervals: %s", error)
         return bundle
-    return Bundle(material.encoder, material.history, product_state, primary, backups, intervals)
+    return replace(bundle, intervals=intervals)

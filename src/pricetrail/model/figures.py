@@ -13,7 +13,6 @@ import shap
 from pricetrail.features import CATEGORICAL_FEATURES
 from pricetrail.history import HISTORY_UNITS
 from pricetrail.model.explain import Explanation
-from pricetrail.model.search import Study
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt
@@ -32,27 +31,16 @@ def shap_plots(explanation: Explanation, rows: pd.DataFrame) -> dict[str, bytes]
         rows: the features that were explained, which give the colours.
     """
     importance = explanation.mean_absolute().rename("mean_abs_shap").rename_axis("feature").reset_index()
-    return {"beeswarm.png": _beeswarm(explanation, rows), "importance.csv": _csv(importance)}
+    text = importance.to_csv(index=False, float_format="%.6g", lineterminator="\n")
+    return {"beeswarm.png": _beeswarm(explanation, rows), "importance.csv": text.encode()}
 
 
-def study_plots(study: Study) -> dict[str, bytes]:
-    """``trials.csv`` and ``.parquet``, ``importances.csv`` and, of complete trials, ``parallel_coordinates.png``."""
-    parquet = io.BytesIO()
-    study.trials.to_parquet(parquet, index=False)
-    return {
-        "trials.csv": _csv(study.trials),
-        "trials.parquet": parquet.getvalue(),
-        "importances.csv": _csv(study.importances),
-        "parallel_coordinates.png": _parallel_coordinates(study.trials),
-    }
+def parallel_coordinates(trials: pd.DataFrame) -> bytes:
+    """PNG: one line a complete trial, dark where its validation error is low; each dial from its lowest to its highest.
 
-
-def _csv(table: pd.DataFrame) -> bytes:
-    return table.to_csv(index=False, float_format="%.6g", lineterminator="\n").encode()
-
-
-def _parallel_coordinates(trials: pd.DataFrame) -> bytes:
-    """One line a complete trial, dark where its validation error is low; each dial from its lowest to its highest."""
+    Args:
+        trials: the table of ``search.Study``.
+    """
     complete = trials[trials["state"] == "complete"].sort_values("validation_mse", ascending=False)
     dials = [name for name in trials.columns if name not in NO_DIALS and complete[name].nunique() > 1]
     axes = [*dials, "validation_mse"]

@@ -8,7 +8,7 @@ import pandas as pd
 from pricetrail.contract import Json
 from pricetrail.evaluation import Floats, units
 from pricetrail.features import DAY, TARGET
-from pricetrail.intervals import coverage
+from pricetrail.intervals import buyers, coverage
 from pricetrail.model.bundle import Bundle
 from pricetrail.model.explain import Explanation, explain
 from pricetrail.params import Explain, Gates
@@ -35,7 +35,7 @@ def prediction_table(bundle: Bundle, rows: pd.DataFrame, baseline: float) -> pd.
             TARGET: rows[TARGET].astype("float64"),
             f"predicted_{TARGET}": predicted,
             f"baseline_{TARGET}": baseline,
-            "registered": np.where(rows["registered"] > 0, "registered", "guest"),
+            "registered": buyers(rows),
             "country": rows["country"],
             "country_group": np.where(rows["country"] == bundle.encoder.home_country, "home", "abroad"),
         }

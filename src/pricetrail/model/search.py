@@ -170,9 +170,19 @@ def search(
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = (journal or Journal(None)).open(_pruner(tuning))
-    objective = _objective(_latest(data, tuning.search_rows), column_edges, tuning, seed, watch)
-    seconds = tuning.max_minutes * 60 or None
-    if seconds is not None:
+    _run_trials(study, _objective(_latest(data, tuning.search_rows), column_edges, tuning, seed, watch), tuning, seed)
+    trials = _trial_table(study)
+    if not (trials["state"] == "complete").any():
+        reasons = [reason for reason in trials["reason"] if reason]
+        raise TrainingError("tuning", "must have one trial that ends well", reasons[-1] if reasons else "pruned ones")
+    log.info("best trial %d: validation MSE %.4f", study.best_trial.number, study.best_value)
+    best = suggest(optuna.trial.FixedTrial(study.best_params), tuning)
+    return Study(best, trials, _importances(study))
+
+
+def _run_trials(study: optuna.Study, objective: Callable[[optuna.Trial], float], tuning: Tuning, seed: int) -> None:
+    """Run the trials that are still missing, one at a time, until the budget of trials or of minutes is spent."""
+    if tuning.max_minutes:
         log.warning("tuning.max_minutes ends the study by the clock: another run may find another model")
     planned = grid_trials(tuning, seed) if tuning.method == "grid" else None
     for number in range(len(study.trials), tuning.n_trials if planned is None else len(planned)):
@@ -182,15 +192,8 @@ def search(
         elif number == 0:
             study.enqueue_trial(_usual(tuning.space))
         study.optimize(objective, n_trials=1)
-        if seconds is not None and _seconds(study) > seconds:
+        if tuning.max_minutes and _seconds(study) > tuning.max_minutes * 60:
             break
-    trials = _trial_table(study)
-    if not (trials["state"] == "complete").any():
-        reasons = [reason for reason in trials["reason"] if reason]
-        raise TrainingError("tuning", "must have one trial that ends well", reasons[-1] if reasons else "pruned ones")
-    log.info("best trial %d: validation MSE %.4f", study.best_trial.number, study.best_value)
-    best = suggest(optuna.trial.FixedTrial(study.best_params), tuning)
-    return Study(best, trials, _importances(study))
 
 
 def _usual(space: Space) -> dict[str, Dial]:

@@ -6,7 +6,6 @@ Hashes are checked before anything is read, and nothing from a file is executed 
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import logging
 from collections.abc import Mapping
@@ -16,7 +15,6 @@ from typing import Any, Final
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import Tensor
@@ -29,6 +27,7 @@ from pricetrail.intervals import Conformal
 from pricetrail.model.baselines import BACKUP_FILES, Baseline, load_baseline
 from pricetrail.model.inputs import LookBack, TargetScale
 from pricetrail.model.network import NetworkSpec
+from pricetrail.model.tables import table_from_bytes, table_to_bytes
 
 log = logging.getLogger(__name__)
 
@@ -69,8 +68,8 @@ def pack(parts: Parts) -> dict[str, bytes]:
         WEIGHTS: save_tensors(dict(parts.weights or {})),
         _ENCODER: parts.encoder.to_json().encode(),
         _MODEL: (json.dumps(model, indent=1) + "\n").encode(),
-        _STATE: _parquet(parts.product_state),
-        _HISTORY: _parquet(parts.history),
+        _STATE: table_to_bytes(parts.product_state),
+        _HISTORY: table_to_bytes(parts.history),
     }
     for backup, _ in parts.backups:
         files |= backup.to_files()
@@ -92,8 +91,8 @@ def unpack(folder: Path) -> Parts:
         model = json.loads(files[_MODEL])
         return Parts(
             encoder=Encoder.from_json(files[_ENCODER].decode()),
-            history=_table(files[_HISTORY]),
-            product_state=_table(files[_STATE]),
+            history=table_from_bytes(files[_HISTORY]).to_pandas(),
+            product_state=table_from_bytes(files[_STATE]).to_pandas(),
             spec=_spec(model["network"]),
             weights=_weights(folder, hashes),
             scale=TargetScale(float(model["target"]["mean"]), float(model["target"]["std"])),
@@ -160,16 +159,3 @@ def _backups(
 
 def _spec(tree: dict[str, Any]) -> NetworkSpec:
     return NetworkSpec(**{**tree, "widths": tuple(tree["widths"]), "dropouts": tuple(tree["dropouts"])})
-
-
-def _parquet(table: pd.DataFrame) -> bytes:
-    sink = io.BytesIO()
-    pq.write_table(
-        pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata(None), sink, compression="zstd"
-    )
-    return sink.getvalue()
-
-
-def _table(content: bytes) -> pd.DataFrame:
-    table: pd.DataFrame = pq.ParquetFile(io.BytesIO(content)).read().to_pandas()
-    return table

@@ -10,7 +10,7 @@ from pricetrail.encoding import Encoder
 from pricetrail.features import TARGET
 from pricetrail.history import History
 from pricetrail.model import candidate, journal
-from pricetrail.model.figures import study_plots
+from pricetrail.model.figures import parallel_coordinates
 from pricetrail.model.inputs import LookBack
 from pricetrail.model.search import search
 from pricetrail.model.training import Epoch
@@ -29,8 +29,7 @@ def main() -> None:
     torch.set_num_threads(params.threads)
     encoder = Encoder.from_json(files.read_text(ENCODER))
     train, validation, history, state = (files.read_table(path) for path in (*ROWS, STATE))
-    baselines = files.read_folder(BASELINES)
-    backups = candidate.read_backups(baselines)
+    backups = candidate.read_backups(files.read_folder(BASELINES))
     look_back = LookBack(params.tuning.sku_lines, params.tuning.customer_lines)
     material = candidate.Material(train, validation, encoder, History(history), look_back)
     data = material.tensors()
@@ -49,7 +48,9 @@ def main() -> None:
     bundle = candidate.assemble(material, study.best, trained, state, backups)
     errors = evaluation.errors(validation[TARGET].to_numpy().astype("float64"), bundle.predict(validation))
     files.write_folder(BUNDLE, bundle.files())
-    files.write_folder(STUDY, study_plots(study))
+    tables = {"trials.csv": files.csv_bytes(study.trials), "importances.csv": files.csv_bytes(study.importances)}
+    kept = {"trials.parquet": files.parquet_bytes(study.trials)}
+    files.write_folder(STUDY, {**tables, **kept, "parallel_coordinates.png": parallel_coordinates(study.trials)})
     chosen = {**asdict(study.best.network), **asdict(study.best.training), "epochs": trained.best.number + 1}
     files.write_json(METRICS, {**asdict(errors), "chosen": [chosen]})
     trials.delete()
