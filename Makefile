@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 READY := $(VENV)/.ready
 
-.PHONY: help setup repro test test-real check bench docs lock clean
+.PHONY: help setup repro test test-real check bench docs edges lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -43,6 +43,9 @@ bench: setup ## measure what the README quotes, into benchmarks/results/
 
 docs: setup ## rewrite the README's tables from benchmarks/results/ and metrics/
 	python benchmarks/readme.py
+
+edges: setup ## rewrite the code dependencies in dvc.yaml from the imports
+	python .ci/edges.py
 
 lock: ## rebuild requirements.lock and requirements-dev.lock from pyproject.toml
 	bash .ci/lock

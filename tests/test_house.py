@@ -12,20 +12,20 @@ import pytest
 
 from house import ROOT, SRC, imported_modules
 
-GROUND = {"errors", "params", "sections", "contract"}
+GROUND = {"errors", "params", "sections", "contract", "provenance"}
 PURE = {
     *("simulate", "streams", "features", "history", "splits", "encoding", "drift", "evaluation", "comparison"),
     *("intervals", "fairness", "gates", "pricing"),
 }
-EDGE = {"files", "sources", "lineage"}
-SHELL = {"cli", "flow", "progress", "plots_page"}
+EDGE = {"files", "sources", "repository", "lineage"}
+SHELL = {"cli", "commands", "flow", "progress", "plots_page"}
 ALLOWED = {
     "ground": {"ground"},
     "pure": {"ground", "pure"},
     "model": {"ground", "pure", "model"},
     "edge": {"ground", "edge"},
     "stages": {"ground", "pure", "model", "edge", "shell"},
-    "shell": {"ground", "edge", "model"},
+    "shell": {"ground", "pure", "model", "edge", "shell"},
     "api": {"ground", "edge", "pure", "model", "api"},
 }
 IO_MODULES = {"io", "logging", "os", "pathlib", "random", "shutil", "socket", "subprocess", "sys", "tempfile", "time"}

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -14,21 +12,13 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from pricetrail import files, sources
-from pricetrail.errors import PricetrailError, SourceError
+from pricetrail.commands import one_line_errors
+from pricetrail.errors import SourceError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 PRICES, MODELS = Path("data/prices.parquet"), Path("reports/models.csv")
 MODELS_CAPTION = "MSE of log quantity; ratio and difference are the network's to the model's"
 MODEL_COLUMNS = ["model", "mse_log_quantity", "mae_units", "ratio", "difference_low", "difference_high"]
-
-
-@contextmanager
-def _one_line_errors() -> Iterator[None]:
-    try:
-        yield
-    except PricetrailError as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(1) from None
 
 
 @app.callback()
@@ -43,7 +33,7 @@ def check(
     ] = False,
 ) -> None:
     """Check params.yaml, and with --data the source files, before any work."""
-    with _one_line_errors():
+    with one_line_errors():
         params = files.read_params()
         if with_data:
             raw = sources.read_lines(params.data)
@@ -57,7 +47,7 @@ def prices(
     most: Annotated[int, typer.Option(min=1, help="Rows to show.")] = 20,
 ) -> None:
     """Show the recommended prices of the last run."""
-    with _one_line_errors():
+    with one_line_errors():
         if not PRICES.exists():
             raise SourceError(str(PRICES), "must be there: run `dvc repro`, or `dvc pull`")
         table = files.read_table(PRICES)
@@ -83,7 +73,7 @@ def prices(
 @app.command()
 def models() -> None:
     """Show the errors of the network and of every baseline on the test days of the last run."""
-    with _one_line_errors():
+    with one_line_errors():
         try:
             table = pd.read_csv(MODELS)[MODEL_COLUMNS]
         except (OSError, KeyError, ValueError) as error:

@@ -49,3 +49,7 @@ class TrainingError(PricetrailError):
 
 class GateClosedError(PricetrailError):
     """A gate's verdict stops the pipeline. Its evidence is already written."""
+
+
+class LineageError(PricetrailError):
+    """A revision, an output or an id is not known, or a run cannot be replayed."""
