@@ -12,12 +12,12 @@ import pytest
 
 from house import ROOT, SRC, imported_modules
 
-GROUND = {"errors", "params", "sections", "contract", "provenance"}
+GROUND = {"errors", "params", "sections", "contract", "provenance", "pipeline", "ledger", "lineage_ids", "traces"}
 PURE = {
     *("simulate", "streams", "features", "history", "splits", "encoding", "drift", "evaluation", "comparison"),
-    *("intervals", "fairness", "gates", "pricing"),
+    *("intervals", "fairness", "gates", "pricing", "exports"),
 }
-EDGE = {"files", "sources", "repository", "lineage"}
+EDGE = {"files", "sources", "repository", "receipts", "lineage"}
 SHELL = {"cli", "commands", "flow", "progress", "plots_page"}
 ALLOWED = {
     "ground": {"ground"},

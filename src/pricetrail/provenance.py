@@ -47,7 +47,7 @@ def parse_lock(text: str, place: str = "dvc.lock") -> tuple[StageRecord, ...]:
         DataError: the text is no lock.
     """
     try:
-        stages: Any = _yaml(text, place)["stages"]
+        stages: Any = parse_yaml(text, place)["stages"]
         return tuple(
             StageRecord(
                 name=str(name),
@@ -70,7 +70,7 @@ def parse_source(text: str, place: str) -> StageRecord:
     """
     try:
         folder = PurePosixPath(place).parent
-        outs = _hashes(_yaml(text, place)["outs"])
+        outs = _hashes(parse_yaml(text, place)["outs"])
         return StageRecord(name=place, cmd="", outs={str(folder / path): md5 for path, md5 in outs.items()})
     except (KeyError, TypeError, AttributeError) as error:
         raise DataError(place, f"must be a .dvc file: {error!r}") from None
@@ -103,7 +103,12 @@ def ancestry(stages: Sequence[StageRecord], path: str) -> tuple[StageRecord, ...
     return tuple(order)
 
 
-def _yaml(text: str, place: str) -> Any:  # noqa: ANN401  any YAML
+def parse_yaml(text: str, place: str) -> Any:  # noqa: ANN401  any YAML
+    """YAML as DVC reads it.
+
+    Raises:
+        DataError: the text is none.
+    """
     try:
         return YAML(typ="safe", pure=True).load(text)
     except YAMLError as error:
