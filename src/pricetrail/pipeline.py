@@ -41,14 +41,14 @@ class Plan:
 
 
 def parse_pipeline(text: str, params: Mapping[str, Any], place: str = "dvc.yaml") -> tuple[Plan, ...]:
-    """The stages of a ``dvc.yaml``, in its order.
+    r"""The stages of a ``dvc.yaml``, in its order.
 
     Args:
         text: of the file.
         params: all of ``params.yaml``.
         place: the file's path from the project's root.
 
-    >>> text = "vars: [{run: python -m}]\\nstages: {a: {cmd: '${run} a', deps: ['${data.path}'], metrics: [m.json]}}"
+    >>> text = "vars: [{run: python -m}]\nstages: {a: {cmd: '${run} a', deps: ['${data.path}'], metrics: [m.json]}}"
     >>> parse_pipeline(text, {"data": {"path": "lines"}})
     (Plan(name='a', cmd='python -m a', deps=('lines',), params=(), outs=('m.json',), metrics=('m.json',)),)
 
