@@ -17,7 +17,7 @@ PURE = {
     *("simulate", "streams", "features", "history", "splits", "encoding", "drift", "evaluation", "comparison"),
     *("intervals", "fairness", "gates", "pricing", "exports"),
 }
-EDGE = {"files", "sources", "repository", "receipts", "lineage"}
+EDGE = {"files", "sources", "repository", "receipts", "verification", "lineage"}
 SHELL = {"cli", "commands", "flow", "progress", "plots_page"}
 ALLOWED = {
     "ground": {"ground"},

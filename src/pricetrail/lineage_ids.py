@@ -42,6 +42,15 @@ class LineageId:
         """
         return cls(manifest_sha256[:BUNDLE_DIGITS], number)
 
+    @staticmethod
+    def fits(text: str) -> bool:
+        """Whether a text has the form of an id.
+
+        >>> LineageId.fits("0123456789ab-000042"), LineageId.fits("0123456789ab-0000042")
+        (True, False)
+        """
+        return _FORM.fullmatch(text) is not None
+
     @classmethod
     def parse(cls, text: str) -> LineageId:
         """Read an id; the one form that ``str`` gives, and no other.

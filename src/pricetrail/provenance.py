@@ -78,26 +78,34 @@ def parse_source(text: str, place: str) -> StageRecord:
 
 def writer(stages: Sequence[StageRecord], path: str) -> StageRecord | None:
     """The stage whose output is ``path``, a folder around it, or a file in it; None where no stage wrote it."""
+    return next(iter(writers(stages, path)), None)
+
+
+def writers(stages: Sequence[StageRecord], path: str) -> tuple[StageRecord, ...]:
+    """Every stage with an output that is ``path``, a folder around it, or a file in it."""
     wanted = PurePosixPath(path)
-    for stage in stages:
+    return tuple(
+        stage
+        for stage in stages
         if any(
             wanted == out or out in wanted.parents or wanted in out.parents for out in map(PurePosixPath, stage.outs)
-        ):
-            return stage
-    return None
+        )
+    )
 
 
 def ancestry(stages: Sequence[StageRecord], path: str) -> tuple[StageRecord, ...]:
     """Every stage that ``path`` comes from, sources first, its own writer last; empty where no stage wrote it."""
     order: list[StageRecord] = []
+    open_: list[StageRecord] = []  # being visited: a damaged lock may hold a circle
 
     def visit(wanted: str) -> None:
-        stage = writer(stages, wanted)
-        if stage is None or stage in order:
-            return
-        for dep in stage.deps:
-            visit(dep)
-        order.append(stage)
+        for stage in writers(stages, wanted):
+            if stage in order or stage in open_:
+                continue
+            open_.append(stage)
+            for dep in stage.deps:
+                visit(dep)
+            order.append(stage)
 
     visit(path)
     return tuple(order)
