@@ -112,7 +112,12 @@ def test_no_file_names_a_path_of_a_machine() -> None:
         assert here not in file.read_text(), file
 
 
-DISTRIBUTIONS = {"sklearn": "scikit-learn", "ruamel": "ruamel.yaml", "vl_convert": "vl-convert-python"}
+DISTRIBUTIONS = {
+    "sklearn": "scikit-learn",
+    "ruamel": "ruamel.yaml",
+    "vl_convert": "vl-convert-python",
+    "openlineage": "openlineage-python",
+}
 
 
 def test_every_package_that_is_imported_is_a_declared_dependency() -> None:

@@ -19,8 +19,6 @@ from rich.tree import Tree
 from pricetrail import files, lineage
 from pricetrail.commands import one_line_errors
 from pricetrail.contract import Json
-from pricetrail.exports.openlineage_events import openlineage_lines
-from pricetrail.exports.prov_json import prov_json
 from pricetrail.provenance import StageRecord
 from pricetrail.traces import Trace, code_deps, data_deps
 
@@ -72,8 +70,12 @@ def _text(found: Trace, form: Format, *, full: bool) -> str:
         case Format.json:
             return json.dumps(found.record(), indent=1, default=str) + "\n"
         case Format.prov:
+            from pricetrail.exports.prov_json import prov_json
+
             return prov_json(found)
-        case Format.openlineage:
+        case Format.openlineage:  # imported here: its client takes most of a second, which no other command should pay
+            from pricetrail.exports.openlineage_events import openlineage_lines
+
             return openlineage_lines(found)
         case Format.tree:
             page = StringIO()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from urllib.parse import quote
 
 from prov.constants import PROV, PROV_TYPE
 from prov.model import ProvActivity, ProvDocument, ProvEntity
@@ -63,7 +64,7 @@ class _Entities:
 
     def named(self, path: str, md5: str) -> ProvEntity:
         """The entity of a path in one state."""
-        name = f"pt:{path}@{md5}"
+        name = f"pt:{quote(path)}@{md5}"
         if name not in self._made:
             entity = self._document.entity(name, {"prov:label": path, "pt:md5": md5, "pt:kind": self._kind(path)})
             if md5.endswith(".dir"):
