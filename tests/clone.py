@@ -112,7 +112,7 @@ def make_clone(folder: Path, changes: dict[str, Any]) -> Clone:
         if name.startswith(("metrics/", "reports/")) or name.endswith("dvc.lock") or not (ROOT / name).is_file():
             continue
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(ROOT / name, folder / name)
+        shutil.copy2(ROOT / name, folder / name, follow_symlinks=False)  # dag.yaml links to dvc.yaml
     clone = Clone(folder)
     (folder / "params.yaml").write_text(edit_params((folder / "params.yaml").read_text(), changes))
     clone.must("git", "init", "-q", "-b", "main")
