@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import re
 from collections.abc import Callable
@@ -16,6 +15,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from typer.testing import CliRunner
 
+from clone import Clone, stage_command
 from pricetrail.cli import app
 from pricetrail.decision import decision_page, read_decision
 from pricetrail.errors import DataError
@@ -53,7 +53,7 @@ def test_a_decision_reads_back(overridden: dict[GateName, str], drift: float) ->
 
 def edited(*path: str | int, value: object) -> Tree:
     """A withheld decision, drift overridden, with one entry changed by hand."""
-    made = copy.deepcopy(tree(decision({"drift": "seen"})))
+    made = tree(decision({"drift": "seen"}))
     place: Any = made
     for key in path[:-1]:
         place = place[key]
@@ -232,3 +232,31 @@ def test_a_decision_that_cannot_be_believed_is_one_line(
     assert done.stdout == ""
     assert done.stderr.startswith(f"error: {message}")
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.slow
+def test_a_runs_page_and_command_show_its_decision(shop: Clone) -> None:
+    text = (shop.folder / FILE).read_text()
+    assert shop.run("pricetrail", "decide", "--json").stdout == text
+    page = (shop.folder / "reports/decision.md").read_text()
+    assert page == decision_page(read_decision(json.loads(text), FILE))
+    assert page.startswith(f"# The candidate is {json.loads(text)['outcome']}\n")
+
+
+@pytest.mark.slow
+def test_a_stage_refuses_an_edited_verdict_and_dvc_makes_it_again(copy: Clone) -> None:
+    """Drift's share is set to 1, its verdict left passed."""
+    file = copy.folder / "metrics/drift.json"
+    drift = json.loads(file.read_text())
+    assert drift["verdicts"][0]["passed"] is True
+    drift["verdicts"][0]["value"] = 1.0
+    file.write_text(json.dumps(drift))
+    for stage in ("assess_model_risk", "drift_gate"):
+        done = copy.run("bash", "-c", stage_command(stage))
+        assert done.returncode == 1
+        (line,) = [line for line in done.stderr.splitlines() if " ERROR " in line]
+        assert "metrics/drift.json: passed of the drift gate does not follow from its figures, 1.0 <= 0.99" in line
+        assert "Traceback" not in done.stderr
+    assert "metrics/drift.json" in copy.must("dvc", "status")
+    copy.must("dvc", "repro")
+    assert copy.must("git", "status", "--porcelain") == ""

@@ -201,7 +201,8 @@ def test_rows_of_an_unknown_group_are_a_group_and_never_fair(unknown: object) ->
     assert found.worst_group == "missing"
     assert found.figures["added_disparity"].value == pytest.approx(1)
     assert not found.verdict.passed
-    closed = fairness_by_group(predictions, "registered", dials(threshold=9.0, min_rows=60), GATES, rng())
+    assert fairness_by_group(predictions, "registered", dials(min_rows=50), GATES, rng()).not_assessed == ()
+    closed = fairness_by_group(predictions, "registered", dials(threshold=9.0, min_rows=51), GATES, rng())
     assert closed.not_assessed == ("missing",)
     assert not closed.verdict.passed
     assert closed.verdict.value is None
@@ -233,11 +234,22 @@ def test_a_small_cell_is_named_and_only_the_others_are_held() -> None:
     assert found.by_group.loc["guest & abroad", "bias"] == pytest.approx(9)
     assert found.figures["added_disparity"].value == pytest.approx(0, abs=1e-12)
     assert found.verdict.passed
-    assert "guest & abroad not assessed" in found.verdict.reason
+    assert report.verdict.reason.endswith("; not assessed: guest & abroad (3 rows)")
     assert report.columns[0].figures["added_disparity"].value > 0.2, "the groups of a column hold every row"
     none_left = cells(assess(predictions, min_rows=len(predictions)))
     assert not none_left.verdict.passed
     assert none_left.verdict.value is None
+
+
+def test_a_reason_names_the_first_of_many_small_cells() -> None:
+    predictions = shop()
+    predictions["country"] = [f"land {i % 20:02d}" for i in range(len(predictions))]
+    report = assess(predictions, columns=("registered", "country"), min_rows=15)
+    small = cells(report).not_assessed
+    assert len(small) > 4
+    rows = predictions.groupby(["registered", "country"]).size()
+    first = ", ".join(f"{name} ({rows[tuple(name.split(' & '))]} rows)" for name in small[:3])
+    assert report.verdict.reason.endswith(f"; not assessed: {first} and {len(small) - 3} more")
 
 
 def test_cells_find_what_no_column_shows() -> None:

@@ -9,7 +9,7 @@ these are, and also where there are more than two groups.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -21,6 +21,7 @@ from pricetrail.group_errors import AND, COUNTS, GroupErrors, group_errors, know
 from pricetrail.params import Fairness, Gates
 from pricetrail.streams import stream
 
+SHOWN = 3  # cells that a reason names
 FIGURES = {  # name: the error it compares
     "prediction_mod": "mean_prediction",
     "truth_mod": "mean_truth",
@@ -113,8 +114,13 @@ class FairnessReport:
 
     @property
     def verdict(self) -> Verdict:
-        """The worst of all entries."""
-        return fairness_verdict([*self.columns, *self.intersections])
+        """The worst of all entries; its reason also names the cells that nobody assessed."""
+        found = fairness_verdict([*self.columns, *self.intersections])
+        small = [f"{name} ({c.by_group['rows'][name]} rows)" for c in self.intersections for name in c.not_assessed]
+        if not small:
+            return found
+        more = f" and {len(small) - SHOWN} more" if len(small) > SHOWN else ""
+        return replace(found, reason=f"{found.reason}; not assessed: {', '.join(small[:SHOWN])}{more}")
 
     @property
     def worst_group(self) -> tuple[str, float] | None:
@@ -206,7 +212,7 @@ def fairness_by_cell(
     else:
         figure = figures[dials.metric]
         value, what = _held(dials.metric, figure.low)
-        apart = "; ".join([f"{figure.highest} over {figure.lowest}", *(f"{name} not assessed" for name in small)])
+        apart = f"{figure.highest} over {figure.lowest}"
         named = f"lower end of the interval of {what} by {found.column} ({apart})"
         verdict = at_most("fairness", value, dials.threshold, named)
     return GroupFigures(found.column, found.by_group, small, found.empty, figures, verdict)
