@@ -78,6 +78,7 @@ OTHER: dict[str, Any] = {
     "gates.confidence": 0.5,
     "gates.overrides": {"drift": "a reason"},
     "fairness.columns": ["country_group"],
+    "fairness.intersections": False,
     "fairness.metric": "mse_ratio",
     "fairness.threshold": 0.7,
     "fairness.min_rows": 3,

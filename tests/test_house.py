@@ -15,7 +15,7 @@ from house import ROOT, SRC, imported_modules
 GROUND = {"errors", "params", "sections", "contract", "provenance", "pipeline", "ledger", "lineage_ids", "traces"}
 PURE = {
     *("simulate", "streams", "features", "history", "splits", "encoding", "drift", "evaluation", "comparison"),
-    *("intervals", "fairness", "gates", "pricing", "exports"),
+    *("intervals", "fairness", "gates", "pricing", "exports", "group_errors", "decision"),
 }
 EDGE = {"files", "sources", "repository", "receipts", "verification", "lineage"}
 SHELL = {"cli", "commands", "flow", "progress", "plots_page"}
@@ -117,6 +117,7 @@ DISTRIBUTIONS = {
     "ruamel": "ruamel.yaml",
     "vl_convert": "vl-convert-python",
     "openlineage": "openlineage-python",
+    "markdown_it": "markdown-it-py",
 }
 
 

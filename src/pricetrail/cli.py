@@ -12,8 +12,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from pricetrail import files, sources
-from pricetrail.commands import one_line_errors
-from pricetrail.commands.trace import trace
+from pricetrail.commands import decide, one_line_errors, trace
 from pricetrail.errors import SourceError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -86,7 +85,9 @@ def models() -> None:
     Console(file=sys.stdout).print(view)
 
 
-app.command()(trace)
+app.command()(trace.trace)
+app.command()(decide.decide)
+
 
 if __name__ == "__main__":
     app()

@@ -6,7 +6,7 @@ not independent (block bootstrap; Künsch 1989).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -157,5 +157,5 @@ def score(predictions: pd.DataFrame, dials: Gates, rng: np.random.Generator) -> 
     verdict = at_least("accuracy", gained.value, dials.min_skill, "skill over the training median")
     if verdict.passed and not gained.low > 0:
         reason = f"{verdict.reason}, but its interval reaches down to {gained.low:.4g}"
-        verdict = Verdict("accuracy", gained.value, dials.min_skill, False, reason)
+        verdict = replace(verdict, passed=False, reason=reason)
     return Scores(errors(truth, prediction), errors(truth, baseline), gained, verdict)

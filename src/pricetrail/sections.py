@@ -221,6 +221,14 @@ class Fairness(Section):
     """Sensitive columns, and the figure that is held against the threshold."""
 
     columns: tuple[Literal["registered", "country_group", "country"], ...] = Field(min_length=1, strict=False)
+    intersections: bool
     metric: Literal["added_disparity", "prediction_mod", "mse_ratio"]
     threshold: Positive
     min_rows: Count
+
+    @field_validator("columns")
+    @classmethod
+    def _no_column_twice(cls, columns: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(columns)) < len(columns):
+            raise ValueError("must name each column once")
+        return columns
