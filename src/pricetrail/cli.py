@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from pricetrail import files, sources
-from pricetrail.commands import one_line_errors
+from pricetrail.commands import explain, one_line_errors
 from pricetrail.errors import SourceError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -83,6 +83,9 @@ def models() -> None:
     for model, mse, mae, ratio, low, high in table.itertuples(index=False):
         view.add_row(str(model), f"{mse:.4f}", f"{mae:.2f}", f"{ratio:.3f}", f"{low:+.4f} to {high:+.4f}")
     Console(file=sys.stdout).print(view)
+
+
+app.command()(explain.explain)
 
 
 if __name__ == "__main__":

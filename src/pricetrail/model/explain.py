@@ -66,11 +66,11 @@ def explain(bundle: Bundle, rows: pd.DataFrame, background: pd.DataFrame) -> Exp
     std = bundle.require_primary().scale.std
     values = pd.DataFrame(torch.cat(parts).numpy().astype(np.float64) * std, columns=list(number), index=rows.index)
     base = float(bundle.predict(background).mean())
-    gaps = np.abs(base + values.sum(axis=1).to_numpy() - bundle.predict(rows))
-    wrong = np.flatnonzero(~(gaps <= LARGEST_GAP_LOG_QUANTITY))  # a gap that is no number is wrong, too
+    gaps = np.abs(base + values.to_numpy().sum(axis=1) - bundle.predict(rows))  # pandas would leave NaN out
+    wrong = np.flatnonzero(~(gaps <= LARGEST_GAP_LOG_QUANTITY))
     if len(wrong):
         rule = f"must add up to the prediction within {LARGEST_GAP_LOG_QUANTITY:g} log1p(units), gap of row {wrong[0]}"
-        raise BundleError("SHAP values", rule, float(gaps[wrong[0]]))
+        raise BundleError("SHAP values", rule, float(f"{gaps[wrong[0]]:.3g}"))
     return Explanation(values, base, float(gaps.max(initial=0.0)))
 
 
