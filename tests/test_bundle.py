@@ -283,13 +283,6 @@ def test_shap_values_of_a_linear_model_are_known() -> None:
     assert found["sku_history"].abs().min() > 0
 
 
-def test_names_and_shap_values_do_not_part_when_columns_are_shuffled(bundle: Bundle) -> None:
-    names = list(TEST.columns)
-    shuffled = explain(bundle, TEST.head(10)[names[::-1]], TRAIN.head(30)[names[::-1]]).values
-    straight = explain(bundle, TEST.head(10), TRAIN.head(30)).values
-    pd.testing.assert_frame_equal(shuffled[straight.columns], straight)
-
-
 def test_no_rows_give_no_predictions(bundle: Bundle) -> None:
     assert bundle.predict(TEST.head(0)).shape == (0,)
 

@@ -116,7 +116,7 @@ def test_every_result_is_there_and_speaks_of_the_same_rows(shop: Clone) -> None:
 
 UNIT_OF_METRIC = re.compile(
     r"rows(_\w+)?|skus|open_gates"  # counts
-    r"|\w*mse_log_quantity|\w*_gap_log_quantity|\w+_added_disparity|rmsle"  # log1p(units)
+    r"|\w*mse_log_quantity|shap_(base|largest_gap)_log_quantity|\w+_added_disparity|rmsle"  # log1p(units)
     r"|mean_width_log_quantity|ratio_of_network|coverage(_low|_high)?"
     r"|mae_units|\w+_share|predicted_revenue_change|skill|target_distance"  # units, shares, standard deviations
 )

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from pricetrail import files, sources
-from pricetrail.commands import decide, one_line_errors, trace
+from pricetrail.commands import decide, explain, one_line_errors, trace
 from pricetrail.errors import SourceError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -85,8 +85,9 @@ def models() -> None:
     Console(file=sys.stdout).print(view)
 
 
-app.command()(trace.trace)
 app.command()(decide.decide)
+app.command()(explain.explain)
+app.command()(trace.trace)
 
 
 if __name__ == "__main__":
