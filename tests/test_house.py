@@ -15,6 +15,7 @@ from house import ROOT, SRC, imported_modules
 GROUND = {"errors", "params", "sections", "contract", "provenance"}
 PURE = {
     *("simulate", "streams", "features", "history", "splits", "encoding", "drift", "evaluation", "comparison"),
+    "model_drift",
     *("intervals", "fairness", "gates", "pricing"),
 }
 EDGE = {"files", "sources", "repository", "lineage"}
