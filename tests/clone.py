@@ -22,6 +22,7 @@ TINY: dict[str, Any] = {
     "demo.lines": 6000,
     "drift.current_days": 7,
     "drift.max_share": 0.99,
+    "drift.max_column_ratio": 99.0,
     "tuning.n_trials": 2,
     "tuning.max_epochs": 2,
     "tuning.min_steps": 1,

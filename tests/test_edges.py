@@ -39,6 +39,7 @@ def test_the_stages_are_those_of_the_design() -> None:
         "tune_primary_model",
         "inference_primary_model",
         "compare_models",
+        "check_model_drift",
         "assess_model_risk",
         "record_run",
     ]

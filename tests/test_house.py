@@ -15,7 +15,7 @@ from house import ROOT, SRC, imported_modules
 GROUND = {"errors", "params", "sections", "contract", "provenance", "pipeline", "ledger", "lineage_ids", "traces"}
 PURE = {
     *("simulate", "streams", "features", "history", "splits", "encoding", "drift", "evaluation", "comparison"),
-    *("intervals", "fairness", "gates", "pricing", "exports", "group_errors", "decision"),
+    *("intervals", "fairness", "gates", "pricing", "exports", "group_errors", "decision", "model_drift"),
 }
 EDGE = {"files", "sources", "repository", "receipts", "verification", "lineage"}
 SHELL = {"cli", "commands", "flow", "progress", "plots_page"}
