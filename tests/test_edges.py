@@ -40,6 +40,7 @@ def test_the_stages_are_those_of_the_design() -> None:
         "inference_primary_model",
         "compare_models",
         "assess_model_risk",
+        "model_card",
     ]
 
 

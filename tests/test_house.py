@@ -16,6 +16,7 @@ GROUND = {"errors", "params", "sections", "contract", "provenance"}
 PURE = {
     *("simulate", "streams", "features", "history", "splits", "encoding", "drift", "evaluation", "comparison"),
     *("intervals", "fairness", "gates", "pricing"),
+    *("run_records", "run_facts", "model_card", "card_page"),
 }
 EDGE = {"files", "sources", "repository", "lineage"}
 SHELL = {"cli", "commands", "flow", "progress", "plots_page"}
@@ -112,7 +113,12 @@ def test_no_file_names_a_path_of_a_machine() -> None:
         assert here not in file.read_text(), file
 
 
-DISTRIBUTIONS = {"sklearn": "scikit-learn", "ruamel": "ruamel.yaml", "vl_convert": "vl-convert-python"}
+DISTRIBUTIONS = {
+    "sklearn": "scikit-learn",
+    "ruamel": "ruamel.yaml",
+    "vl_convert": "vl-convert-python",
+    "markdown_it": "markdown-it-py",
+}
 
 
 def test_every_package_that_is_imported_is_a_declared_dependency() -> None:
