@@ -177,8 +177,7 @@ def changes(runs: Sequence[Run], most: int) -> tuple[Change, ...]:
         runs: oldest first.
         most: how many at the most.
     """
-    before: list[Run | None] = [None, *runs[:-1]]
-    found = [_change(older, newer) for older, newer in zip(before, runs, strict=True)]
+    found = [_change(older, newer) for older, newer in zip([None, *runs], runs, strict=False)]
     return tuple(reversed(found[-most:]))
 
 
