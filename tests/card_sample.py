@@ -12,6 +12,10 @@ def figure(value: float, low: float, high: float) -> dict[str, float]:
     return {"value": value, "low": low, "high": high}
 
 
+def apart(value: float, low: float, high: float) -> dict[str, Any]:
+    return {**figure(value, low, high), "highest": "guest", "lowest": "registered"}
+
+
 def model(name: str, start: float, difference: dict[str, float]) -> dict[str, Any]:
     errors = {"rows": 4321, "mse_log_quantity": start, "mae_units": start + 5.1111, "rmsle": start + 0.2222}
     mse = figure(start, start - 0.0123456, start + 0.0213457)
@@ -19,8 +23,18 @@ def model(name: str, start: float, difference: dict[str, float]) -> dict[str, An
 
 
 def group(rows: int, start: float) -> dict[str, float]:
-    names = ("mse", "mae", "mean_prediction", "mean_truth", "bias")
-    return {"rows": float(rows), **{name: start + 0.010101 * place for place, name in enumerate(names)}}
+    names = (
+        "mse",
+        "mse_low",
+        "mse_high",
+        "mae_units",
+        "mean_prediction",
+        "mean_truth",
+        "bias",
+        "bias_low",
+        "bias_high",
+    )
+    return {"rows": rows, "days": 12, **{name: start + 0.010101 * place for place, name in enumerate(names)}}
 
 
 def gate(name: str, value: float, threshold: float, passed: bool = True, override: str | None = None) -> dict[str, Any]:
@@ -118,6 +132,8 @@ def metrics() -> dict[str, Any]:
                     "method": "Normed Wasserstein distance",
                     "distance": distance,
                     "threshold": 0.125,
+                    "reference_missing_share": distance / 2,
+                    "current_missing_share": distance / 3,
                     "drifted": distance > 0.125,
                 }
                 for name, role, distance in (("sku_mean", "input", 0.131313), ("log_quantity", "target", 0.0787878))
@@ -130,6 +146,7 @@ def metrics() -> dict[str, Any]:
             "validation_mse_log_quantity": 0.266667,
             "current_mse_log_quantity": 0.271771,
             "current_rows": 3210,
+            "current_days": ["2011-11-28", "2011-12-09"],
         },
         "fairness": {
             "passed": True,
@@ -140,10 +157,20 @@ def metrics() -> dict[str, Any]:
                     "reason": "added_disparity by registered is 0.07201, must be <= 0.1",
                     "not_assessed": [],
                     "figures": {
-                        "added_disparity": figure(0.0720094, 0.0124952, 0.125386),
-                        "mse_ratio": figure(1.55499, 1.33579, 1.77753),
+                        "added_disparity": apart(0.0720094, 0.0124952, 0.125386),
+                        "mse_ratio": apart(1.55499, 1.33579, 1.77753),
                     },
                     "groups": {"guest": group(987, 0.383307), "registered": group(3334, 0.246501)},
+                }
+            ],
+            "intersections": [
+                {
+                    "column": "registered & country_group",
+                    "passed": False,
+                    "reason": "lower end is 0.3, must be <= 0.1",
+                    "not_assessed": ["guest & abroad"],
+                    "figures": {"added_disparity": apart(0.331144, 0.301199, 0.361166)},
+                    "groups": {"guest & home": group(976, 0.413233), "guest & abroad": group(11, 0.515253)},
                 }
             ],
         },

@@ -33,7 +33,7 @@ def imported_modules(file: Path) -> set[str]:
 
 
 def import_closure(module: str) -> set[str]:
-    """Every file that a module is made of, packages' ``__init__`` and templates included, relative to the root."""
+    """Every file that importing a module reads, packages' ``__init__`` included, relative to the root."""
     todo, seen = [module], set()
     while todo:
         name = todo.pop()
@@ -45,13 +45,5 @@ def import_closure(module: str) -> set[str]:
         todo += imported_modules(file)
         parent = name.rpartition(".")[0]
         todo += [parent] if parent else []
-    files = {file for name in seen if (file := module_file(name)) is not None}
-    return {file.relative_to(ROOT).as_posix() for file in files | {t for file in files for t in templates(file)}}
-
-
-def templates(file: Path) -> set[Path]:
-    """Files of the package that a module names whole, such as ``"templates/page.html.j2"``."""
-    texts = {node.value for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Constant)}
-    named = {SRC / "pricetrail" / text for text in texts if isinstance(text, str) and text.startswith("templates/")}
-    assert all(path.is_file() for path in named), named
-    return named
+    files = {module_file(name) for name in seen}
+    return {file.relative_to(ROOT).as_posix() for file in files if file is not None}

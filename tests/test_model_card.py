@@ -9,6 +9,7 @@ import json
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable, Iterator
 from decimal import ROUND_HALF_EVEN, Decimal
 from html.parser import HTMLParser
@@ -28,8 +29,8 @@ from house import ROOT, SRC
 from pricetrail import model_card as cards
 from pricetrail.card_page import card_page
 from pricetrail.errors import DataError
-from pricetrail.model.bundle import PRIMARY
 from pricetrail.run_facts import changes, fingerprints, read_facts
+from pricetrail.stages import model_card as shell
 
 MARKDOWN = (SRC / "pricetrail/templates/model_card.md.j2").read_text()
 PAGE = (SRC / "pricetrail/templates/model_card.html.j2").read_text()
@@ -117,10 +118,22 @@ def test_a_result_that_was_not_computed_is_not_in_the_header() -> None:
 
 
 def test_names_are_those_of_the_project() -> None:
-    assert cards.PRIMARY == PRIMARY
+    assert f'PRIMARY = "{cards.PRIMARY}"' in (SRC / "pricetrail/model/bundle.py").read_text()
     assert cards.NAME in YAML(typ="safe").load(ROOT / "dvc.yaml")["artifacts"]
     assert cards.LICENSE == "apache-2.0"
     assert "Apache License" in (ROOT / "LICENSE").read_text()[:200]
+
+
+def test_the_stage_declares_its_templates_and_the_package_ships_them() -> None:
+    """They are no modules, so the import closure of tests/test_edges.py does not know them."""
+    stage = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]["model_card"]
+    named = {f"src/pricetrail/{name}" for name in (shell.CARD_TEMPLATE, shell.PAGE_TEMPLATE)}
+    assert {path for path in stage["deps"] if path.startswith("src/") and not path.endswith(".py")} == named
+    shipped = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]["pricetrail"]
+    files = {path for glob in shipped for path in (SRC / "pricetrail").glob(glob)}
+    assert {ROOT / name for name in named} <= files
+    read = {str(path) for path in [*shell.METRICS.values(), shell.LINEAGE, shell.LEDGER, shell.PACKAGES]}
+    assert read == {path for path in stage["deps"] if not path.startswith("src/")}
 
 
 def test_rows_of_the_tables_are_those_of_the_metrics() -> None:
@@ -136,13 +149,23 @@ def test_rows_of_the_tables_are_those_of_the_metrics() -> None:
         difference = f"{four_digits(entry['difference']['low'])} to {four_digits(entry['difference']['high'])}"
         assert row[5:] == (["–", "–"] if entry["name"] == "network" else [four_digits(entry["ratio"]), difference])
     errors_by_group, differences = shown["Fairness"]
-    (column,) = metrics["fairness"]["columns"]
-    for row, (name, figures) in zip(errors_by_group[1:], column["groups"].items(), strict=True):
-        rest = [four_digits(value) for key, value in figures.items() if key != "rows"]
-        assert row == ["`registered`", name, f"{int(figures['rows']):,}", *rest]
-    for row, (name, found) in zip(differences[1:], column["figures"].items(), strict=True):
+    assert [row[1] for row in errors_by_group[1:]] == ["guest", "registered", "guest \\& home", "guest \\& abroad"]
+    entries = metrics["fairness"]["columns"] + metrics["fairness"]["intersections"]
+    groups = [figures for entry in entries for figures in entry["groups"].values()]
+    for row, figures in zip(errors_by_group[1:], groups, strict=True):
+        mse, bias = (
+            f"{four_digits(figures[f'{n}_low'])} to {four_digits(figures[f'{n}_high'])}" for n in ("mse", "bias")
+        )
+        units, predicted, truth = (
+            four_digits(figures[name]) for name in ("mae_units", "mean_prediction", "mean_truth")
+        )
+        assert row[2:5] == [f"{figures['rows']:,}", four_digits(figures["mse"]), mse]
+        assert row[5:] == [units, predicted, truth, four_digits(figures["bias"]), bias]
+    assert [row[0] for row in differences[1:]] == ["`registered`"] * 2 + ["registered \\& country_group"]
+    found_by_name = [(name, found) for entry in entries for name, found in entry["figures"].items()]
+    for row, (name, found) in zip(differences[1:], found_by_name, strict=True):
         span = f"{four_digits(found['low'])} to {four_digits(found['high'])}"
-        assert row == ["`registered`", f"`{name}`", four_digits(found["value"]), span]
+        assert row[1:] == [f"`{name}`", four_digits(found["value"]), span, "guest", "registered"]
     assert shown["Intervals"][0][1:] == [
         ["80%", "80.4%", "79.2% to 81.6%", "1.123"],
         ["95%", "94.9%", "94.4% to 95.4%", "1.737"],
@@ -150,10 +173,13 @@ def test_rows_of_the_tables_are_those_of_the_metrics() -> None:
     assert shown["Intervals"][1][1:] == [["`registered`", "guest", "987", "76.8%", "0.8182", "93.8%", "1.515"]]
     assert [row[2:] for row in shown["Drift"][0][1:]] == [
         ["0.2346", "passed"],
-        ["0.07879", "reported, closes no gate"],
+        ["0.07879", "not drifted"],
         ["1.017", "not drifted"],
     ]
-    assert [row[3:] for row in shown["Drift"][1][1:]] == [["0.1313", "0.125", "yes"], ["0.07879", "0.125", "no"]]
+    assert [row[3:] for row in shown["Drift"][1][1:]] == [
+        ["0.1313", "0.125", "6.6%", "4.4%", "yes"],
+        ["0.07879", "0.125", "3.9%", "2.6%", "no"],
+    ]
     assert shown["Data"][1][1:] == [["training", "41,335"], ["validation", "4,455"], ["test", "4,321"]]
     assert shown["Gates and decision"][0][2] == [
         "accuracy", "0.7531", "0.15", "passed", "yes", "accuracy reason, must be \\<= 0.15", "–"
@@ -183,7 +209,7 @@ def test_text_outside_of_the_tables_has_the_figures() -> None:
     for text in (
         "51,234 were read,\n50,111 kept, 1,103 dropped, 20 quarantined",
         "The last 28 days (8,765 lines) against the training window (41,335 lines)",
-        "MSE 0.2718 on 3,210 lines against 0.2667 in validation",
+        "MSE 0.2718 on 3,210 lines of 2011-11-28 to 2011-12-09 against 0.2667 in validation",
         "interval is 0.9568 to 1.088",
         "121.0% more revenue",
         "test MSE of 1.099",
@@ -192,6 +218,8 @@ def test_text_outside_of_the_tables_has_the_figures() -> None:
         "The network had 6 trials, each tuned baseline 7.",
         "the last 10% are the test days",
         "whole days at 95%",
+        "- registered \\& country_group: **failed**, lower end is 0.3, must be \\<= 0.1. "
+        "Not assessed, too few lines: guest \\& abroad.\n",
     ):
         assert text in card, text
 
@@ -258,7 +286,11 @@ def test_a_withheld_candidate_and_an_override_say_so_first() -> None:
         "failed", "yes", "fairness reason, must be \\<= 0.1", "Seen"
     ]  # fmt: skip
     assert tables(card)["5. Risk management system"][0][-1][-1] == "overrides: fairness"
-    opened = changed(lambda m: m["decision"].update(gates=[card_sample.gate("drift", 0.5, 0.3, False, "Seen")]))
+    used, unused = (
+        card_sample.gate("drift", 0.5, 0.3, False, "Seen"),
+        card_sample.gate("accuracy", 0.5, 0.3, True, "Old"),
+    )
+    opened = changed(lambda m: m["decision"].update(gates=[used, unused]))
     assert "**Released.** Every gate is open, with an override of: drift.\n" in opened
 
 

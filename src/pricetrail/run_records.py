@@ -135,7 +135,7 @@ class Intervals:
 
 @dataclass(frozen=True)
 class DriftColumn:
-    """A column's distance between the windows."""
+    """A column's distance between the windows, and the share of rows in each that lack it."""
 
     column: str
     role: str
@@ -143,6 +143,8 @@ class DriftColumn:
     threshold: float
     drifted: bool
     distance: Number = None
+    reference_missing_share: Number = None
+    current_missing_share: Number = None
 
 
 @dataclass(frozen=True)
@@ -158,7 +160,7 @@ class Drift:
 
 @dataclass(frozen=True)
 class ModelDrift:
-    """``metrics/model_drift.json``: the error on the current window over the validation error."""
+    """``metrics/model_drift.json``: the error on the last test days over the validation error."""
 
     drifted: bool | None = None
     error_ratio: Number = None
@@ -166,30 +168,44 @@ class ModelDrift:
     validation_mse_log_quantity: Number = None
     current_mse_log_quantity: Number = None
     current_rows: int | None = None
+    current_days: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True)
 class Group:
-    """Errors of one group, in log1p(units)."""
+    """Errors of one group, in log1p(units) but for ``mae_units``, with intervals."""
 
     rows: float
     mse: Number = None
-    mae: Number = None
+    mse_low: Number = None
+    mse_high: Number = None
+    mae_units: Number = None
     mean_prediction: Number = None
     mean_truth: Number = None
     bias: Number = None
+    bias_low: Number = None
+    bias_high: Number = None
+
+
+@dataclass(frozen=True)
+class Difference(Figure):
+    """A figure of the two groups that are furthest apart, and which these are."""
+
+    highest: str = ""
+    lowest: str = ""
 
 
 @dataclass(frozen=True)
 class SensitiveColumn:
-    """One sensitive column: its groups, and the differences between them."""
+    """One sensitive column, or the cells of several: its groups, and the differences between them."""
 
     column: str
     passed: bool
     reason: str
     not_assessed: tuple[str, ...]
-    figures: Mapping[str, Figure]
+    figures: Mapping[str, Difference]
     groups: Mapping[str, Group]
+    worst_group: str | None = None
 
 
 @dataclass(frozen=True)
@@ -198,6 +214,7 @@ class Fairness:
 
     passed: bool
     columns: tuple[SensitiveColumn, ...]
+    intersections: tuple[SensitiveColumn, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -211,6 +228,11 @@ class Gate:
     value: Number = None
     threshold: Number = None
     override: str | None = None
+
+    @property
+    def forced(self) -> bool:
+        """Whether an override opens it; that of a passed gate is unused."""
+        return self.open and not self.passed
 
 
 @dataclass(frozen=True)
