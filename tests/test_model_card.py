@@ -161,7 +161,7 @@ def test_rows_of_the_tables_are_those_of_the_metrics() -> None:
         )
         assert row[2:5] == [f"{figures['rows']:,}", four_digits(figures["mse"]), mse]
         assert row[5:] == [units, predicted, truth, four_digits(figures["bias"]), bias]
-    assert [row[0] for row in differences[1:]] == ["`registered`"] * 2 + ["registered \\& country_group"]
+    assert [row[0] for row in differences[1:]] == ["`registered`"] * 2 + ["`registered & country_group`"]
     found_by_name = [(name, found) for entry in entries for name, found in entry["figures"].items()]
     for row, (name, found) in zip(differences[1:], found_by_name, strict=True):
         span = f"{four_digits(found['low'])} to {four_digits(found['high'])}"
@@ -171,6 +171,11 @@ def test_rows_of_the_tables_are_those_of_the_metrics() -> None:
         ["95%", "94.9%", "94.4% to 95.4%", "1.737"],
     ]
     assert shown["Intervals"][1][1:] == [["`registered`", "guest", "987", "76.8%", "0.8182", "93.8%", "1.515"]]
+    assert shown["Results"][0][1:] == [
+        ["MSE of log quantity", "0.2667", "0.2712"],
+        ["MAE, units", "5.717", "6.919"],
+        ["RMSLE", "0.5111", "0.5235"],
+    ]
     assert [row[2:] for row in shown["Drift"][0][1:]] == [
         ["0.2346", "passed"],
         ["0.07879", "not drifted"],
@@ -218,7 +223,7 @@ def test_text_outside_of_the_tables_has_the_figures() -> None:
         "The network had 6 trials, each tuned baseline 7.",
         "the last 10% are the test days",
         "whole days at 95%",
-        "- registered \\& country_group: **failed**, lower end is 0.3, must be \\<= 0.1. "
+        "- `registered & country_group`: **failed**, lower end is 0.3, must be \\<= 0.1. "
         "Not assessed, too few lines: guest \\& abroad.\n",
     ):
         assert text in card, text
@@ -419,6 +424,27 @@ def test_the_page_can_be_used_by_all_and_needs_nothing_else() -> None:
     boxes = [attributes for tag, attributes in reader.elements if tag == "div" and attributes.get("class") == "scroll"]
     assert len(boxes) == sum(tag == "table" for tag, _ in reader.elements) > 12
     assert all(box["tabindex"] == "0" and box["aria-label"] for box in boxes)
+
+
+def test_the_page_gives_each_heading_its_own_id_and_takes_no_html() -> None:
+    page = card_page("# One <i>\n\n## Two: *a*\n\n<script>alert(1)</script>\n\n## Two a\n\n## Two a\n", PAGE)
+    reader = read(page)
+    assert [attributes["id"] for tag, attributes in reader.elements if re.fullmatch(r"h\d", tag)] == [
+        "one-i", "two-a", "two-a-1", "two-a-2"
+    ]  # fmt: skip
+    assert not {"script", "i"} & {tag for tag, _ in reader.elements}
+    assert "<title>One &lt;i&gt;</title>" in page
+    assert re.findall(r'<li><a href="#([\w-]+)">([^<]*)</a>', page) == [
+        ("two-a", "Two: a"), ("two-a-1", "Two a"), ("two-a-2", "Two a")
+    ]  # fmt: skip
+
+
+def test_what_the_card_says_of_prices_is_what_was_measured() -> None:
+    """A sentence of the template that quotes a benchmark goes when the benchmark says otherwise."""
+    measured = json.loads((ROOT / "benchmarks/results/price_demo.json").read_text())
+    said = "recommended prices earn less than the lowest allowed price for every product\n  (`benchmarks/"
+    assert (said in MARKDOWN) == (measured["value"] < measured["rival_value"])
+    assert measured["rival"] == "the lowest allowed price for every SKU"
 
 
 BLOCKED = """

@@ -24,7 +24,7 @@ RUNS_SHOWN = 8
 LONGEST_DIAL = 60  # characters of a dial's value in the list of changes
 PACKAGES_SHOWN = ("torch", "lightgbm", "scikit-learn", "numpy", "pandas", "pyarrow", "optuna", "shap", "dvc")
 NOT_COMPUTED = "not computed"
-PLAIN = re.compile(r"[\w./:@%=+, -]*[\w./:@%=+-]")
+PLAIN = re.compile(r"[\w./:@%=+, &-]*[\w./:@%=+-]")
 SPECIAL = re.compile(r"([\\`*\[\]<>|~&#!$]|(?<![^\W_])_|_(?![^\W_]))")  # an underscore inside a word is one
 
 
@@ -134,9 +134,11 @@ def finished(value: Json) -> Markdown:
 def figure(value: float) -> str:
     """Four significant digits, zeros too; whole from 10,000 on.
 
-    >>> figure(0.3), figure(-0.0002722), figure(1.00039), figure(12345.6), figure(4.43584e-07)
-    ('0.3000', '-0.0002722', '1.000', '12,346', '4.436e-07')
+    >>> figure(0.3), figure(-0.0002722), figure(1.00039), figure(12345.6), figure(4.43584e-07), figure(0.0)
+    ('0.3000', '-0.0002722', '1.000', '12,346', '4.436e-07', '0')
     """
+    if value == 0:
+        return "0"
     return f"{value:,.0f}" if abs(value) >= 9999.5 else f"{value:#.4g}".removesuffix(".")
 
 
