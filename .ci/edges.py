@@ -16,6 +16,6 @@ for file in (ROOT / "dvc.yaml", ROOT / "demo/dvc.yaml"):
         if stage is None:
             continue
         code = "".join(f"      - {path}\n" for path in sorted(import_closure(f"pricetrail.stages.{stage[1]}")))
-        without = re.sub(r"(?m)^      - src/.*\n", "", block)
+        without = re.sub(r"(?m)^      - src/.*\.py\n", "", block)
         blocks[place] = without.replace("      - requirements.lock\n", f"      - requirements.lock\n{code}", 1)
     file.write_text("".join(blocks))
