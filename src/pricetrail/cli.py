@@ -13,6 +13,7 @@ from rich.table import Column, Table
 
 from pricetrail import files, sources
 from pricetrail.commands import one_line_errors
+from pricetrail.commands.report import report
 from pricetrail.errors import SourceError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -84,6 +85,8 @@ def models() -> None:
         view.add_row(str(model), f"{mse:.4f}", f"{mae:.2f}", f"{ratio:.3f}", f"{low:+.4f} to {high:+.4f}")
     Console(file=sys.stdout).print(view)
 
+
+app.command()(report)
 
 if __name__ == "__main__":
     app()

@@ -27,6 +27,7 @@ class Table:
     caption: str
     columns: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
+    folded: bool = False
     kind: ClassVar[str] = "table"
 
 
@@ -189,6 +190,6 @@ def cells(*texts: str | Cell) -> tuple[Cell, ...]:
     return tuple(cell if isinstance(cell, Cell) else Cell(cell) for cell in texts)
 
 
-def table(caption: str, columns: Sequence[str], rows: Sequence[Sequence[str | Cell]]) -> Table:
-    """A table from plain texts and cells."""
-    return Table(caption, tuple(columns), tuple(cells(*row) for row in rows))
+def table(caption: str, columns: Sequence[str], rows: Sequence[Sequence[str | Cell]], folded: bool = False) -> Table:
+    """A table from plain texts and cells; folded, a reader opens it."""
+    return Table(caption, tuple(columns), tuple(cells(*row) for row in rows), folded)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pricetrail.page.blocks import Block, Cell, Figure, Key, Note, Section, State, Table, Tile, Tiles, table
+from pricetrail.page.blocks import Block, Cell, Commands, Figure, Key, Note, Section, State, Table, Tile, Tiles, table
 from pricetrail.page.charts import Series, lines_chart
 from pricetrail.page.facts import Facts, Run
 from pricetrail.page.svg import room
@@ -23,6 +23,7 @@ MORE = ("skill", "open_gates")
 NEUTRAL = ("baseline_mse_log_quantity",)
 BASELINES = "models."  # a rival that got better is neither good nor bad news
 COVERAGE = {"interval_80.coverage": 0.80, "interval_95.coverage": 0.95}
+WHY = (("pricetrail why HEAD~1 HEAD", "which file, parameter or package made two runs differ"),)
 Judgement = Literal["better", "worse", ""]
 STATES: Mapping[Judgement, State] = {"better": "pass", "worse": "fail", "": ""}
 
@@ -87,11 +88,17 @@ def changes_section(facts: Facts) -> Section:
     changes = metric_changes(before, now)
     params = _differences(before.params, now.params)
     hashes = _differences(before.hashes, now.hashes)
-    tables = (_metric_table(changes), _param_table(params), _hash_table(hashes))
+    judged, others = (tuple(c for c in changes if bool(c.judgement) == wanted) for wanted in (True, False))
+    figures = (
+        _metric_table("Metrics that changed", judged),
+        _metric_table("Figures that are neither good nor bad", others, True),
+    )
+    tables = (*figures, _param_table(params), _hash_table(hashes))
     shown = tuple(each for each in tables if each.rows)
     blocks: tuple[Block, ...] = (Tiles(_tiles(before, now, len(params), len(hashes))), *history, *shown)
     if not shown:
         blocks = (*blocks, Note("No metric, parameter or output differs from the run before."))
+    blocks = (*blocks, Commands(WHY))
     return Section(key, heading, _finding(before, now, changes), blocks)
 
 
@@ -158,18 +165,18 @@ def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[tupl
     return [(key, before.get(key), now.get(key)) for key in keys if before.get(key) != now.get(key)]
 
 
-def _metric_table(changes: tuple[Change, ...]) -> Table:
+def _metric_table(caption: str, changes: tuple[Change, ...], folded: bool = False) -> Table:
     rows = [
         (
             Cell(change.key, code=True),
             number(change.old),
             number(change.new),
             NONE if change.old is None or change.new is None else signed(change.new - change.old),
-            Cell(change.judgement or "no aim", STATES[change.judgement]),
+            Cell(change.judgement or NONE, STATES[change.judgement]),
         )
         for change in changes
     ]
-    return table("Metrics that changed", ("metric", "#before", "#now", "#change", "verdict"), rows)
+    return table(caption, ("metric", "#before", "#now", "#change", "verdict"), rows, folded)
 
 
 def _param_table(changed: list[tuple[str, Any, Any]]) -> Table:
@@ -184,7 +191,7 @@ def _hash_table(changed: list[tuple[str, Any, Any]]) -> Table:
         (Cell(key, code=True), Cell((old or NONE)[:8], code=True), Cell((new or NONE)[:8], code=True))
         for key, old, new in changed
     ]
-    return table("Outputs whose bytes changed", ("output", "before", "now"), rows)
+    return table("Outputs whose bytes changed", ("output", "before", "now"), rows, folded=True)
 
 
 def _shown(value: object) -> str:

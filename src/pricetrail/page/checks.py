@@ -8,7 +8,7 @@ from pricetrail.page.blocks import Block, Cell, Figure, Key, Note, Picture, Sect
 from pricetrail.page.charts import Axis, Item, Row, rows_chart
 from pricetrail.page.facts import DriftColumn, Facts, ModelDrift
 from pricetrail.page.sources import BEESWARM, DEPENDENCE
-from pricetrail.page.words import NONE, between, count, fixed, number, percent, plural
+from pricetrail.page.words import NONE, between, count, fixed, number, percent, plural, sentence
 
 DRIFTED: dict[bool, tuple[State, str]] = {True: ("fail", "Drifted"), False: ("pass", "Not drifted")}
 MAX_IMAGE_BYTES = 700_000  # of both images: the page stays below 1.5 MB as base64 text
@@ -50,6 +50,8 @@ def _model_tile(drift: ModelDrift | None) -> Tile:
     note = f"error on the last days over validation error, {between(*ends)}"
     if drift.current_rows is not None:
         note += f", {count(drift.current_rows)} lines"
+    if drift.drifted and drift.reasons:
+        note = sentence(drift.reasons[0])
     return Tile("Model drift", f"{number(drift.error_ratio, 3)}×", note, state, word)
 
 
@@ -77,13 +79,20 @@ def _drift_figure(columns: tuple[DriftColumn, ...]) -> Figure:
         (
             Cell(column.column, code=True),
             column.role,
+            column.method or NONE,
             number(column.distance),
             number(column.threshold),
+            percent(column.reference_missing_share, 1),
+            percent(column.current_missing_share, 1),
             Cell(DRIFTED[column.drifted][1].lower(), DRIFTED[column.drifted][0]),
         )
         for column in ordered
     ]
-    shown = table("Distance of every column", ("column", "role", "#distance", "#threshold", "verdict"), cells)
+    shown = table(
+        "Distance of every column",
+        ("column", "role", "method", "#distance", "#threshold", "#missing before", "#missing now", "verdict"),
+        cells,
+    )
     chart = rows_chart("drift-columns", "Drift of each column over its threshold", says, rows, axis)
     return Figure("By column", chart, shown, legend, caption)
 
@@ -94,7 +103,9 @@ def _ratio(column: DriftColumn) -> float:
 
 
 def _tip(column: DriftColumn) -> str:
-    return f"{column.column}: {number(column.distance, 3)}, threshold {number(column.threshold)}"
+    told = f"{column.column}: {number(column.distance, 3)}, threshold {number(column.threshold)}"
+    missing = (column.reference_missing_share, column.current_missing_share)
+    return told + (f"; missing {percent(missing[0], 1)}, now {percent(missing[1], 1)}" if any(missing) else "")
 
 
 def explanation_section(facts: Facts) -> Section:

@@ -30,9 +30,9 @@ class Decision:
 
 @dataclass(frozen=True)
 class Estimate:
-    """A figure with the ends of its interval, None where it has none."""
+    """A figure with the ends of its interval; None where one could not be computed."""
 
-    value: float
+    value: float | None
     low: float | None = None
     high: float | None = None
 
@@ -105,6 +105,9 @@ class DriftColumn:
     distance: float | None
     threshold: float
     drifted: bool
+    method: str | None = None
+    reference_missing_share: float | None = None
+    current_missing_share: float | None = None
 
 
 @dataclass(frozen=True)
@@ -125,6 +128,7 @@ class ModelDrift:
     validation_mse_log_quantity: float | None = None
     current_mse_log_quantity: float | None = None
     current_rows: int | None = None
+    reasons: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -145,6 +149,7 @@ class Fairness:
 
     columns: tuple[FairColumn, ...]
     verdicts: tuple[Gate, ...]
+    intersections: tuple[FairColumn, ...] = ()
 
 
 @dataclass(frozen=True)

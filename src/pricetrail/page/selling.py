@@ -19,20 +19,35 @@ LIMITS = (
 
 def prices_section(facts: Facts) -> Section:
     """Small multiples: predicted units and revenue of a line over the price."""
-    cards: list[Card] = []
-    for sku, points in groupby(facts.price_points, key=lambda point: point.sku):
-        cards.append(_card(sku, sorted(points, key=lambda point: point.unit_price_gbp), len(cards)))
+    grouped = groupby(facts.price_points, key=lambda point: point.sku)
+    curves = [sorted(points, key=lambda point: point.unit_price_gbp) for _, points in grouped]
+    cards = [_card(points, place) for place, points in enumerate(curves)]
     summary = facts.price_summary
     change = signed(100 * summary.predicted_revenue_change)
     finding = (
         f"Of {plural(summary.skus, 'SKU')} with a recommendation, {percent(summary.cut_share)} would be cut and "
         f"{percent(summary.raised_share)} raised; the model expects {change}% revenue a line."
     )
-    note = Note(LIMITS, "A candidate for a test", strong=True)
+    note = Note(LIMITS + _told_dips(curves), "A candidate for a test", strong=True)
     if not cards:
         return Section("prices", "Price response", "No SKU had enough lines for a recommendation.", (note,))
     legend = (Key("ring", "plain", "price now"), Key("dot", "main", "price recommended"))
     return Section("prices", "Price response", finding, (note, Cards(tuple(cards), legend, _table(facts.price_points))))
+
+
+def dips(points: list[PricePoint]) -> bool:
+    """Whether units fall at the current price and rise again on both sides of it: small orders pay the list price."""
+    place = next((i for i, point in enumerate(points) if point.unit_price_gbp == point.current_price_gbp), 0)
+    around = [points[i].predicted_quantity for i in (place - 1, place + 1) if 0 <= i < len(points)]
+    return len(around) == 2 and points[place].predicted_quantity < min(around)
+
+
+def _told_dips(curves: list[list[PricePoint]]) -> str:
+    many = sum(map(dips, curves))
+    if not many:
+        return ""
+    which = f" In {many} of the {plural(len(curves), 'curve')} below units dip at the price of now alone:"
+    return which + " small orders pay the list price, and the model has learned that, not what a price would do."
 
 
 def _table(points: tuple[PricePoint, ...]) -> Table:
@@ -60,7 +75,8 @@ def at_price(points: list[PricePoint], price: float) -> PricePoint:
     return min(points, key=lambda point: abs(point.unit_price_gbp - price))
 
 
-def _card(sku: str, points: list[PricePoint], place: int) -> Card:
+def _card(points: list[PricePoint], place: int) -> Card:
+    sku = points[0].sku
     now, then = (at_price(points, price) for price in (points[0].current_price_gbp, points[0].recommended_price_gbp))
     facts = (
         ("price", f"£{now.unit_price_gbp:.2f} → £{then.unit_price_gbp:.2f}"),
