@@ -43,16 +43,17 @@ def test_the_stages_are_those_of_the_design() -> None:
         "assess_model_risk",
         "record_run",
         "model_card",
+        "report",
     ]
 
 
 @pytest.mark.parametrize("name", ALL)
 def test_code_dependencies_are_the_import_closure(name: str) -> None:
-    declared = {path for path in ALL[name]["deps"] if path.startswith("src/") and path.endswith(".py")}
     closure = import_closure(f"pricetrail.stages.{name}")
     if name == "record_run":  # it hashes the code of all stages
-        assert declared == {"src/pricetrail"}
+        assert [path for path in ALL[name]["deps"] if path.startswith("src/")] == ["src/pricetrail"]
         return
+    declared = {path for path in ALL[name]["deps"] if path.startswith("src/") and path.endswith(".py")}
     assert declared == closure, f"deps of {name} should be: {sorted(closure)}"
 
 
@@ -97,7 +98,7 @@ def test_every_stage_depends_on_the_package_lock_and_runs_pinned(name: str) -> N
 
 @pytest.mark.parametrize("name", ALL)
 def test_declared_params_are_dials(name: str) -> None:
-    for key in ALL[name]["params"]:
+    for key in ALL[name].get("params", []):
         section: Any = Params
         for part in key.split("."):
             assert part in section.model_fields, f"{name}: {key}"

@@ -172,7 +172,7 @@ def sandbox(shop: Clone, folder: Path, stage: dict[str, Any]) -> None:
         target = folder / source.relative_to(shop.folder)
         target.parent.mkdir(parents=True, exist_ok=True)
         (shutil.copytree if source.is_dir() else shutil.copy)(source, target)
-    declared = tuple(stage["params"])
+    declared = tuple(stage.get("params", []))
     undeclared = {
         key: value
         for key, value in OTHER.items()

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pricetrail.features import DAY
 from pricetrail.params import Pricing
-from pricetrail.pricing import context_lines, price_curves, recommend, summarise
+from pricetrail.pricing import context_lines, price_curves, recommend, summarise, top_curves
 
 DIALS = Pricing(objective="revenue", grid_points=21, max_change=0.5, window_days=7, min_lines=2)
 
@@ -81,3 +81,31 @@ def test_no_sku_with_enough_lines_is_no_recommendation() -> None:
     prices = recommend(price_curves(empty, make_state({"10001": (1, 2)}), linear_demand, DIALS), "revenue")
     assert prices.empty
     assert summarise(prices).skus == 0
+
+
+def test_the_curves_shown_are_those_of_the_skus_with_the_most_lines() -> None:
+    context = make_context({"10001": [2.0] * 2, "10002": [2.0] * 4, "10003": [2.0] * 4, "10004": [2.0] * 3})
+    names = {"10002": ["MUG", "MUG", "CUP", None], "10003": [None] * 4}
+    told = [
+        name
+        for sku, many in (("10001", 2), ("10002", 4), ("10003", 4), ("10004", 3))
+        for name in names.get(sku, ["BAG"] * many)
+    ]
+    context = context.assign(description=pd.Series(told, dtype="str"))
+    state = make_state(dict.fromkeys(("10001", "10002", "10003", "10004"), (1.0, 3.0)))
+    curves = price_curves(context, state, linear_demand, DIALS)
+    shown = top_curves(curves, recommend(curves, "revenue"), context, skus=3)
+    assert list(dict.fromkeys(shown["sku"])) == ["10002", "10003", "10004"], "most lines first, of equal ones by SKU"
+    assert shown.drop_duplicates("sku")["description"].fillna("").tolist() == ["MUG", "", "BAG"]
+    assert len(shown) == 3 * 21
+    assert set(shown["recommended_price_gbp"]) == {2.5}
+    assert set(shown["current_price_gbp"]) == {2.0}
+    price = shown["unit_price_gbp"]
+    np.testing.assert_allclose(shown["predicted_revenue_gbp"], price * (10 - 2 * price), rtol=1e-5)
+    assert all(group.is_monotonic_increasing for _, group in shown.groupby("sku")["unit_price_gbp"])
+
+
+def test_no_recommendation_is_no_curve() -> None:
+    empty = make_context({"10001": [1.0]}).assign(description="MUG").iloc[:0]
+    curves = price_curves(empty, make_state({"10001": (1, 2)}), linear_demand, DIALS)
+    assert top_curves(curves, recommend(curves, "revenue"), empty).empty

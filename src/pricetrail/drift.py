@@ -11,7 +11,7 @@ from __future__ import annotations
 import difflib
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, get_args
 
 import numpy as np
@@ -224,7 +224,7 @@ def _verdict(share: float, columns: tuple[ColumnDrift, ...], dials: Drift) -> Ve
     told = told if math.isfinite(worst.ratio) else f"{worst.column} could not be compared"
     link = ", but" if verdict.passed else ";"
     reason = f"{verdict.reason}{link} {told} (drift.max_column_ratio is {dials.max_column_ratio:g})"
-    return Verdict("drift", share, dials.max_share, False, reason)
+    return replace(verdict, passed=False, reason=reason)
 
 
 def _is_known(rows: pd.DataFrame, column: str) -> bool:

@@ -126,6 +126,29 @@ def recommend(curves: pd.DataFrame, objective: str) -> pd.DataFrame:
     ).reset_index(drop=True)
 
 
+def top_curves(curves: pd.DataFrame, prices: pd.DataFrame, context: pd.DataFrame, skus: int = 12) -> pd.DataFrame:
+    """The curves of the SKUs with the most lines, for a reader; of equal ones the first by SKU.
+
+    Args:
+        curves: from ``price_curves``.
+        prices: from ``recommend``.
+        context: the lines that were asked about, with ``sku`` and ``description``.
+        skus: how many.
+
+    Returns:
+        One row a SKU and grid point, most lines first, then by price: ``sku, description, lines, unit_price_gbp,
+        predicted_quantity, predicted_revenue_gbp, current_price_gbp, recommended_price_gbp``. The description is the
+        most frequent one, missing where no line has any.
+    """
+    top = prices.sort_values(["lines", "sku"], ascending=[False, True]).head(skus)[["sku", "recommended_price_gbp"]]
+    named = context.groupby(["sku", "description"], sort=True).size().rename("named").reset_index()
+    names = named.sort_values("named", ascending=False, kind="stable").drop_duplicates("sku")[["sku", "description"]]
+    table = top.merge(names, on="sku", how="left").merge(curves, on="sku")
+    columns = ["sku", "description", "lines", "unit_price_gbp", "predicted_quantity", "predicted_revenue_gbp"]
+    revenue = table["unit_price_gbp"] * table["predicted_quantity"]
+    return table.assign(predicted_revenue_gbp=revenue)[[*columns, "current_price_gbp", "recommended_price_gbp"]]
+
+
 def summarise(prices: pd.DataFrame) -> PriceSummary:
     """Count what ``recommend`` returned."""
     now = float((prices["predicted_revenue_now_gbp"] * prices["lines"]).sum())

@@ -15,7 +15,7 @@ from pricetrail.streams import stream
 SPLITS, BUNDLE, SHAP_PLOTS = Path("data/splits"), Path("models/candidate"), Path("reports/shap")
 PREDICTIONS, SHAP_VALUES = Path("data/predictions.parquet"), Path("data/shap_values.parquet")
 PRICES, METRICS, PRICE_METRICS = Path("data/prices.parquet"), Path("metrics/test.json"), Path("metrics/prices.json")
-INTERVAL_METRICS = Path("metrics/intervals.json")
+INTERVAL_METRICS, PRICE_CURVES = Path("metrics/intervals.json"), Path("reports/price_curves.csv")
 
 
 def main() -> None:
@@ -35,6 +35,7 @@ def main() -> None:
     files.write_table(PREDICTIONS, predictions)
     files.write_table(SHAP_VALUES, explanation.values.astype("float32").reset_index(names="test_row"))
     files.write_table(PRICES, prices)
+    files.write_csv(PRICE_CURVES, pricing.top_curves(curves, prices, context))
     files.write_folder(SHAP_PLOTS, shap_figures.shap_plots(explanation, explained))
     files.write_json(
         METRICS,

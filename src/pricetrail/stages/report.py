@@ -1,0 +1,22 @@
+"""Stage ``report``: what the run left, as one page."""
+
+from pathlib import Path
+
+from pricetrail import files
+from pricetrail.page import render, sources
+from pricetrail.stages import SOURCE, run_stage
+
+SHAP, TEMPLATES, PAGE = Path("reports/shap"), SOURCE / "page/templates", Path("reports/index.html")
+
+
+def main() -> None:
+    """Read what the other stages wrote, and write the page."""
+    texts = {path: files.read_text(Path(path)) for path in sources.TEXTS}
+    texts |= {path: files.read_text(Path(path)) for path in sources.MAYBE if Path(path).exists()}
+    images = {name: content for name, content in files.read_folder(SHAP).items() if name in sources.IMAGES}
+    templates = {name: content.decode() for name, content in files.read_folder(TEMPLATES).items()}
+    files.write_text(PAGE, render.render(sources.read_facts(texts, images), templates))
+
+
+if __name__ == "__main__":
+    run_stage("report", main)
