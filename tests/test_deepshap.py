@@ -59,11 +59,11 @@ def ours(head: Head, rows: Tensor, background: Tensor, owner: Tensor = OWNER) ->
     return DeepShap(head, background, owner).values(rows).numpy()
 
 
-@pytest.mark.parametrize("layers", [0, 1, 2, 3])
+@pytest.mark.parametrize("widths", [(), (9,), (9, 7), (7, 7, 7)], ids=len)
 @pytest.mark.parametrize("spec", OPTIONS, ids=options_id)
-def test_values_are_those_of_deep_explainer(spec: NetworkSpec, layers: int) -> None:
+def test_values_are_those_of_deep_explainer(spec: NetworkSpec, widths: tuple[int, ...]) -> None:
     """For every kind of network, of each column and of each feature; rows of the background among the rows."""
-    head = make_head(replace(spec, widths=(9, 7, 7)[:layers], dropouts=(0.5,) * layers))
+    head = make_head(replace(spec, widths=widths, dropouts=(0.5,) * len(widths)))
     background = make_rows(23, 1)
     rows = torch.cat([make_rows(17, 2), background[:3]])
     expected = oracle(head, rows, background)

@@ -6,6 +6,7 @@ import io
 import json
 import re
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -76,7 +77,11 @@ def reordered(bundle: Bundle, order: list[int]) -> Bundle:
 
 
 BUNDLE = make_bundle()
-EXPLAINED = explain(BUNDLE, ROWS, BACKGROUND)
+
+
+@cache
+def explained() -> Explanation:
+    return explain(BUNDLE, ROWS, BACKGROUND)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -93,11 +98,11 @@ def test_values_by_name_are_deep_explainers() -> None:
     columns = head_columns(ENCODER)
     start = sum(map(len, columns.values()))
     columns |= {"sku_history": list(range(start, start + 12)), "customer_history": list(range(start + 12, start + 28))}
-    assert list(EXPLAINED.values.columns) == [*ENCODER.feature_names, *HISTORY_UNITS] == list(columns)
+    assert list(explained().values.columns) == [*ENCODER.feature_names, *HISTORY_UNITS] == list(columns)
     for name, of_feature in columns.items():
         expected = by_column[:, of_feature].sum(axis=1) * DATA.scale.std
-        np.testing.assert_allclose(EXPLAINED.values[name], expected, atol=1e-5, err_msg=name)
-    assert EXPLAINED.values.abs().mean().min() > 1e-3, "no feature is left out"
+        np.testing.assert_allclose(explained().values[name], expected, atol=1e-5, err_msg=name)
+    assert explained().values.abs().mean().min() > 1e-3, "no feature is left out"
 
 
 @settings(max_examples=15)
@@ -108,9 +113,9 @@ def test_names_rows_and_values_never_part(columns: list[str], order: list[int], 
     """Whatever the order of the table's columns, of the encoder's and of the rows, a name has the same values."""
     found = explain(reordered(BUNDLE, order), ROWS.iloc[places][columns], BACKGROUND[columns[::-1]])
     assert list(found.values.columns[: len(order)]) == [ENCODER.numeric[place].name for place in order]
-    expected = EXPLAINED.values.loc[found.values.index]
+    expected = explained().values.loc[found.values.index]
     pd.testing.assert_frame_equal(found.values[expected.columns], expected, atol=1e-5, rtol=0)
-    assert found.base_log_quantity == pytest.approx(EXPLAINED.base_log_quantity, abs=1e-6)
+    assert found.base_log_quantity == pytest.approx(explained().base_log_quantity, abs=1e-6)
 
 
 def test_a_value_that_does_not_add_up_stops_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,7 +145,7 @@ def test_a_prediction_of_a_backup_is_not_explained_by_the_network() -> None:
 
 def test_no_rows_have_no_values() -> None:
     found = explain(BUNDLE, TEST.head(0), BACKGROUND)
-    assert found.values.shape == (0, EXPLAINED.values.shape[1])
+    assert found.values.shape == (0, explained().values.shape[1])
     assert found.largest_gap == 0
 
 
@@ -208,8 +213,8 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     write_table(Path("data/predictions.parquet"), lines.assign(**predicted))
     features = {"hour": np.float32([9, 10, 11]), "customer_mean": np.float32([1.25, np.nan, 2]), "country": "France"}
     write_table(Path("data/splits/test.parquet"), lines.assign(**features))
-    values = {"hour": [0.125, 0], "country": [0.0, -0.5], "customer_mean": [-0.5, -0.25], "sku_history": [1.125, 0.25]}
-    write_table(Path("data/shap_values.parquet"), pd.DataFrame({"test_row": [0, 1], **values}))
+    values = {"hour": [0, 0.125], "country": [-0.5, 0.0], "customer_mean": [-0.25, -0.5], "sku_history": [0.25, 1.125]}
+    write_table(Path("data/shap_values.parquet"), pd.DataFrame({"test_row": [1, 0], **values}))
     write_json(Path("metrics/test.json"), {"shap_base_log_quantity": 1.0})
     return tmp_path
 
