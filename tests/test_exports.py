@@ -8,7 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import attr
+import attrs
 import pytest
 from jsonschema import Draft4Validator, Draft202012Validator, FormatChecker, ValidationError
 from openlineage.client import event_v2, facet_v2
@@ -144,7 +144,7 @@ def rebuilt(facets: dict[str, Any], tags: type) -> None:
         made = {"tags": tags, **CLASSES}[name]
         given = {key: value for key, value in facet.items() if not key.startswith("_")}
         again = made(**given, producer=facet["_producer"])
-        assert {k: v for k, v in attr.asdict(again).items() if v is not None} == facet, "the schema's URL too"
+        assert {k: v for k, v in attrs.asdict(again).items() if v is not None} == facet, "the schema's URL too"
 
 
 def test_openlineage_events_are_read_by_openlineages_own_classes(trace: Trace) -> None:
