@@ -146,6 +146,20 @@ def test_a_group_of_one_day_has_no_interval() -> None:
     assert found.loc["registered"].notna().all()
 
 
+def test_resamples_without_a_group_are_left_out_of_its_interval() -> None:
+    """Guests buy on two days of twelve, so that about one resample in nine has none of them."""
+    predictions = shop()
+    early = predictions[DAY] < pd.Timestamp("2011-11-03")
+    predictions = predictions[early | (predictions["registered"] != "guest")]
+    found = group_errors(predictions, ("registered",), GATES, rng())
+    sample = found.resampled["bias"][:, found.by_group.index.get_loc("guest")]
+    assert 0 < np.isnan(sample).sum() < len(sample) / 2
+    truth, predicted = split(predictions[predictions["registered"] == "guest"])
+    daily = pd.Series(predicted - truth).groupby((predictions[predictions["registered"] == "guest"][DAY]).to_numpy())
+    low, high = found.by_group.loc["guest", ["bias_low", "bias_high"]]
+    assert (low, high) == pytest.approx((daily.mean().min(), daily.mean().max())), "one day alone, or the other"
+
+
 @given(seed=st.integers(0, 1000), order=st.randoms(use_true_random=False))
 def test_order_of_rows_and_names_of_groups_change_nothing(seed: int, order: Any) -> None:
     predictions = shop(seed, rows=60, days=5)
@@ -239,6 +253,7 @@ def test_a_small_cell_is_named_and_only_the_others_are_held() -> None:
     none_left = cells(assess(predictions, min_rows=len(predictions)))
     assert not none_left.verdict.passed
     assert none_left.verdict.value is None
+    assert "fewer than two cells have fairness.min_rows" in none_left.verdict.reason
 
 
 def test_a_reason_names_the_first_of_many_small_cells() -> None:
