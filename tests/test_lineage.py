@@ -245,7 +245,7 @@ def test_targets_may_be_spelt_in_several_ways(project: str) -> None:
         ("HEAD:nothing", "", "nothing: must be an output of a stage at HEAD ("),
         ("nowhere:models/candidate", "", "must be a commit, branch or tag that git knows, got 'nowhere'"),
         ("models/candidate", "nowhere", "nowhere"),
-        ("0123456789ab-000001", "", "the workspace, 1 runs of reports/runs.jsonl and 1 commits of reports/lineage.json"),
+        ("0123456789ab-000001", "", "1 runs of reports/runs.jsonl and 1 commits of reports/lineage.json"),
         (f"{BUNDLE[:12]}-000003", "", "lineage id: must name one of the 3 rows of data/predictions.parquet"),
         (f"{BUNDLE[:12]}-000001", "HEAD", "lineage id: tells its run by itself"),
     ],
