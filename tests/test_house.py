@@ -15,10 +15,10 @@ from house import ROOT, SRC, imported_modules
 GROUND = {"errors", "params", "sections", "contract", "provenance"}
 PURE = {
     *("simulate", "streams", "features", "history", "splits", "encoding", "drift", "evaluation", "comparison"),
-    *("intervals", "fairness", "gates", "pricing"),
+    *("intervals", "fairness", "gates", "pricing", "differences", "why"),
 }
-EDGE = {"files", "sources", "repository", "lineage"}
-SHELL = {"cli", "commands", "flow", "progress", "plots_page"}
+EDGE = {"files", "sources", "repository", "lineage", "dvc_cache"}
+SHELL = {"cli", "commands", "flow", "progress", "plots_page", "replay", "replay_clone"}
 ALLOWED = {
     "ground": {"ground"},
     "pure": {"ground", "pure"},

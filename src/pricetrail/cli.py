@@ -12,13 +12,16 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from pricetrail import files, sources
-from pricetrail.commands import one_line_errors
+from pricetrail.commands import one_line_errors, replay, why
 from pricetrail.errors import SourceError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 PRICES, MODELS = Path("data/prices.parquet"), Path("reports/models.csv")
 MODELS_CAPTION = "MSE of log quantity; ratio and difference are the network's to the model's"
 MODEL_COLUMNS = ["model", "mse_log_quantity", "mae_units", "ratio", "difference_low", "difference_high"]
+
+app.command()(replay.replay)
+app.command()(why.why)
 
 
 @app.callback()
