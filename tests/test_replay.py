@@ -11,7 +11,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import chdir
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -20,7 +22,9 @@ from hypothesis import strategies as st
 from clone import Clone, environment
 from house import ROOT
 from pricetrail import dvc_cache
-from pricetrail.replay import installed_otherwise
+from pricetrail.errors import PricetrailError
+from pricetrail.replay import Replay, installed_otherwise, replay
+from pricetrail.replay_clone import Origin
 
 PIPELINE = """
 stages:
@@ -48,6 +52,16 @@ def md5_of(text: str) -> str:
 
 
 JOINED, COUNT = md5_of("1\n2\n3\n"), md5_of('{"lines": 3}')
+RAW_LIST = [{"md5": md5_of(text), "relpath": name} for name, text in RAW.items()]
+RAW_MD5 = f"{md5_of(json.dumps(RAW_LIST))}.dir"
+FAILS = "import os, sys\nif {}:\n    sys.exit('out of luck')\n"
+
+
+def damage(store: Path) -> None:
+    """Other bytes under the name of ``b.csv``."""
+    path = store / "files/md5" / md5_of("3\n")[:2] / md5_of("3\n")[2:]
+    path.chmod(0o644)
+    path.write_text("4\n")
 
 
 class Project(Clone):
@@ -57,27 +71,26 @@ class Project(Clone):
         command = (sys.executable, "-m", "pricetrail.cli", *arguments)
         return self.run(*command, PYTHONPATH=str(ROOT / "src"), COLUMNS="200", **env)
 
-    def replay(self, *arguments: str, code: int = 0) -> dict[str, object]:
-        done = self.cli("replay", "--json", *arguments)
-        assert done.returncode == code, done.stderr
-        tree: dict[str, object] = json.loads(done.stdout)
-        return tree
+    def replay(self, rev: str = "HEAD", **options: Any) -> Replay:
+        with chdir(self.folder):
+            return replay(rev, **options)
 
-    def verdicts(self, *arguments: str, code: int = 0) -> dict[str, str]:
-        outputs = self.replay(*arguments, code=code)["outputs"]
-        assert isinstance(outputs, list)
-        return {output["path"]: output["verdict"] for output in outputs}
-
-    def error(self, *arguments: str) -> str:
-        done = self.cli("replay", *arguments)
-        assert (done.returncode, done.stdout) == (1, "")
-        (line,) = [line for line in done.stderr.splitlines() if " s  " not in line]
-        return line
+    def error(self, rev: str = "HEAD", **options: Any) -> str:
+        with pytest.raises(PricetrailError) as error:
+            self.replay(rev, **options)
+        return str(error.value)
 
     def edit(self, name: str, old: str, new: str) -> None:
         text = (self.folder / name).read_text()
         assert old in text
         (self.folder / name).write_text(text.replace(old, new))
+
+
+def verdicts(found: Replay) -> dict[str, str]:
+    return {output.path: output.verdict for output in found.outputs}
+
+
+IDENTICAL = {"joined.txt": "identical", "count.json": "identical"}
 
 
 @pytest.fixture(scope="module")
@@ -107,10 +120,12 @@ def project(template: Path, tmp_path: Path) -> Project:
 
 
 def test_a_run_comes_out_again_and_nothing_else_is_touched(project: Project) -> None:
-    before = {path for path in Path(tempfile.gettempdir()).glob("pricetrail-replay-*")}
+    before = set(Path(tempfile.gettempdir()).glob("pricetrail-replay-*"))
     (project.folder / "joined.txt").unlink()  # no output of the run is needed, on disk or in the cache
     shutil.rmtree(project.folder / ".dvc/cache/files/md5" / JOINED[:2])
-    found = project.replay("HEAD")
+    done = project.cli("replay", "HEAD", "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
     assert found["outputs"] == [
         {"stage": "join", "path": "joined.txt", "recorded": JOINED, "rebuilt": JOINED, "committed": None,
          "verdict": "identical"},
@@ -118,24 +133,15 @@ def test_a_run_comes_out_again_and_nothing_else_is_touched(project: Project) -> 
          "verdict": "identical"},
     ]  # fmt: skip
     assert (found["percent"], found["stopped_at"], found["packages"]) == (100.0, [], [])
-    assert found["origins"] == [{"path": "raw", "md5": dvc_cache.md5_of(project.folder / "raw"), "source": "cache"}]
+    assert found["origins"] == [{"path": "raw", "md5": RAW_MD5, "source": "cache"}]
+    assert [line.split("s  ")[1] for line in done.stderr.splitlines()][1:] == [
+        "raw data raw",
+        "stage join",
+        "stage count",
+    ]
     assert project.must("git", "status", "--porcelain") == ""
     assert not (project.folder / ".dvc/cache/files/md5" / JOINED[:2]).exists()
     assert set(Path(tempfile.gettempdir()).glob("pricetrail-replay-*")) <= before
-
-
-def test_an_older_commit_runs_its_own_code_params_and_data(project: Project) -> None:
-    project.must("git", "tag", "v1")
-    project.edit("src/tool.py", '"lines": lines', '"lines": -lines')
-    (project.folder / "raw" / "c.csv").write_text("4\n5\n")
-    project.must("dvc", "add", "-q", "raw")
-    project.must("dvc", "repro", "-q")
-    project.commit()
-    project.must("dvc", "push", "-q", "raw")
-    assert project.verdicts("v1") == {"joined.txt": "identical", "count.json": "identical"}
-    outputs = project.replay("HEAD")["outputs"]
-    assert isinstance(outputs, list)
-    assert [output["rebuilt"] for output in outputs] == [md5_of("1\n2\n3\n4\n5\n"), md5_of('{"lines": -5}')]
 
 
 def test_a_stage_that_is_not_deterministic_is_told(project: Project) -> None:
@@ -147,124 +153,127 @@ def test_a_stage_that_is_not_deterministic_is_told(project: Project) -> None:
     assert "1 of 2 outputs" in done.stdout
     assert "(50 %)" in done.stdout
     assert "first to differ: count: same inputs, other outputs" in done.stdout
-    assert project.verdicts("HEAD", "--stage", "join") == {"joined.txt": "identical"}
+    assert verdicts(project.replay(only=["join"])) == {"joined.txt": "identical"}
 
 
-def test_raw_data_comes_from_the_remote_where_the_cache_lost_it_or_has_other_bytes(project: Project) -> None:
+def test_raw_data_comes_from_the_remote_where_the_cache_has_other_bytes(project: Project) -> None:
     project.must("dvc", "push", "-q", "raw.dvc")
-    broken = project.folder / ".dvc/cache/files/md5" / md5_of("3\n")[:2] / md5_of("3\n")[2:]
-    broken.chmod(0o644)
-    broken.write_text("4\n")
-    found = project.replay("HEAD")
-    assert (found["percent"], found["origins"]) == (
-        100.0, [{"path": "raw", "md5": dvc_cache.md5_of_listing({n: md5_of(t) for n, t in RAW.items()}),
-                 "source": "remote"}],
-    )  # fmt: skip
-    shutil.rmtree(project.folder / ".dvc/cache")
-    assert project.replay("HEAD")["percent"] == 100.0
+    damage(project.folder / ".dvc/cache")
+    found = project.replay()
+    assert verdicts(found) == IDENTICAL
+    assert found.origins == (Origin("raw", RAW_MD5, "remote"),)
 
 
 def test_raw_data_that_is_nowhere_is_an_error_with_path_and_hash(project: Project) -> None:
-    md5 = dvc_cache.md5_of(project.folder / "raw")
     shutil.rmtree(project.folder / ".dvc/cache")
-    assert project.error("HEAD").startswith(f"error: raw: raw data {md5} must be in the cache or a remote: not in")
+    lost = f"raw: raw data {RAW_MD5} must be in the cache or a remote: not in the cache, and "
+    assert project.error() == f"{lost}not in the remote"
     project.must("dvc", "remote", "remove", "store")
-    assert project.error("HEAD").endswith("not in the cache, and there is no remote")
-    project.must("dvc", "remote", "add", "-q", "-d", "far", "s3://nowhere/dvc")
-    project.must("dvc", "remote", "modify", "--local", "far", "endpointurl", "http://127.0.0.1:9")
-    assert "and the remote cannot be reached: failed to connect to s3" in project.error("HEAD")
-
-
-def test_raw_data_of_the_remote_with_other_bytes_is_an_error(project: Project) -> None:
-    project.must("dvc", "push", "-q", "raw.dvc")
-    shutil.rmtree(project.folder / ".dvc/cache")
-    stored = project.folder.parent / "store/files/md5" / md5_of("3\n")[:2] / md5_of("3\n")[2:]
-    stored.chmod(0o644)
-    stored.write_text("4\n")
-    assert "raw: must have the bytes that raw.dvc names" in project.error("HEAD")
+    assert project.error() == f"{lost}there is no remote"
 
 
 def test_a_lock_or_an_output_that_was_edited_by_hand_is_told(project: Project) -> None:
     project.edit("dvc.lock", f"md5: {JOINED}", f"md5: {'0' * 32}")  # both where it is made and where it is read
     (project.folder / "count.json").write_text('{"lines": 4}')
     project.commit()
-    assert project.verdicts("HEAD", code=1) == {"joined.txt": "differs", "count.json": "altered"}
-    done = project.cli("replay", "HEAD")
-    assert "the commit itself holds other bytes: count.json" in done.stdout
-
-
-def test_a_lock_that_is_older_than_the_code_is_told_with_the_file(project: Project) -> None:
-    project.edit("src/tool.py", '"lines": lines', '"lines": lines + 1')
-    project.commit()
-    done = project.cli("replay", "HEAD")
-    assert done.returncode == 1
-    assert "first to differ: join: code src/tool.py" in done.stdout
+    found = project.replay()
+    assert verdicts(found) == {"joined.txt": "differs", "count.json": "altered"}
+    assert (found.percent, found.is_identical) == (0.0, False)
 
 
 def test_what_cannot_be_replayed_is_one_line(project: Project) -> None:
-    assert "must be a commit, branch or tag that git knows, got 'nowhere'" in project.error("nowhere")
-    assert "must record stage fit; it records count, join" in project.error("HEAD", "--stage", "fit")
-    assert "must be a new folder, or an empty one" in project.error("HEAD", "--keep", "raw")
-    project.must("git", "rm", "-q", "--cached", "raw.dvc")
+    done = project.cli("replay", "nowhere")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "error: revision: must be a commit, branch or tag that git knows, got 'nowhere'\n"
+    assert "must record stage fit; it records count, join" in project.error(only=["fit"])
+    assert "must be a new folder, or an empty one" in project.error(keep=Path("raw"))
+    project.must("git", "rm", "-q", "raw.dvc")
     project.commit()
-    assert "raw: must be tracked by git or DVC (dvc add) to be replayed; join reads it" in project.error("HEAD")
+    assert "raw: must be tracked by git or DVC (dvc add) to be replayed; join reads it" in project.error()
     project.must("git", "rm", "-q", "dvc.lock")
     project.commit()
-    assert "dvc.lock: must be there: no run is recorded" in project.error("HEAD")
+    assert "dvc.lock: must be there: no run is recorded" in project.error()
 
 
-def test_a_stage_that_fails_now_is_an_error_with_its_last_line_and_log(project: Project) -> None:
-    project.edit(
-        "src/tool.py",
-        "import json",
-        "import os, sys\nif 'FAIL' in os.environ:\n    sys.exit('out of luck')\nimport json",
-    )
+@pytest.mark.slow
+def test_an_older_commit_runs_its_own_code_params_and_data(project: Project) -> None:
+    project.must("git", "tag", "v1")
+    project.edit("src/tool.py", '"lines": lines', '"lines": -lines')
+    (project.folder / "raw" / "c.csv").write_text("4\n5\n")
+    project.must("dvc", "add", "-q", "raw")
     project.must("dvc", "repro", "-q")
     project.commit()
-    assert project.verdicts("HEAD") == {"joined.txt": "identical", "count.json": "identical"}
-    done = project.cli("replay", "HEAD", FAIL="1")
-    assert done.returncode == 1
-    (line,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
-    head, _, log = line.removesuffix(")").partition(" (log: ")
-    assert head == "error: stage count: must succeed as it did then: out of luck"
+    assert [output.rebuilt for output in project.replay("v1").outputs] == [JOINED, COUNT]
+    expected = [md5_of("1\n2\n3\n4\n5\n"), md5_of('{"lines": -5}')]
+    assert [output.rebuilt for output in project.replay().outputs] == expected
+
+
+@pytest.mark.slow
+def test_a_remote_that_is_down_or_damaged_is_an_error(project: Project) -> None:
+    project.must("dvc", "push", "-q", "raw.dvc")
+    shutil.rmtree(project.folder / ".dvc/cache")
+    damage(project.folder.parent / "store")
+    assert project.error() == f"raw: must have the bytes that raw.dvc names: {RAW_MD5}"
+    project.must("dvc", "remote", "add", "-q", "-d", "far", "s3://nowhere/dvc")
+    project.must("dvc", "remote", "modify", "--local", "far", "endpointurl", "http://127.0.0.1:9")
+    assert "and the remote cannot be reached: failed to connect to s3" in project.error()
+
+
+@pytest.mark.slow
+def test_a_lock_that_is_older_than_the_code_is_told_with_the_file(project: Project) -> None:
+    project.edit("src/tool.py", '"lines": lines', '"lines": lines + 1')
+    project.commit()
+    found = project.replay()
+    assert verdicts(found) == {"joined.txt": "identical", "count.json": "differs"}
+    assert [stage.causes for stage in found.difference.stages] == [("code src/tool.py",)] * 2
+
+
+@pytest.mark.slow
+def test_a_stage_that_fails_now_is_an_error_with_its_last_line_and_log(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.edit("src/tool.py", "import json", FAILS.format("'FAIL' in os.environ") + "import json")
+    project.must("dvc", "repro", "-q")
+    project.commit()
+    assert verdicts(project.replay()) == IDENTICAL
+    monkeypatch.setenv("FAIL", "1")
+    head, _, log = project.error().removesuffix(")").partition(" (log: ")
+    assert head == "stage count: must succeed as it did then: out of luck"
     assert "out of luck" in Path(log).read_text()
     assert project.must("git", "status", "--porcelain") == ""
 
 
+@pytest.mark.slow
 def test_a_gate_that_stops_as_recorded_is_a_faithful_replay(project: Project) -> None:
     """Of a first run that stopped, the lock has no later stage; of a later one, it has those of an earlier run."""
-    project.edit(
-        "src/tool.py",
-        "import json",
-        "import sys\nif int(open('params.yaml').read()[6:]) > 1:\n    sys.exit('closed')\nimport json",
-    )
+    project.edit("src/tool.py", "import json", FAILS.format("int(open('params.yaml').read()[6:]) > 1") + "import json")
     project.edit("dvc.yaml", "deps: [joined.txt, src/tool.py]", "deps: [joined.txt, src/tool.py]\n    params: [word]")
     project.edit("params.yaml", "word: x", "word: 2")
     (project.folder / "dvc.lock").unlink()
     assert project.run("dvc", "repro").returncode != 0
     project.commit()
-    found = project.replay("HEAD")
-    assert (found["percent"], found["stopped_at"], found["earlier"]) == (100.0, ["count"], [])
+    found = project.replay()
+    assert (found.percent, found.stopped_at, found.earlier) == (100.0, ("count",), ())
     project.edit("params.yaml", "word: 2", "word: 1")
     project.must("dvc", "repro")
-    project.commit()
-    assert project.replay("HEAD")["stopped_at"] == []
     project.edit("params.yaml", "word: 1", "word: 3")
     assert project.run("dvc", "repro").returncode != 0
     project.commit()
-    found = project.replay("HEAD")
-    assert (found["percent"], found["stopped_at"], found["earlier"]) == (100.0, ["count"], ["count"])
+    found = project.replay()
+    assert (found.percent, found.stopped_at, found.earlier) == (100.0, ("count",), ("count",))
 
 
+@pytest.mark.slow
 def test_a_kept_clone_holds_the_rebuilt_files_and_no_credentials(project: Project, tmp_path: Path) -> None:
     project.must("dvc", "push", "-q", "raw.dvc")
     project.must("dvc", "remote", "modify", "--local", "store", "verify", "true")
     shutil.rmtree(project.folder / ".dvc/cache")
-    assert project.verdicts("HEAD", "--keep", str(tmp_path / "kept"))["joined.txt"] == "identical"
+    assert verdicts(project.replay(keep=tmp_path / "kept")) == IDENTICAL
     assert (tmp_path / "kept/joined.txt").read_text() == "1\n2\n3\n"
     assert "store" not in (tmp_path / "kept/.dvc/config.local").read_text()
 
 
+@pytest.mark.slow
 def test_a_replay_that_is_killed_leaves_no_folder_and_no_process(project: Project, tmp_path: Path) -> None:
     project.edit("dvc.yaml", "python src/tool.py", "python src/tool.py && sleep ${wait}")
     project.edit("params.yaml", "word: x", "word: x\nwait: 0.01")
@@ -286,7 +295,7 @@ def test_a_replay_that_is_killed_leaves_no_folder_and_no_process(project: Projec
     assert _sleepers()
     os.kill(process.pid, signal.SIGTERM)
     assert process.wait(30) == 128 + signal.SIGTERM
-    assert not any(temporary.iterdir())
+    assert list(temporary.rglob("*")) == []
     assert not _sleepers()
 
 

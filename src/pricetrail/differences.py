@@ -99,6 +99,17 @@ def flat(tree: Mapping[str, Json], parent: str = "") -> Iterator[tuple[str, Json
             yield f"{parent}{key}", value
 
 
+def value_at(tree: Json, key: str) -> Json:
+    """The value of a dotted key; None where there is none.
+
+    >>> value_at({"tuning": {"n_trials": 6}}, "tuning.n_trials")
+    6
+    """
+    for part in key.split("."):
+        tree = tree.get(part) if isinstance(tree, Mapping) else None
+    return tree
+
+
 def moves(old: Mapping[str, Json], new: Mapping[str, Json]) -> tuple[Move, ...]:
     """Figures that differ between two flat mappings; largest change in percent first, then those without one."""
     figures = ({k: v for k, v in f.items() if _is_figure(v)} for f in (old, new))

@@ -18,8 +18,7 @@ from typing import Any, Final
 from ruamel.yaml import YAML
 
 from pricetrail import files, repository
-from pricetrail.contract import Json
-from pricetrail.differences import Change, changes, parse_packages
+from pricetrail.differences import Change, changes, parse_packages, value_at
 from pricetrail.dvc_cache import md5_of
 from pricetrail.errors import LineageError
 from pricetrail.provenance import StageRecord, ancestry, parse_lock
@@ -260,15 +259,8 @@ def _check_failures(repro: Repro, recorded: Sequence[StageRecord], folder: Path)
 def _has_same_inputs(record: StageRecord, folder: Path) -> bool:
     file = folder / "params.yaml"
     params: Any = YAML(typ="safe", pure=True).load(files.read_text(file)) if file.exists() else {}
-    same_params = all(_value(params, key) == value for key, value in record.params.items())
+    same_params = all(value_at(params, key) == value for key, value in record.params.items())
     return same_params and all(md5_of(folder / dep) == md5 for dep, md5 in record.deps.items())
-
-
-def _value(tree: Any, key: str) -> Json:  # noqa: ANN401  any YAML
-    for part in key.split("."):
-        tree = tree.get(part) if isinstance(tree, Mapping) else None
-    found: Json = tree
-    return found
 
 
 def _difference(compared: Sequence[StageRecord], rebuilt: Sequence[StageRecord]) -> Difference:

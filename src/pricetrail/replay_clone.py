@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -83,6 +83,7 @@ class Clone:
         """This interpreter's programs, the clone's code, and nothing of the user's git and DVC settings."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("DVC_", "GIT_"))}
         own = self.folder / ".dvc" / "tmp"
+        own.mkdir(parents=True, exist_ok=True)
         folders = ("DVC_SITE_CACHE_DIR", "DVC_GLOBAL_CONFIG_DIR", "DVC_SYSTEM_CONFIG_DIR")
         return kept | {
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
@@ -90,6 +91,7 @@ class Clone:
             "PYTHONDONTWRITEBYTECODE": "1",
             "PYTHONUNBUFFERED": "1",  # so that DVC announces a stage when it starts it
             "DVC_NO_ANALYTICS": "1",
+            "TMPDIR": str(own),  # so that what is killed leaves nothing outside of the clone
             **{name: str(own / name.lower()) for name in folders},
         }
 
@@ -180,11 +182,11 @@ def _process(command: Sequence[str], folder: Path, env: Mapping[str, str]) -> It
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGTERM)
-            try:
+            with suppress(subprocess.TimeoutExpired):
                 process.wait(ENDING_SECONDS)
-            except subprocess.TimeoutExpired:
+            with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+            process.wait()
 
 
 @contextmanager

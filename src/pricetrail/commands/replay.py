@@ -19,7 +19,8 @@ from rich.table import Column, Table
 
 from pricetrail import replay as room
 from pricetrail.commands import one_line_errors
-from pricetrail.commands.why import plural
+from pricetrail.commands.why import grouped, plural
+from pricetrail.why import SAME_INPUTS
 
 STYLES: Final = {"identical": "green", "altered": "yellow", "differs": "red", "missing": "red"}
 log = logging.getLogger(__name__)
@@ -93,5 +94,7 @@ def _lines(found: room.Replay) -> Iterator[str]:
     if altered := [output.path for output in found.outputs if output.verdict == "altered"]:
         yield f"rebuilt as recorded, but the commit itself holds other bytes: {', '.join(altered)}"
     for change in found.difference.stages:
-        if change.name in found.difference.first:
-            yield f"first to differ: {change.name}: {', '.join(change.causes)}"
+        if change.causes == (SAME_INPUTS,):
+            yield f"first to differ: {change.name}: {SAME_INPUTS}"
+        elif change.name in found.difference.first:
+            yield f"the lock is of other inputs than the commit's, first at {change.name}: {grouped(change.causes)}"

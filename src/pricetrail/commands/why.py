@@ -13,16 +13,19 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
+from ruamel.yaml import YAML
 
 from pricetrail import dvc_cache, repository
 from pricetrail.commands import one_line_errors
 from pricetrail.contract import Json
-from pricetrail.differences import Change, Move
+from pricetrail.differences import Change, Move, value_at
 from pricetrail.errors import LineageError
+from pricetrail.params import FILE
 from pricetrail.provenance import StageRecord
 from pricetrail.why import PACKAGES, Difference, explain_difference
 
 HERE: Final = "."  # what stands for the workspace on the command line
+CODE: Final = "src/pricetrail/"
 NAMED: Final = 3  # things of a kind that the sentence names
 SHOWN: Final = 12  # rows of a table without --all
 MAIN_FIGURE: Final = "test.mse_log_quantity"
@@ -105,10 +108,15 @@ def _on_disk(path: str, md5: str) -> dict[str, str] | None:
 
 
 def _not_run_yet() -> list[str]:
-    """Code and packages that are not on disk as the run of the workspace read them."""
-    read = {path: md5 for stage in repository.stages_at() for path, md5 in stage.deps.items()}
-    code = {path: md5 for path, md5 in read.items() if path.endswith(".py") or path == PACKAGES}
-    return sorted(path for path, md5 in code.items() if dvc_cache.md5_of(Path(path)) != md5)
+    """What the run of the workspace read otherwise than it is on disk: code, packages, params, tracked sources."""
+    stages = repository.stages_at()
+    read = {path: md5 for stage in stages for path, md5 in stage.deps.items()}
+    sources = {path: md5 for stage in stages if not stage.cmd for path, md5 in stage.outs.items()}
+    now = sources | {p: dvc_cache.md5_of(Path(p)) or "" for p in read if p.endswith(".py") or p == PACKAGES}
+    dials: Json = YAML(typ="safe", pure=True).load(_text(FILE, repository.WORKSPACE))
+    params = {key: value for stage in stages for key, value in stage.params.items()}
+    changed = [key for key, value in params.items() if value_at(dials, key) != value]
+    return sorted(path for path, md5 in now.items() if read.get(path, md5) != md5) + sorted(changed)
 
 
 def _tree(found: Difference) -> dict[str, object]:
@@ -136,7 +144,7 @@ def sentence(found: Difference, a: str, b: str) -> str:
 
 def _told(change: Change) -> str:
     if change.name.endswith(".py") or "/" in change.name or change.name == PACKAGES:
-        name = change.name.removeprefix("src/pricetrail/")
+        name = change.name.removeprefix(CODE)
         return name if change.kind == "changed" else f"{name} ({change.kind})"
     return f"{change.name} {_value(change, change.old, 'added')} -> {_value(change, change.new, 'removed')}"
 
@@ -157,10 +165,13 @@ def _some(items: Sequence[str], most: int) -> str:
 
 def _tables(found: Difference, most: int | None) -> Iterator[Table]:
     if found.stages:
-        view = Table("stage", "because of", "outputs changed", title="Stages that ran on other inputs")
+        view = Table(
+            Column("stage", no_wrap=True), "because of", "outputs changed", title="Stages that ran on other inputs"
+        )
         for stage in found.stages:
-            because = [*stage.causes, *(f"outputs of {name}" for name in stage.upstream)]
-            view.add_row(stage.name, escape("\n".join(_cut(because, most))), str(len(stage.outs)))
+            own = [grouped(stage.causes, most and NAMED)] if stage.causes else []
+            because = own + ([f"outputs of {', '.join(stage.upstream)}"] if stage.upstream else [])
+            view.add_row(stage.name, escape("\n".join(because)), str(len(stage.outs)))
         yield view
     kinds = {"Data": found.data, "Params": found.params, "Code": found.files, "Packages": found.packages}
     for title, changes in {**kinds, "Verdicts": found.verdicts}.items():
@@ -186,9 +197,17 @@ def _change_table(title: str, changes: Sequence[Change], most: int | None) -> Ta
     return view
 
 
-def _cut(items: Sequence[str], most: int | None) -> list[str]:
-    more = len(items) - len(items[:most])
-    return [*items[:most], *([f"and {more:,} more (--all)"] if more else [])]
+def grouped(causes: Sequence[str], most: int | None = NAMED) -> str:
+    """Causes of a stage, those of a kind together.
+
+    >>> grouped(["code src/pricetrail/gates.py", "code src/pricetrail/files.py", "command"])
+    'code gates.py, files.py; command'
+    """
+    kinds: dict[str, list[str]] = {}
+    for cause in causes:
+        kind, _, name = cause.partition(" ")
+        kinds.setdefault(kind, []).extend([name.removeprefix(CODE)] if name else [])
+    return "; ".join(f"{kind} {_some(names, most or len(names))}".strip() for kind, names in kinds.items())
 
 
 def _more(count: int, most: int | None) -> str | None:
