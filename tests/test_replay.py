@@ -16,13 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from clone import Clone, environment
 from house import ROOT
 from pricetrail import dvc_cache
 from pricetrail.errors import PricetrailError
+from pricetrail.provenance import parse_source
 from pricetrail.replay import Replay, installed_otherwise, replay
 from pricetrail.replay_clone import Origin
 
@@ -320,18 +319,16 @@ def test_packages_that_are_not_here_as_pinned_are_told() -> None:
     assert installed_otherwise("\n".join(line for line in lines if line.startswith(("torch==", "dvc==")))) == ()
 
 
-@given(st.dictionaries(st.from_regex(r"[a-c][-./a-c]{0,4}[a-c]", fullmatch=True), st.binary(max_size=4), min_size=1))
-def test_the_hash_of_a_folder_is_the_one_dvc_gives_it(files: dict[str, bytes]) -> None:
-    from dvc_data.hashfile.hash_info import HashInfo
-    from dvc_data.hashfile.tree import Tree
-
-    digests = {path: hashlib.md5(content, usedforsecurity=False).hexdigest() for path, content in files.items()}
-    tree = Tree()
-    for path, digest in digests.items():
-        tree.add(tuple(path.split("/")), None, HashInfo("md5", digest))
-    tree.digest()
-    assert tree.hash_info is not None
-    assert dvc_cache.md5_of_listing(digests) == tree.hash_info.value
+def test_the_hash_of_a_folder_is_the_one_dvc_gives_it(project: Project) -> None:
+    for name in ("a/x", "a-b/x", "a.b", "A", "a/é/z", "ab/x y", "a/é/empty"):
+        path = project.folder / "many" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("" if name.endswith("empty") else name)
+    project.must("dvc", "add", "-q", "many")
+    (recorded,) = parse_source((project.folder / "many.dvc").read_text(), "many.dvc").outs.values()
+    assert dvc_cache.md5_of(project.folder / "many") == recorded
+    files = dvc_cache.listing(project.folder / ".dvc/cache", recorded)
+    assert files == dvc_cache.list_folder(project.folder / "many")
 
 
 @pytest.mark.slow

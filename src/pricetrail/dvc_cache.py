@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -24,7 +25,8 @@ def dvc(*arguments: str, folder: Path = Path(), env: Mapping[str, str] | None = 
         LineageError: DVC fails, with the first error that it gives.
     """
     command = [sys.executable, "-m", "dvc", *arguments]
-    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, check=False)
+    quiet = {**(os.environ if env is None else env), "DVC_NO_ANALYTICS": "1"}
+    done = subprocess.run(command, cwd=folder, env=quiet, capture_output=True, check=False)
     if done.returncode:
         lines = done.stderr.decode(errors="replace").strip().splitlines() or ["it gave no reason"]
         errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")] or lines

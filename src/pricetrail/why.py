@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import Final
 
 from pricetrail.contract import Json
@@ -139,7 +138,7 @@ def _own_inputs(stage: StageRecord, run: _Run) -> dict[str, dict[str, Json]]:
     """What a stage read that no stage made: by kind, then by name."""
     inputs: dict[str, dict[str, Json]] = {kind: {} for kind in ("data", "code", "packages")}
     for path, md5 in stage.deps.items():
-        if PurePosixPath(path).name == PACKAGES:
+        if path.rpartition("/")[2] == PACKAGES:
             inputs["packages"][path] = md5
         elif path.startswith("src/") or path.endswith(".py"):
             inputs["code"][path] = md5
@@ -202,8 +201,7 @@ def _unexplained(old: StageRecord, new: StageRecord, has_moved: bool) -> tuple[s
 
 
 def _overlap(one: str, other: str) -> bool:
-    first, second = PurePosixPath(one), PurePosixPath(other)
-    return first == second or first in second.parents or second in first.parents
+    return f"{one}/".startswith(f"{other}/") or f"{other}/".startswith(f"{one}/")
 
 
 def _first(changed: Sequence[StageChange], old: _Run, new: _Run) -> tuple[str, ...]:
