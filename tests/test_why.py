@@ -69,6 +69,14 @@ def test_two_stages_that_do_not_come_from_each_other_are_both_first() -> None:
     assert set(found.first) == {"fit", "side"}
 
 
+def test_stages_are_told_in_the_order_of_the_dag_whatever_their_names_and_the_order_of_the_lock() -> None:
+    clean = replace(CLEAN, name="zz")
+    later = replace(clean, deps={**CLEAN.deps, "src/clean.py": "c2"}, outs={"data": "d2.dir"})
+    fit = replace(OTHER_FIT, deps={**FIT.deps, "data/train": "t2"})
+    found = explain_difference((SCORE, FIT, clean, RAW), (RAW, fit, OTHER_SCORE, later))
+    assert [stage.name for stage in found.stages] == ["zz", "fit", "score"]
+
+
 def test_raw_data_is_told_by_file_where_the_lists_are_known() -> None:
     old, new = {"a.csv": "1", "b.csv": "2", "c.csv": "3"}, {"a.csv": "1", "b.csv": "9", "d.csv": "4"}
     later = (replace(RAW, outs={"raw": "r2.dir"}), replace(CLEAN, deps={**CLEAN.deps, "raw": "r2.dir"}), FIT, SCORE)
@@ -93,7 +101,7 @@ def test_packages_are_told_where_the_file_of_pins_was_read_otherwise() -> None:
         ("new", "added", None, "0.1"),
     ]
     assert chain(found) == [("fit", ("packages requirements.lock",), ())]
-    assert explain_difference(RUN, RUN, texts).is_empty  # no run read them
+    assert explain_difference(RUN, RUN, texts).packages == ()  # no run read them
 
 
 def test_what_no_input_explains_is_told() -> None:
@@ -117,7 +125,7 @@ def test_figures_move_in_percent_of_the_old_one_the_largest_first() -> None:
         "test.skill": 0.5,
         "test.rows": 10,
         "gone": 1,
-        "intervals.interval_80.coverage": 0.7,
+        "intervals.interval_80.coverage": 0.79,
     }
     new = {
         "test.mse_log_quantity": 0.2,
@@ -129,9 +137,9 @@ def test_figures_move_in_percent_of_the_old_one_the_largest_first() -> None:
     found = moves(old, new)
     assert [(move.name, move.percent and round(move.percent, 9), move.better) for move in found] == [
         ("test.rows", 50.0, None),
-        ("intervals.interval_80.coverage", 20.0, True),  # 0.04 from what it claims; it was 0.1
         ("test.mse_log_quantity", -20.0, True),
         ("test.skill", -20.0, False),
+        ("intervals.interval_80.coverage", 6.329113924, False),  # 0.04 from what it claims; it was 0.01
         ("gone", None, None),
         ("new", None, None),
     ]  # fmt: skip
@@ -221,6 +229,9 @@ def test_changes_turn_the_old_mapping_into_the_new_one(old: Mapping[str, int], n
     assert len(found) == len(set(old.items()) ^ set(new.items())) - sum(c.kind == "changed" for c in found)
 
 
+TOOL_MD5 = "d41d8cd98f00b204e9800998ecf8427e"  # of no bytes
+
+
 @pytest.fixture
 def history(tmp_path: Path) -> Path:
     """Two commits of hand-written runs: a file of raw data and a figure differ; the lists are in DVC's cache."""
@@ -230,6 +241,7 @@ def history(tmp_path: Path) -> Path:
     (tmp_path / ".dvc/.gitignore").write_text("/cache\n/tmp\n")
     (tmp_path / "metrics").mkdir()
     (tmp_path / "params.yaml").write_text("word: x\n")
+    (tmp_path / "tool.py").write_text("")
     subprocess.run(["git", "init", "-q", "-b", "main"], cwd=tmp_path, check=True)
     for number, files in enumerate(lists):
         md5 = md5_of_listing(files)
@@ -241,7 +253,8 @@ def history(tmp_path: Path) -> Path:
         (tmp_path / "raw.dvc").write_text(f"outs:\n- md5: {md5}\n  path: raw\n")
         (tmp_path / "dvc.lock").write_text(
             "schema: '2.0'\nstages:\n  fit:\n    cmd: fit\n    deps:\n"
-            f"    - {{path: raw, md5: {md5}}}\n    params: {{params.yaml: {{word: x}}}}\n"
+            f"    - {{path: raw, md5: {md5}}}\n    - {{path: tool.py, md5: {TOOL_MD5}}}\n"
+            "    params: {params.yaml: {word: x}}\n"
             f"    outs:\n    - {{path: metrics/test.json, md5: '{number}'}}\n"
         )
         (tmp_path / "metrics/test.json").write_text(json.dumps({"mse_log_quantity": 0.5 - number / 10}))
@@ -270,11 +283,12 @@ def test_the_command_compares_revisions_and_the_workspace(history: Path) -> None
         "name": "test.mse_log_quantity", "old": 0.5, "new": 0.4, "better": True, "percent": 20,
     }  # fmt: skip
     (history / "params.yaml").write_text("word: y\n")
+    (history / "tool.py").write_text("pass\n")
     same = cli(history)
     assert same.returncode == 0
     assert same.stdout.splitlines() == [
         "the workspace does not differ from HEAD: same data, params, code, packages, outputs and metrics",
-        "changed in the workspace since its run, so not in this comparison (dvc repro): word",
+        "changed in the workspace since its run, so not in this comparison (dvc repro): tool.py, word",
     ]
     assert cli(history, "nowhere").stderr == (
         "error: revision: must be a commit, branch or tag that git knows, got 'nowhere'\n"

@@ -64,10 +64,11 @@ def _tree(found: room.Replay) -> dict[str, object]:
 
 
 def _print(found: room.Replay) -> None:
-    view = Table("stage", Column("output", overflow="fold"), Column("bytes", no_wrap=True), "recorded", "rebuilt")
+    view = Table(Column("stage", no_wrap=True), Column("output", overflow="fold"), "bytes", Column("md5", no_wrap=True))
     for output in found.outputs:
+        rebuilt = "" if output.rebuilt in (None, output.recorded) else f" not {output.rebuilt:.8}"
         verdict = f"[{STYLES[output.verdict]}]{output.verdict}[/]"
-        view.add_row(output.stage, output.path, verdict, output.recorded[:8], (output.rebuilt or "–")[:8])
+        view.add_row(output.stage, output.path, verdict, f"{output.recorded:.8}{rebuilt}")
     console = Console(file=sys.stdout)
     console.print(view)
     for line in _lines(found):
