@@ -106,7 +106,7 @@ class Clone:
 
     def run(self, *command: str) -> Usage:
         """Run a command in it, with its code and none of the user's DVC settings."""
-        return run(command, self.path, _environment(self.path))
+        return run(command, self.path, environment(self.path))
 
     def outputs(self, committed: bool = False) -> dict[str, str]:
         """Hash of each output in ``dvc.lock`` and ``demo/dvc.lock``, or of the committed ones; empty without a lock."""
@@ -123,7 +123,7 @@ class Clone:
         return YAML(typ="safe").load(text) or {}
 
 
-def _environment(clone: Path) -> dict[str, str]:
+def environment(clone: Path) -> dict[str, str]:
     """The environment of a command in a clone: our venv, the clone's code, no DVC cache or settings from outside."""
     venv = ROOT / ".venv" / "bin"
     programs = venv if venv.is_dir() else Path(sys.executable).parent

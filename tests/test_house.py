@@ -16,10 +16,10 @@ GROUND = {"errors", "params", "sections", "contract", "provenance", "pipeline", 
 PURE = {
     *("simulate", "streams", "features", "history", "splits", "encoding", "drift", "evaluation", "comparison"),
     *("intervals", "fairness", "gates", "pricing", "exports", "group_errors", "decision", "model_drift"),
-    *("run_records", "run_facts", "model_card", "card_page", "page"),
+    *("run_records", "run_facts", "model_card", "card_page", "page", "differences", "why"),
 }
-EDGE = {"files", "sources", "repository", "receipts", "verification", "lineage"}
-SHELL = {"cli", "commands", "flow", "progress", "plots_page"}
+EDGE = {"files", "sources", "repository", "receipts", "verification", "lineage", "dvc_cache"}
+SHELL = {"cli", "commands", "flow", "progress", "plots_page", "replay", "replay_clone"}
 ALLOWED = {
     "ground": {"ground"},
     "pure": {"ground", "pure"},
