@@ -33,7 +33,7 @@ from pricetrail.model.baselines import fit_medians
 from pricetrail.model.bundle import Backup, Bundle, Primary
 from pricetrail.model.deepshap import DeepShap
 from pricetrail.model.explain import Explanation, explain
-from pricetrail.model.inference import explain_sample
+from pricetrail.model.inference import explain_sample, require_same_rows
 from pricetrail.model.network import MeanHead, Network, NetworkSpec
 from pricetrail.params import Explain
 from test_model import DATA, ENCODER, HISTORY, LOOK_BACK, TEST, TRAIN
@@ -327,3 +327,16 @@ def test_every_explained_row_of_a_run_is_shown_and_no_other(shop: Clone) -> None
     refused = shop.run("pricetrail", "explain", "--row", str(other))
     assert refused.returncode == 1
     assert f"must hold row {other}: 60 of " in refused.stderr
+
+
+def test_a_table_of_predictions_in_another_order_is_refused() -> None:
+    values = pd.DataFrame({"a": [0.5, 0.25, -1.0], "b": [0.25, 0.25, 0.0]}, index=[0, 2, 3])
+    table = pd.DataFrame({"predicted_log_quantity": [2.75, 9.0, 2.5, 1.0]})  # base 2; row 1 is not explained
+    require_same_rows(table, Explanation(values, 2.0, 0.0))
+    rolled = table.assign(predicted_log_quantity=np.roll(table["predicted_log_quantity"], 1))
+    with pytest.raises(
+        BundleError, match=r"^prediction of row 0: must be .*; 3 rows are not, the first by, got 1\.75$"
+    ):
+        require_same_rows(rolled, Explanation(values, 2.0, 0.0))
+    with pytest.raises(BundleError):
+        require_same_rows(table.assign(predicted_log_quantity=np.nan), Explanation(values, 2.0, 0.0))

@@ -6,11 +6,12 @@ import numpy as np
 import pandas as pd
 
 from pricetrail.contract import Json
+from pricetrail.errors import BundleError
 from pricetrail.evaluation import Floats, units
 from pricetrail.features import DAY, TARGET
 from pricetrail.intervals import buyers, coverage
 from pricetrail.model.bundle import Bundle
-from pricetrail.model.explain import Explanation, explain
+from pricetrail.model.explain import LARGEST_GAP_LOG_QUANTITY, Explanation, explain
 from pricetrail.params import Explain, Gates
 from pricetrail.streams import draw_rows, stream
 
@@ -63,6 +64,24 @@ def backup_predictions(bundle: Bundle, rows: pd.DataFrame) -> dict[str, Floats]:
         rows: as for ``Bundle.predict``, shape (n, …).
     """
     return {backup.model.name: backup.model.predict(rows, bundle.encoder) for backup in bundle.backups}
+
+
+def require_same_rows(predictions: pd.DataFrame, explanation: Explanation) -> None:
+    """Hold each explained row's prediction in the table against what its SHAP values add up to.
+
+    Args:
+        predictions: of ``prediction_table``, shape (n, …), index as the test rows.
+        explanation: of some of these rows.
+
+    Raises:
+        BundleError: they part, so the table is not in the order of its rows.
+    """
+    explained = explanation.base_log_quantity + explanation.values.sum(axis=1, skipna=False)
+    gaps = (predictions.loc[explained.index, f"predicted_{TARGET}"] - explained).abs()
+    wrong = gaps.index[~(gaps <= LARGEST_GAP_LOG_QUANTITY)]
+    if len(wrong):
+        rule = f"must be what the row's SHAP values add up to; {len(wrong)} rows are not, the first by"
+        raise BundleError(f"prediction of row {wrong[0]}", rule, float(f"{gaps[wrong[0]]:.3g}"))
 
 
 def coverage_record(bundle: Bundle, predictions: pd.DataFrame, dials: Gates, seed: int) -> Json:

@@ -28,6 +28,7 @@ def main() -> None:
     predictions = inference.prediction_table(bundle, test, baseline=float(train[TARGET].median()))
     scores = evaluation.score(predictions, params.gates, stream(params.seed, "skill"))
     explained, explanation = inference.explain_sample(bundle, train, test, params.explain, params.seed)
+    inference.require_same_rows(predictions, explanation)
     context = pricing.context_lines(test, params.pricing.window_days, params.pricing.min_lines)
     curves = pricing.price_curves(context, bundle.product_state, bundle.predict, params.pricing)
     prices = pricing.recommend(curves, params.pricing.objective)
