@@ -54,11 +54,12 @@ def test_only_the_last_days_of_the_test_count() -> None:
     assert found.days == (pd.Timestamp("2011-10-21"), pd.Timestamp("2011-10-30"))
 
 
-def test_the_interval_is_that_of_two_day_bootstraps() -> None:
+@pytest.mark.parametrize(("days_now", "days_before"), [(12, 25), (40, 8)])
+def test_the_interval_is_that_of_two_day_bootstraps(days_now: int, days_before: int) -> None:
     """Of ratios drawn by hand: whole days with replacement, numerator and denominator each for itself."""
     draw, samples = np.random.default_rng(11), 4000
-    now = {day: draw.gamma(2.0, size=draw.integers(1, 40)) * (1 + day % 3) for day in range(12)}
-    before = {day: draw.gamma(2.0, size=draw.integers(1, 40)) for day in range(25)}
+    now = {day: draw.gamma(2.0, size=draw.integers(1, 40)) * (1 + day % 3) for day in range(days_now)}
+    before = {day: draw.gamma(2.0, size=draw.integers(1, 40)) * (1 + day % 4) for day in range(days_before)}
 
     def table(errors: dict[int, np.ndarray]) -> tuple[np.ndarray, pd.Series]:
         days = np.repeat(list(errors), [len(values) for values in errors.values()])
