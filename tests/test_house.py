@@ -117,6 +117,8 @@ DISTRIBUTIONS = {
     "ruamel": "ruamel.yaml",
     "vl_convert": "vl-convert-python",
     "openlineage": "openlineage-python",
+    "dvc_data": "dvc-data",
+    "attr": "attrs",
 }
 
 
