@@ -118,6 +118,7 @@ DISTRIBUTIONS = {
     "openlineage": "openlineage-python",
     "markdown_it": "markdown-it-py",
     "dvc_data": "dvc-data",
+    "attr": "attrs",
 }
 
 

@@ -80,7 +80,7 @@ def test_the_ledger_grows_by_a_run_that_differs_and_by_no_other(copy: Clone) -> 
     assert read(copy, LINEAGE)["run"] == old["run"]
 
 
-def test_a_changed_dag_is_a_changed_run(copy: Clone) -> None:
+def test_a_changed_dag_asks_for_a_new_record(copy: Clone) -> None:
     """DVC takes no ``dvc.yaml`` as a dependency; it does take a link to it."""
     file = copy.folder / "dvc.yaml"
     file.write_text(
