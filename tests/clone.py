@@ -22,6 +22,7 @@ TINY: dict[str, Any] = {
     "demo.lines": 6000,
     "drift.current_days": 7,
     "drift.max_share": 0.99,
+    "drift.max_column_ratio": 99.0,
     "tuning.n_trials": 2,
     "tuning.max_epochs": 2,
     "tuning.min_steps": 1,
@@ -112,7 +113,7 @@ def make_clone(folder: Path, changes: dict[str, Any]) -> Clone:
         if name.startswith(("metrics/", "reports/")) or name.endswith("dvc.lock") or not (ROOT / name).is_file():
             continue
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(ROOT / name, folder / name)
+        shutil.copy2(ROOT / name, folder / name, follow_symlinks=False)  # dag.yaml links to dvc.yaml
     clone = Clone(folder)
     (folder / "params.yaml").write_text(edit_params((folder / "params.yaml").read_text(), changes))
     clone.must("git", "init", "-q", "-b", "main")

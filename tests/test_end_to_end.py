@@ -21,7 +21,7 @@ yaml = YAML(typ="safe", pure=True)
 
 STAGES: dict[str, dict[str, Any]] = yaml.load(ROOT / "dvc.yaml")["stages"]
 
-METRICS = {"etl", "drift", "validation", "test", "models", "intervals", "prices", "fairness", "decision"}
+METRICS = {"etl", "drift", "validation", "test", "models", "model_drift", "intervals", "prices", "fairness", "decision"}
 
 # Another value for every dial, none of which may matter to a stage that does not declare it.
 OTHER: dict[str, Any] = {
@@ -49,7 +49,11 @@ OTHER: dict[str, Any] = {
     "drift.numeric_threshold": 0.7,
     "drift.categorical_method": "PSI",
     "drift.categorical_threshold": 0.7,
+    "drift.max_column_ratio": 3.5,
+    "drift.missing_threshold": 0.6,
+    "drift.methods": {"country": "PSI"},
     "drift.thresholds": {"country": 0.5},
+    "drift.max_error_growth": 0.6,
     "tuning.method": "grid",
     "tuning.pruner": "none",
     "tuning.n_trials": 3,
@@ -78,6 +82,7 @@ OTHER: dict[str, Any] = {
     "gates.confidence": 0.5,
     "gates.overrides": {"drift": "a reason"},
     "fairness.columns": ["country_group"],
+    "fairness.intersections": False,
     "fairness.metric": "mse_ratio",
     "fairness.threshold": 0.7,
     "fairness.min_rows": 3,
@@ -114,10 +119,11 @@ def test_every_result_is_there_and_speaks_of_the_same_rows(shop: Clone) -> None:
 
 
 UNIT_OF_METRIC = re.compile(
-    r"rows(_\w+)?|skus|open_gates"  # counts
-    r"|\w*mse_log_quantity|\w*_gap_log_quantity|\w+_added_disparity|rmsle"  # log1p(units)
+    r"rows(_\w+)?|(current|validation)_rows|skus|open_gates"  # counts
+    r"|\w*mse_log_quantity|shap_(base|largest_gap)_log_quantity|\w+_added_disparity|rmsle"  # log1p(units)
     r"|mean_width_log_quantity|ratio_of_network|coverage(_low|_high)?"
     r"|mae_units|\w+_share|predicted_revenue_change|skill|target_distance"  # units, shares, standard deviations
+    r"|error_ratio|worst_column_ratio"  # times the validation error, times the threshold
 )
 SAME_FIGURE_OF_OTHER_ROWS = {"rows", "mse_log_quantity", "mae_units", "rmsle", "passed"}
 
@@ -216,10 +222,10 @@ def test_a_stage_reads_each_of_its_data_dependencies(shop: Clone, tmp_path: Path
     ],
 )
 def test_touching_a_module_reruns_its_stages_and_nothing_else(copy: Clone, module: str, expected: list[str]) -> None:
-    """A comment changes no output, so what follows is not run either."""
+    """A comment changes no output, so what follows is not run either; the record of the run holds all code's hashes."""
     with (copy.folder / "src/pricetrail" / module).open("a") as file:
         file.write("# a comment\n")
-    assert stages_run(copy.must("dvc", "repro")) == expected
+    assert stages_run(copy.must("dvc", "repro")) == [*expected, "record_run"]
 
 
 def test_a_new_week_is_one_new_partition_and_reruns_what_it_should(copy: Clone) -> None:

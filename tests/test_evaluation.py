@@ -14,7 +14,7 @@ from pricetrail.features import DAY, TARGET
 from pricetrail.params import Fairness, Gates
 
 GATES = Gates(min_skill=0.1, bootstrap_samples=200, confidence=0.95, overrides={})
-FAIR = Fairness(columns=("registered",), metric="added_disparity", threshold=0.1, min_rows=2)
+FAIR = Fairness(columns=("registered",), intersections=False, metric="added_disparity", threshold=0.1, min_rows=2)
 
 
 def rng() -> np.random.Generator:

@@ -5,14 +5,22 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import asdict
+from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pricetrail.errors import DataError
-from pricetrail.gates import Verdict, at_least, at_most, decide, not_computed, read_verdict, worst
+from pricetrail.files import write_json
+from pricetrail.gates import GATES, Decision, GateState, Verdict, at_least, at_most, decide, not_computed, worst
+from pricetrail.gates import read_verdict as read
 
 PASSED = at_least("accuracy", 0.5, 0.1, "skill")
 FAILED = at_most("drift", 0.5, 0.3, "share of drifted input columns")
+CALM = at_most("drift", 0.1, 0.3, "share of drifted input columns")
+FAIR = at_most("fairness", 0.02, 0.1, "added_disparity by registered")
 
 
 def test_thresholds_count_as_passed_and_nan_does_not() -> None:
@@ -31,21 +39,47 @@ def test_thresholds_count_as_passed_and_nan_does_not() -> None:
 @pytest.mark.parametrize(
     ("verdicts", "overrides", "outcome"),
     [
-        ([PASSED], {}, "released"),
-        ([PASSED, FAILED], {}, "withheld"),
-        ([PASSED, FAILED], {"accuracy": "wrong gate"}, "withheld"),
-        ([PASSED, FAILED], {"drift": "Christmas, seen by A. Smith"}, "released"),
+        ([CALM, PASSED, FAIR], {}, "released"),
+        ([FAILED, PASSED, FAIR], {}, "withheld"),
+        ([FAILED, PASSED, FAIR], {"accuracy": "wrong gate"}, "withheld"),
+        ([FAILED, PASSED, FAIR], {"drift": "Christmas, seen by A. Smith"}, "released"),
+        ([FAILED, PASSED, FAIR], {"drift": " "}, "withheld"),
+        ([FAILED, PASSED, FAIR], {"drift": ""}, "withheld"),
         ([], {}, "withheld"),
+        ([PASSED], {}, "withheld"),
+        ([CALM, PASSED], {"fairness": "not computed"}, "withheld"),
+        ([CALM, PASSED, FAIR, FAIR], {}, "withheld"),
     ],
 )
-def test_a_candidate_is_released_only_when_every_gate_is_open(
+def test_a_candidate_is_released_only_when_every_gate_is_there_once_and_open(
     verdicts: list[Verdict], overrides: dict[str, str], outcome: str
 ) -> None:
     assert decide(verdicts, overrides).outcome == outcome
 
 
+@given(
+    values=st.tuples(*[st.floats(0, 1) | st.none()] * 3),
+    overridden=st.sets(st.sampled_from(GATES)),
+)
+def test_no_override_changes_a_verdict(values: tuple[float | None, ...], overridden: set[str]) -> None:
+    """With overrides or without: the same verdicts; a gate that passed leaves its override unused."""
+    verdicts = [
+        not_computed(gate, 0.5, "no rows") if value is None else hold(gate, value, 0.5, "figure")
+        for gate, value, hold in zip(GATES, values, (at_most, at_least, at_most), strict=True)
+    ]
+    decision = decide(verdicts, dict.fromkeys(overridden, "a reason"))
+    assert [gate.verdict for gate in decision.gates] == verdicts
+    failed = {verdict.gate for verdict in verdicts if not verdict.passed}
+    assert set(decision.closed) == failed - overridden
+    assert {gate.verdict.gate for gate in decision.gates if gate.override_used} == failed & overridden
+    record: Any = decision.record()
+    assert [gate["passed"] for gate in record["gates"]] == [gate not in failed for gate in GATES]
+    assert record["open_gates"] == 3 - len(failed - overridden)
+    assert (record["outcome"] == "released") == (failed <= overridden)
+
+
 def test_an_override_leaves_the_verdict_failed_and_its_reason_is_kept() -> None:
-    (record,) = decide([FAILED], {"drift": "seen"}).records()
+    record = GateState(FAILED, "seen").record()
     assert record["passed"] is False
     assert record["open"] is True
     assert record["override"] == "seen"
@@ -59,18 +93,72 @@ def test_the_worst_of_several_verdicts_speaks() -> None:
     assert worst([strong, unknown, mild]) == unknown
 
 
-def test_a_record_reads_back_and_a_damaged_one_is_no_pass() -> None:
-    tree = json.loads(json.dumps({"verdicts": [asdict(FAILED)]}))
-    assert read_verdict(tree, "metrics/drift.json") == FAILED
-    record = asdict(PASSED)
-    damaged = [
-        {},
-        {"verdicts": []},
-        {"verdicts": [record, record]},
-        {"verdicts": [{**record, "passed": "yes"}]},
-        {"verdicts": [{**record, "gate": "other"}]},
-        {"verdicts": [{key: value for key, value in record.items() if key != "passed"}]},
-    ]
-    for tree in damaged:
-        with pytest.raises(DataError, match=r"^metrics/test.json: "):
-            read_verdict(tree, "metrics/test.json")
+def recorded(verdict: Verdict, **edits: object) -> dict[str, Any]:
+    """The part of a metrics file that holds a verdict, some of it edited by hand."""
+    tree: dict[str, Any] = json.loads(json.dumps({"verdicts": [{**asdict(verdict), **edits}]}))
+    return tree
+
+
+def test_a_record_reads_back() -> None:
+    for verdict in (PASSED, FAILED, FAIR, not_computed("drift", 0.3, "no rows")):
+        assert read(recorded(verdict), "metrics/x.json", verdict.gate) == verdict
+
+
+def test_a_verdict_may_ask_for_more_than_its_rule() -> None:
+    """The accuracy gate also wants its interval above zero."""
+    doubted = recorded(PASSED, passed=False)
+    assert not read(doubted, "metrics/test.json", "accuracy").passed
+
+
+@pytest.mark.parametrize(
+    ("tree", "rule"),
+    [
+        ({}, "verdicts must be whole: Input should be a valid array"),
+        ({"verdicts": []}, "must hold one verdict"),
+        ({"verdicts": 2 * recorded(PASSED)["verdicts"]}, "must hold one verdict"),
+        (recorded(PASSED, passed="yes"), "verdicts.0.passed must be whole: "),
+        (recorded(PASSED, passed=1), "verdicts.0.passed must be whole: "),
+        (recorded(PASSED, gate="other"), "verdicts.0.gate must be whole: "),
+        (recorded(FAIR), "must hold the verdict of the accuracy gate, got 'fairness'"),
+        (recorded(PASSED, rule="<="), "rule of the accuracy gate must be >=, got '<='"),
+        (recorded(PASSED, value=math.nan), "value of the accuracy gate must be a finite number, got nan"),
+        (recorded(PASSED, value=math.inf), "value of the accuracy gate must be a finite number, got inf"),
+        (recorded(PASSED, threshold=-math.inf), "threshold of the accuracy gate must be a finite number, got -inf"),
+        (recorded(PASSED, value=None), "passed of the accuracy gate does not follow from its figures, None >= 0.1"),
+        (recorded(PASSED, value=0.09), "passed of the accuracy gate does not follow from its figures, 0.09 >= 0.1"),
+        (recorded(PASSED, threshold=0.6), "passed of the accuracy gate does not follow from its figures, 0.5 >= 0.6"),
+    ],
+)
+def test_a_damaged_or_edited_record_is_no_pass(tree: dict[str, Any], rule: str) -> None:
+    with pytest.raises(DataError) as caught:
+        read(tree, "metrics/test.json", "accuracy")
+    assert str(caught.value).startswith(f"metrics/test.json: {rule}")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("key", list(asdict(PASSED)))
+def test_a_record_without_one_of_its_keys_is_no_pass(key: str) -> None:
+    record = {name: value for name, value in asdict(PASSED).items() if name != key}
+    with pytest.raises(DataError, match=rf"^metrics/test.json: verdicts.0.{key} must be whole: Field required"):
+        read({"verdicts": [record]}, "metrics/test.json", "accuracy")
+
+
+@pytest.mark.parametrize("gate", ["drift", "fairness"])
+def test_a_figure_above_the_threshold_never_reads_as_passed(gate: Any) -> None:
+    high = at_most(gate, 0.5, 0.3, "figure")
+    assert read(recorded(high), "metrics/x.json", gate) == high
+    with pytest.raises(DataError, match=r"does not follow from its figures, 0\.5 <= 0\.3, got True"):
+        read(recorded(high, passed=True), "metrics/x.json", gate)
+
+
+def test_the_rounding_of_metrics_files_keeps_verdicts_sound(tmp_path: Path) -> None:
+    """A value just inside its threshold is rounded to it, and still holds; one just outside stays failed."""
+    for value in (0.3, 0.29999999, 0.30000001, 0.2999995, 0.3000005):
+        verdict = at_most("drift", value, 0.3, "share")
+        write_json(tmp_path / "drift.json", {"verdicts": [asdict(verdict)]})
+        back = read(json.loads((tmp_path / "drift.json").read_text()), "drift.json", "drift")
+        assert back.passed == verdict.passed == (value <= 0.3)
+
+
+def test_a_decision_without_gates_is_withheld() -> None:
+    assert Decision(()).outcome == "withheld"

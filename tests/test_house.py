@@ -12,12 +12,13 @@ import pytest
 
 from house import ROOT, SRC, imported_modules
 
-GROUND = {"errors", "params", "sections", "contract", "provenance"}
+GROUND = {"errors", "params", "sections", "contract", "provenance", "pipeline", "ledger", "lineage_ids", "traces"}
 PURE = {
     *("simulate", "streams", "features", "history", "splits", "encoding", "drift", "evaluation", "comparison"),
-    *("intervals", "fairness", "gates", "pricing", "page"),
+    *("intervals", "fairness", "gates", "pricing", "exports", "group_errors", "decision", "model_drift"),
+    *("run_records", "run_facts", "model_card", "card_page", "page"),
 }
-EDGE = {"files", "sources", "repository", "lineage"}
+EDGE = {"files", "sources", "repository", "receipts", "verification", "lineage"}
 SHELL = {"cli", "commands", "flow", "progress", "plots_page"}
 ALLOWED = {
     "ground": {"ground"},
@@ -110,7 +111,14 @@ def test_no_file_names_a_path_of_a_machine() -> None:
         assert here not in file.read_text(), file
 
 
-DISTRIBUTIONS = {"sklearn": "scikit-learn", "ruamel": "ruamel.yaml", "vl_convert": "vl-convert-python"}
+DISTRIBUTIONS = {
+    "sklearn": "scikit-learn",
+    "ruamel": "ruamel.yaml",
+    "vl_convert": "vl-convert-python",
+    "openlineage": "openlineage-python",
+    "markdown_it": "markdown-it-py",
+    "dvc_data": "dvc-data",
+}
 
 
 def test_every_package_that_is_imported_is_a_declared_dependency() -> None:

@@ -138,6 +138,16 @@ BAD_EDITS = {
         "gates.overrides.drift must give a reason, got ' '",
     ),
     "override with nothing": ("overrides: {}", "overrides: {drift: }", "gates.overrides.drift must be a string"),
+    "override with an empty reason": (
+        "overrides: {}",
+        'overrides: {fairness: ""}',
+        "gates.overrides.fairness must give a reason, got ''",
+    ),
+    "sensitive column named twice": (
+        "columns: [registered, country_group]",
+        "columns: [registered, registered]",
+        "fairness.columns must name each column once, got ['registered', 'registered']",
+    ),
     "unknown override": (
         "overrides: {}",
         "overrides: {drft: known promotion}",

@@ -12,8 +12,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from pricetrail import files, sources
-from pricetrail.commands import one_line_errors
-from pricetrail.commands.report import report
+from pricetrail.commands import decide, explain, one_line_errors, report, trace
 from pricetrail.errors import SourceError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -86,7 +85,11 @@ def models() -> None:
     Console(file=sys.stdout).print(view)
 
 
-app.command()(report)
+app.command()(decide.decide)
+app.command()(explain.explain)
+app.command()(report.report)
+app.command()(trace.trace)
+
 
 if __name__ == "__main__":
     app()

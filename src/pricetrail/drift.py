@@ -1,16 +1,18 @@
 """Two windows of the same table to a verdict and a report.
 
-The figure is a distance (Evidently), never a p-value: at 50,000 rows a p-value always fires. Columns that move with
-the calendar (hour, weekday, month) or with the length of the history (counts of past lines, past extremes of the price,
-a country's mean over everything before) are left out: they drift by design.
+The figure is a distance (Evidently), never a p-value: at 50,000 rows a p-value always fires. Evidently drops missing
+values, so their share is a figure of its own. Columns that move with the calendar (hour, weekday, month) or with the
+length of the history (counts of past lines, past extremes of the price, a country's or SKU's mean over everything
+before) are left out: they drift by design. Defaults: ``docs/decisions/0010-drift-calibration.md``.
 """
 
 from __future__ import annotations
 
+import difflib
 import math
 import re
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import Final, get_args
 
 import numpy as np
 import pandas as pd
@@ -19,6 +21,8 @@ from evidently.core.metric_types import SingleValue
 from evidently.core.report import Snapshot
 from evidently.metrics import ValueDrift
 
+from pricetrail.contract import UNSPECIFIED
+from pricetrail.errors import ParamsError
 from pricetrail.features import (
     CATEGORICAL_FEATURES,
     COUNT_FEATURES,
@@ -28,13 +32,18 @@ from pricetrail.features import (
     TIME_FEATURES,
 )
 from pricetrail.gates import Verdict, at_most, not_computed
-from pricetrail.params import Drift
+from pricetrail.params import FILE, Drift
+from pricetrail.sections import CategoricalMethod
 from pricetrail.splits import Boundaries
 from pricetrail.streams import draw_rows
 
-LEFT_OUT: Final = {*TIME_FEATURES, *COUNT_FEATURES, "log_price_vs_min", "log_price_vs_max", "country_mean"}
+LEFT_OUT: Final = {
+    *(*TIME_FEATURES, *COUNT_FEATURES),
+    *("log_price_vs_min", "log_price_vs_max", "country_mean", "sku_mean"),
+}
 CATEGORICAL_COLUMNS: Final = ("registered", *CATEGORICAL_FEATURES)
 NUMERIC_COLUMNS: Final = (*(n for n in NUMERIC_FEATURES if n not in {*LEFT_OUT, *CATEGORICAL_COLUMNS}), TARGET)
+COLUMNS: Final = (*CATEGORICAL_COLUMNS, *NUMERIC_COLUMNS)
 _METHODS: Final = {
     "Normed Wasserstein distance": "wasserstein",
     "Jensen-Shannon distance": "jensenshannon",
@@ -54,18 +63,40 @@ class Windows:
 
 @dataclass(frozen=True)
 class ColumnDrift:
-    """One column's distance; NaN, and drifted, where a window has no known value of it."""
+    """One column's figures.
+
+    Attributes:
+        role: input or target.
+        distance: by ``method``; NaN where a window has no known value of the column.
+        reference_missing_share: see ``missing_share``.
+        current_missing_share: the same.
+    """
 
     column: str
     role: str
     method: str
     distance: float
     threshold: float
+    reference_missing_share: float
+    current_missing_share: float
+    missing_threshold: float
+
+    @property
+    def missing_ratio(self) -> float:
+        """Rise of the missing share over its threshold; a fall is none, since a history only gets longer."""
+        rise = self.current_missing_share - self.reference_missing_share
+        return 0.0 if rise <= 0 else rise / self.missing_threshold
+
+    @property
+    def ratio(self) -> float:
+        """The larger of distance and rise of the missing share, each over its threshold; infinite if not computed."""
+        ratios = (self.distance / self.threshold, self.missing_ratio)
+        return math.inf if any(map(math.isnan, ratios)) else max(ratios)
 
     @property
     def drifted(self) -> bool:
-        """At or above the threshold, or not computed."""
-        return not self.distance < self.threshold
+        """At or above a threshold, or not computed."""
+        return self.ratio >= 1
 
 
 @dataclass(frozen=True)
@@ -75,7 +106,7 @@ class DriftReport:
     Attributes:
         columns: every column checked, the target last.
         input_share: share of input columns that drifted.
-        verdict: ``input_share`` against ``drift.max_share``.
+        verdict: ``input_share`` against ``drift.max_share``, and every column against ``drift.max_column_ratio``.
         html: Evidently's offline page.
     """
 
@@ -88,8 +119,13 @@ class DriftReport:
 
     @property
     def target(self) -> ColumnDrift | None:
-        """The target's drift; it is reported, and does not close the gate."""
+        """The target's drift; reported, it closes the gate only from ``drift.max_column_ratio`` on."""
         return next((column for column in self.columns if column.role == "target"), None)
+
+    @property
+    def worst(self) -> ColumnDrift | None:
+        """The column that is most times its threshold."""
+        return max(self.columns, key=lambda column: column.ratio, default=None)
 
 
 def find_windows(lines: pd.DataFrame, boundaries: Boundaries, current_days: int) -> Windows:
@@ -112,21 +148,83 @@ def check_drift(windows: Windows, dials: Drift, rng: np.random.Generator) -> Dri
         windows: rows with the features and the target.
         dials: methods and thresholds.
         rng: samples windows longer than ``drift.max_rows``.
+
+    Raises:
+        ParamsError: ``drift.methods`` or ``drift.thresholds`` names a column that is not compared, or a method that
+            does not fit its column.
     """
+    require_columns(dials)
     reference, current = (draw_rows(rows, dials.max_rows, rng) for rows in (windows.reference, windows.current))
     if reference.empty or current.empty:
         reason = f"drift needs two windows, has {len(reference)} reference and {len(current)} current rows"
         verdict = not_computed("drift", dials.max_share, reason)
         return DriftReport(len(reference), len(current), (), math.nan, verdict, f"<!doctype html><p>{reason}</p>\n")
-    known = [c for c in (*CATEGORICAL_COLUMNS, *NUMERIC_COLUMNS) if _is_known(reference, c) and _is_known(current, c)]
+    known = [c for c in COLUMNS if _is_known(reference, c) and _is_known(current, c)]
     snapshot = _compare(reference, current, known, dials)
     distances = dict(zip(known, _distances(snapshot), strict=True))
-    columns = tuple(_column(name, distances, dials) for name in (*CATEGORICAL_COLUMNS, *NUMERIC_COLUMNS))
+    columns = tuple(_column(name, distances, windows, dials) for name in COLUMNS)
     inputs = [column for column in columns if column.role == "input"]
     share = sum(column.drifted for column in inputs) / len(inputs)
-    verdict = at_most("drift", share, dials.max_share, "share of drifted input columns")
+    verdict = _verdict(share, columns, dials)
     html = without_random_ids(snapshot.get_html_str(as_iframe=False))
     return DriftReport(len(windows.reference), len(windows.current), columns, share, verdict, html)
+
+
+def require_columns(dials: Drift) -> None:
+    """Stop where a dial names a column that is not compared, or a method that does not fit its column.
+
+    Raises:
+        ParamsError: naming the dial, and the column that is spelled most alike.
+    """
+    for key in ("methods", "thresholds"):
+        for column in getattr(dials, key):
+            if column not in COLUMNS:
+                raise ParamsError(FILE, f"drift.{key}.{column} is not a compared column{_hint(column)}")
+    for column in CATEGORICAL_COLUMNS:
+        if _method(column, dials) not in get_args(CategoricalMethod):
+            rule = f"drift.methods.{column} must be a method for categories: {', '.join(get_args(CategoricalMethod))}"
+            raise ParamsError(FILE, rule, dials.methods[column])
+
+
+def _hint(column: str) -> str:
+    if column in LEFT_OUT:
+        return ": it moves with the calendar or with the length of the history"
+    alike = difflib.get_close_matches(column, COLUMNS, n=1)
+    return f", did you mean {alike[0]}?" if alike else f"; those are {', '.join(COLUMNS)}"
+
+
+def missing_share(rows: pd.DataFrame, column: str) -> float:
+    """Share of rows without a value of a column, NaN without rows.
+
+    The contract writes ``UNSPECIFIED`` where a country is missing. A guest has no customer id by nature, so of
+    ``registered`` it is the share of lines that *lost* their id: those without one in an invoice that has it in another
+    line.
+
+    Args:
+        rows: shape (n, …), with ``invoice`` and ``customer_id``.
+        column: one of ``COLUMNS``.
+    """
+    missing = rows[column].isna()
+    if column == "country":
+        missing |= rows[column] == UNSPECIFIED
+    if column == "registered":
+        no_id = rows["customer_id"].isna()
+        missing |= no_id & rows["invoice"].isin(rows.loc[~no_id, "invoice"])
+    return float(missing.mean())
+
+
+def _verdict(share: float, columns: tuple[ColumnDrift, ...], dials: Drift) -> Verdict:
+    """The share of columns that drifted a little, and the one that drifted most."""
+    verdict = at_most("drift", share, dials.max_share, "share of drifted input columns")
+    worst = max(columns, key=lambda column: column.ratio)
+    if worst.ratio < dials.max_column_ratio:
+        return verdict
+    figure = "share of missing values" if worst.ratio == worst.missing_ratio else "distance"
+    told = f"the {figure} of {worst.column} is {worst.ratio:.3g} times its threshold"
+    told = told if math.isfinite(worst.ratio) else f"{worst.column} could not be compared"
+    link = ", but" if verdict.passed else ";"
+    reason = f"{verdict.reason}{link} {told} (drift.max_column_ratio is {dials.max_column_ratio:g})"
+    return replace(verdict, passed=False, reason=reason)
 
 
 def _is_known(rows: pd.DataFrame, column: str) -> bool:
@@ -157,7 +255,8 @@ def _distances(snapshot: Snapshot) -> list[float]:
 
 
 def _method(column: str, dials: Drift) -> str:
-    return dials.numeric_method if column in NUMERIC_COLUMNS else dials.categorical_method
+    default = dials.numeric_method if column in NUMERIC_COLUMNS else dials.categorical_method
+    return dials.methods.get(column, default)
 
 
 def _threshold(column: str, dials: Drift) -> float:
@@ -165,9 +264,17 @@ def _threshold(column: str, dials: Drift) -> float:
     return dials.thresholds.get(column, default)
 
 
-def _column(name: str, distances: dict[str, float], dials: Drift) -> ColumnDrift:
-    role = "target" if name == TARGET else "input"
-    return ColumnDrift(name, role, _method(name, dials), distances.get(name, math.nan), _threshold(name, dials))
+def _column(name: str, distances: dict[str, float], windows: Windows, dials: Drift) -> ColumnDrift:
+    return ColumnDrift(
+        column=name,
+        role="target" if name == TARGET else "input",
+        method=_method(name, dials),
+        distance=distances.get(name, math.nan),
+        threshold=_threshold(name, dials),
+        reference_missing_share=missing_share(windows.reference, name),
+        current_missing_share=missing_share(windows.current, name),
+        missing_threshold=dials.missing_threshold,
+    )
 
 
 def without_random_ids(html: str) -> str:

@@ -6,7 +6,7 @@ not independent (block bootstrap; Künsch 1989).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -142,6 +142,35 @@ def skill(
     return interval(value, sample, confidence)
 
 
+def error_ratio(
+    current: Floats,
+    current_days: pd.Series,
+    before: Floats,
+    before_days: pd.Series,
+    samples: int,
+    confidence: float,
+    rng: np.random.Generator,
+) -> Interval:
+    """Mean error of some days over that of others, each with a day bootstrap of its own, since no day is in both.
+
+    Args:
+        current: squared error of each row, shape (n,).
+        current_days: the day of each row, shape (n,).
+        before: the same of the rows that it is held against, shape (m,).
+        before_days: their days, shape (m,).
+        samples: bootstrap resamples.
+        confidence: of the interval, such as 0.95.
+        rng: draws the days of both, one after the other.
+    """
+    means = [
+        resampled_mean(*resample_days(days, samples, rng), values)
+        for values, days in ((current, current_days), (before, before_days))
+    ]
+    with np.errstate(invalid="ignore", divide="ignore"):  # rows before without error give NaN or infinity
+        value = np.float64(current.mean()) / np.float64(before.mean())
+        return interval(float(value), means[0] / means[1], confidence)
+
+
 def score(predictions: pd.DataFrame, dials: Gates, rng: np.random.Generator) -> Scores:
     """Errors, skill and the accuracy verdict of the test rows.
 
@@ -157,5 +186,5 @@ def score(predictions: pd.DataFrame, dials: Gates, rng: np.random.Generator) -> 
     verdict = at_least("accuracy", gained.value, dials.min_skill, "skill over the training median")
     if verdict.passed and not gained.low > 0:
         reason = f"{verdict.reason}, but its interval reaches down to {gained.low:.4g}"
-        verdict = Verdict("accuracy", gained.value, dials.min_skill, False, reason)
+        verdict = replace(verdict, passed=False, reason=reason)
     return Scores(errors(truth, prediction), errors(truth, baseline), gained, verdict)

@@ -71,12 +71,21 @@ def read_json(path: Path) -> dict[str, object]:
     Raises:
         SourceError: where the file is not there or holds no JSON object.
     """
+    return parse_json(read_bytes(path), str(path))
+
+
+def parse_json(text: str | bytes, place: str) -> dict[str, object]:
+    """A JSON object, from its text.
+
+    Raises:
+        SourceError: the text is none.
+    """
     try:
-        tree = json.loads(read_bytes(path))
+        tree = json.loads(text)
     except ValueError as error:
-        raise SourceError(str(path), f"must be JSON: {error}") from None
+        raise SourceError(place, f"must be JSON: {error}") from None
     if not isinstance(tree, dict):
-        raise SourceError(str(path), "must be a JSON object", type(tree).__name__)
+        raise SourceError(place, "must be a JSON object", type(tree).__name__)
     return tree
 
 

@@ -1,7 +1,8 @@
 """Verdicts, and what they stop.
 
 A check that could not be computed has failed. An override is an entry of ``params.yaml`` with a reason; it opens a
-gate, and never turns a verdict into a passed one.
+gate, and never turns a verdict into a passed one. A recorded verdict is derived again when it is read: one that does
+not follow from its own figures is refused.
 """
 
 from __future__ import annotations
@@ -9,15 +10,24 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Literal
+from dataclasses import asdict, dataclass, replace
+from typing import Final, Literal, get_args
 
 from pydantic import TypeAdapter, ValidationError
 
+from pricetrail.contract import Json
 from pricetrail.errors import DataError
 
 Outcome = Literal["released", "withheld"]
 GateName = Literal["drift", "accuracy", "fairness"]
+Rule = Literal["<=", ">="]
+GATES: Final[tuple[GateName, ...]] = get_args(GateName)
+RULES: Final[Mapping[GateName, Rule]] = {"drift": "<=", "accuracy": ">=", "fairness": "<="}
+EVIDENCE: Final[Mapping[GateName, str]] = {
+    "drift": "metrics/drift.json",
+    "accuracy": "metrics/test.json",
+    "fairness": "metrics/fairness.json",
+}
 
 
 @dataclass(frozen=True)
@@ -30,6 +40,7 @@ class Verdict:
         threshold: what it is held against.
         passed: whether it holds.
         reason: one sentence a person can act on.
+        rule: how value and threshold must stand to each other. A check may ask for more, never for less.
     """
 
     gate: GateName
@@ -37,6 +48,14 @@ class Verdict:
     threshold: float
     passed: bool
     reason: str
+    rule: Rule
+
+    @property
+    def holds(self) -> bool:
+        """Whether the value stands to the threshold as the rule says; False without a finite value."""
+        if self.value is None or not math.isfinite(self.value) or not math.isfinite(self.threshold):
+            return False
+        return self.value <= self.threshold if self.rule == "<=" else self.value >= self.threshold
 
 
 @dataclass(frozen=True)
@@ -49,55 +68,104 @@ class GateState:
     @property
     def is_open(self) -> bool:
         """Passed, or overridden with a reason."""
-        return self.verdict.passed or self.override is not None
+        return self.verdict.passed or self.override_used
+
+    @property
+    def override_used(self) -> bool:
+        """Whether a reason opens a gate that the verdict closed; that of a passed verdict is unused."""
+        return not self.verdict.passed and bool(self.override and self.override.strip())
+
+    def record(self) -> dict[str, Json]:
+        """Flat, as ``metrics/decision.json`` holds it."""
+        return {
+            **asdict(self.verdict),
+            "open": self.is_open,
+            "override": self.override,
+            "override_used": self.override_used,
+            "evidence": EVIDENCE[self.verdict.gate],
+        }
 
 
 @dataclass(frozen=True)
 class Decision:
-    """What becomes of a candidate: released when every gate is open."""
+    """What becomes of a candidate: released when every gate is there and open."""
 
     gates: tuple[GateState, ...]
 
     @property
     def outcome(self) -> Outcome:
-        """``released`` only where there is a gate and all are open."""
-        return "released" if self.gates and all(gate.is_open for gate in self.gates) else "withheld"
+        """``released`` only where each gate has one verdict, and all are open."""
+        complete = sorted(gate.verdict.gate for gate in self.gates) == sorted(GATES)
+        return "released" if complete and all(gate.is_open for gate in self.gates) else "withheld"
 
-    def records(self) -> list[dict[str, str | float | bool | None]]:
-        """Every gate's verdict with its override, flat."""
-        return [{**asdict(gate.verdict), "open": gate.is_open, "override": gate.override} for gate in self.gates]
+    @property
+    def closed(self) -> tuple[GateName, ...]:
+        """Names of the closed gates."""
+        return tuple(gate.verdict.gate for gate in self.gates if not gate.is_open)
+
+    def record(self) -> dict[str, Json]:
+        """The tree of ``metrics/decision.json``."""
+        return {
+            "outcome": self.outcome,
+            "open_gates": len(self.gates) - len(self.closed),
+            "gates": [gate.record() for gate in self.gates],
+        }
 
 
 def at_least(gate: GateName, value: float, threshold: float, what: str) -> Verdict:
     """A verdict that passes from the threshold on; NaN fails."""
-    return _hold(gate, value, threshold, value >= threshold, what, ">=")
+    return _hold(gate, value, threshold, what, ">=")
 
 
 def at_most(gate: GateName, value: float, threshold: float, what: str) -> Verdict:
     """A verdict that passes up to the threshold; NaN fails."""
-    return _hold(gate, value, threshold, value <= threshold, what, "<=")
+    return _hold(gate, value, threshold, what, "<=")
 
 
-def _hold(gate: GateName, value: float, threshold: float, passed: bool, what: str, sign: str) -> Verdict:
+def _hold(gate: GateName, value: float, threshold: float, what: str, rule: Rule) -> Verdict:
     if not math.isfinite(value):
         return not_computed(gate, threshold, f"{what} could not be computed")
-    relation = f"must be {sign} {threshold:g}"
-    return Verdict(gate, value, threshold, passed, f"{what} is {value:.4g}, {relation}")
+    verdict = Verdict(gate, value, threshold, False, f"{what} is {value:.4g}, must be {rule} {threshold:g}", rule)
+    return replace(verdict, passed=verdict.holds)
 
 
 def not_computed(gate: GateName, threshold: float, reason: str) -> Verdict:
     """The verdict of a check without a figure: failed."""
-    return Verdict(gate, None, threshold, False, reason)
+    return Verdict(gate, None, threshold, False, reason, RULES[gate])
+
+
+def require_sound(verdict: Verdict, place: str, gate: GateName) -> None:
+    """Derive a recorded verdict again.
+
+    Raises:
+        DataError: it is of another gate, has another rule than its gate, a figure that is no number, or has passed
+            although its value does not stand to its threshold as the rule says.
+    """
+    if verdict.gate != gate:
+        raise DataError(place, f"must hold the verdict of the {gate} gate", verdict.gate)
+    if verdict.rule != RULES[gate]:
+        raise DataError(place, f"rule of the {gate} gate must be {RULES[gate]}", verdict.rule)
+    for name, figure in (("value", verdict.value), ("threshold", verdict.threshold)):
+        if figure is not None and not math.isfinite(figure):
+            raise DataError(place, f"{name} of the {gate} gate must be a finite number", figure)
+    if verdict.passed and not verdict.holds:
+        rule = f"passed of the {gate} gate does not follow from its figures, {verdict.value} {verdict.rule}"
+        raise DataError(place, f"{rule} {verdict.threshold:g}", verdict.passed)
 
 
 _VERDICTS: TypeAdapter[list[Verdict]] = TypeAdapter(list[Verdict])
 
 
-def read_verdict(tree: Mapping[str, object], place: str) -> Verdict:
+def read_verdict(tree: Mapping[str, object], place: str, gate: GateName) -> Verdict:
     """The one record in ``verdicts`` of a metrics file (a list, so that ``dvc metrics show`` leaves it out).
 
+    Args:
+        tree: of the metrics file.
+        place: the file, for messages.
+        gate: whose verdict it must be.
+
     Raises:
-        DataError: where it is not there or not whole; a damaged record is no pass.
+        DataError: where it is not there, not whole or not sound (``require_sound``); a damaged record is no pass.
     """
     try:
         (verdict,) = _VERDICTS.validate_json(json.dumps(tree.get("verdicts")), strict=True)
@@ -107,6 +175,7 @@ def read_verdict(tree: Mapping[str, object], place: str) -> Verdict:
         raise DataError(place, f"{key} must be whole: {first['msg']}", first["input"]) from None
     except ValueError:
         raise DataError(place, "must hold one verdict") from None
+    require_sound(verdict, place, gate)
     return verdict
 
 

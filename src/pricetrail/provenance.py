@@ -47,7 +47,7 @@ def parse_lock(text: str, place: str = "dvc.lock") -> tuple[StageRecord, ...]:
         DataError: the text is no lock.
     """
     try:
-        stages: Any = _yaml(text, place)["stages"]
+        stages: Any = parse_yaml(text, place)["stages"]
         return tuple(
             StageRecord(
                 name=str(name),
@@ -70,7 +70,7 @@ def parse_source(text: str, place: str) -> StageRecord:
     """
     try:
         folder = PurePosixPath(place).parent
-        outs = _hashes(_yaml(text, place)["outs"])
+        outs = _hashes(parse_yaml(text, place)["outs"])
         return StageRecord(name=place, cmd="", outs={str(folder / path): md5 for path, md5 in outs.items()})
     except (KeyError, TypeError, AttributeError) as error:
         raise DataError(place, f"must be a .dvc file: {error!r}") from None
@@ -78,32 +78,45 @@ def parse_source(text: str, place: str) -> StageRecord:
 
 def writer(stages: Sequence[StageRecord], path: str) -> StageRecord | None:
     """The stage whose output is ``path``, a folder around it, or a file in it; None where no stage wrote it."""
+    return next(iter(writers(stages, path)), None)
+
+
+def writers(stages: Sequence[StageRecord], path: str) -> tuple[StageRecord, ...]:
+    """Every stage with an output that is ``path``, a folder around it, or a file in it."""
     wanted = PurePosixPath(path)
-    for stage in stages:
+    return tuple(
+        stage
+        for stage in stages
         if any(
             wanted == out or out in wanted.parents or wanted in out.parents for out in map(PurePosixPath, stage.outs)
-        ):
-            return stage
-    return None
+        )
+    )
 
 
 def ancestry(stages: Sequence[StageRecord], path: str) -> tuple[StageRecord, ...]:
     """Every stage that ``path`` comes from, sources first, its own writer last; empty where no stage wrote it."""
     order: list[StageRecord] = []
+    open_: list[StageRecord] = []  # being visited: a damaged lock may hold a circle
 
     def visit(wanted: str) -> None:
-        stage = writer(stages, wanted)
-        if stage is None or stage in order:
-            return
-        for dep in stage.deps:
-            visit(dep)
-        order.append(stage)
+        for stage in writers(stages, wanted):
+            if stage in order or stage in open_:
+                continue
+            open_.append(stage)
+            for dep in stage.deps:
+                visit(dep)
+            order.append(stage)
 
     visit(path)
     return tuple(order)
 
 
-def _yaml(text: str, place: str) -> Any:  # noqa: ANN401  any YAML
+def parse_yaml(text: str, place: str) -> Any:  # noqa: ANN401  any YAML
+    """YAML as DVC reads it.
+
+    Raises:
+        DataError: the text is none.
+    """
     try:
         return YAML(typ="safe", pure=True).load(text)
     except YAMLError as error:

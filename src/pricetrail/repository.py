@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from pricetrail import files
@@ -12,14 +13,14 @@ from pricetrail.provenance import StageRecord, parse_lock, parse_source
 WORKSPACE = ""  # in place of a revision: the files as they lie on disk
 
 
-def git(*arguments: str, folder: Path = Path()) -> str:
-    """What a git command prints.
+def git(*arguments: str, folder: Path = Path(), given: str = "") -> str:
+    """What a git command prints, ``given`` its standard input.
 
     Raises:
         LineageError: git fails, with its first line.
     """
     try:
-        done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, check=False)
+        done = subprocess.run(["git", *arguments], cwd=folder, input=given.encode(), capture_output=True, check=False)
     except OSError as error:
         raise LineageError("git", f"must be installed: {error.strerror}") from None
     if done.returncode:
@@ -59,6 +60,38 @@ def read_at(path: str, rev: str = WORKSPACE) -> str:
         return git("show", f"{rev}:{path}")
     except LineageError:
         raise LineageError(path, f"must be tracked by git at {rev}") from None
+
+
+def blobs_at(rev: str, paths: Sequence[str]) -> dict[str, bytes]:
+    """The bytes of files at a revision, links followed; what git does not track there is left out."""
+    asked = "".join(f"{rev}:{path}\n" for path in paths)
+    answer = git("cat-file", "--batch", "--follow-symlinks", given=asked).encode(errors="surrogateescape")
+    blobs, place = dict[str, bytes](), 0
+    for path in paths:
+        end = answer.index(b"\n", place)
+        head, place = answer[place:end], end + 1
+        if head.endswith(b" missing"):
+            continue
+        end = place + int(head.rpartition(b" ")[2])
+        if b" blob " in head:
+            blobs[path] = answer[place:end]
+        place = end + 1
+    return blobs
+
+
+def committed_at(rev: str) -> str:
+    """The time of a revision's commit, ISO 8601."""
+    return git("show", "--no-patch", "--format=%cI", f"{commit_of(rev)}").strip()
+
+
+def is_dirty() -> bool:
+    """Whether a file that git tracks is not as in the last commit."""
+    return bool(git("status", "--porcelain", "--untracked-files=no"))
+
+
+def commits_of(path: str) -> tuple[str, ...]:
+    """The commits of all branches and tags that changed a file, newest first."""
+    return tuple(git("log", "--all", "--format=%H", "--", path).split())
 
 
 def stages_at(rev: str = WORKSPACE) -> tuple[StageRecord, ...]:

@@ -14,6 +14,8 @@ Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 Dropout = Annotated[float, Field(ge=0, lt=1)]
 Reason = Annotated[str, Field(pattern=r"\S")]
+CategoricalMethod = Literal["Jensen-Shannon distance", "Hellinger distance", "PSI"]
+NumericMethod = Literal["Normed Wasserstein distance", CategoricalMethod]
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]  # headers are read stripped too
 _TIME = dt.datetime(2011, 12, 31, 13, 45, tzinfo=dt.UTC)
 
@@ -135,11 +137,15 @@ class Drift(Section):
     policy: Literal["stop", "withhold"]
     max_share: Share
     max_rows: int = Field(ge=100)
-    numeric_method: Literal["Normed Wasserstein distance", "Jensen-Shannon distance", "Hellinger distance", "PSI"]
+    max_column_ratio: float = Field(gt=1)
+    numeric_method: NumericMethod
     numeric_threshold: Positive
-    categorical_method: Literal["Jensen-Shannon distance", "Hellinger distance", "PSI"]
+    categorical_method: CategoricalMethod
     categorical_threshold: Positive
+    missing_threshold: Share
+    methods: dict[str, NumericMethod]
     thresholds: dict[str, Positive]
+    max_error_growth: float = Field(ge=0)
 
 
 class Space(Section):
@@ -221,6 +227,14 @@ class Fairness(Section):
     """Sensitive columns, and the figure that is held against the threshold."""
 
     columns: tuple[Literal["registered", "country_group", "country"], ...] = Field(min_length=1, strict=False)
+    intersections: bool
     metric: Literal["added_disparity", "prediction_mod", "mse_ratio"]
     threshold: Positive
     min_rows: Count
+
+    @field_validator("columns")
+    @classmethod
+    def _no_column_twice(cls, columns: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(columns)) < len(columns):
+            raise ValueError("must name each column once")
+        return columns

@@ -23,6 +23,7 @@ from pricetrail.encoding import Encoder
 from pricetrail.errors import BundleError
 from pricetrail.history import History
 from pricetrail.intervals import Conformal
+from pricetrail.lineage_ids import LineageId
 from pricetrail.model import storage
 from pricetrail.model.baselines import Baseline
 from pricetrail.model.inputs import Inputs, LookBack, TargetScale
@@ -75,6 +76,7 @@ class Bundle:
         primary: the network; None where it could not be loaded.
         backups: by validation error, lowest first.
         intervals: calibrated on the validation days; None where these were too few.
+        manifest_sha256: the bundle's name in every lineage id; None for one that was not loaded from a folder.
     """
 
     encoder: Encoder
@@ -83,6 +85,7 @@ class Bundle:
     primary: Primary | None
     backups: tuple[Backup, ...] = ()
     intervals: Conformal | None = None
+    manifest_sha256: str | None = None
 
     @cached_property
     def _events(self) -> Tensor:
@@ -98,6 +101,16 @@ class Bundle:
         if self.primary is None:
             raise BundleError("bundle", "must hold a network that can be loaded")
         return self.primary
+
+    def lineage_id(self, number: int) -> LineageId:
+        """The id of this bundle's prediction for a row or request, from 0.
+
+        Raises:
+            BundleError: the bundle was not loaded from a folder: nothing could be traced to it.
+        """
+        if self.manifest_sha256 is None:
+            raise BundleError("bundle", "must be loaded from its folder to name its predictions")
+        return LineageId.of(self.manifest_sha256, number)
 
     @property
     def answers(self) -> str:
@@ -184,7 +197,15 @@ class Bundle:
         if parts.weights is not None:
             primary = Primary(parts.spec, parts.weights, parts.scale, parts.look_back)
         backups = tuple(Backup(model, mse) for model, mse in parts.backups)
-        bundle = cls(parts.encoder, History(parts.history), parts.product_state, primary, backups, parts.intervals)
+        bundle = cls(
+            encoder=parts.encoder,
+            history=History(parts.history),
+            product_state=parts.product_state,
+            primary=primary,
+            backups=backups,
+            intervals=parts.intervals,
+            manifest_sha256=parts.manifest_sha256,
+        )
         if primary is None and not backups:
             raise BundleError(str(folder), "must hold a model that can be loaded")
         if primary is not None:

@@ -1,26 +1,29 @@
 """SHAP values in the model's own features.
 
-DeepExplainer explains the network's head on encoded columns; SHAP values add up, so the columns of a feature are
-summed back to it (Lundberg & Lee 2017, arXiv:1705.07874; DeepSHAP). What was pooled from past lines counts as two
-features, ``sku_history`` and ``customer_history``.
+DeepSHAP explains the network's head on encoded columns; SHAP values add up, so the columns of a feature are summed back
+to it (Lundberg & Lee 2017, arXiv:1705.07874). What was pooled from past lines counts as two features, ``sku_history``
+and ``customer_history``.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import pandas as pd
-import shap
 import torch
 from numpy.typing import NDArray
 
 from pricetrail.encoding import Encoder
+from pricetrail.errors import BundleError
 from pricetrail.history import HISTORY_UNITS
 from pricetrail.model.bundle import Bundle
-from pricetrail.model.network import MeanHead, Network
+from pricetrail.model.deepshap import DeepShap
+from pricetrail.model.network import Network
+from pricetrail.model.training import PREDICT_BATCH
 
-CHUNK_ROWS = 500
+LARGEST_GAP_LOG_QUANTITY: Final = 1e-3
 
 
 @dataclass(frozen=True)
@@ -51,25 +54,24 @@ def explain(bundle: Bundle, rows: pd.DataFrame, background: pd.DataFrame) -> Exp
         background: features of training rows that the values are measured against.
 
     Raises:
-        BundleError: the bundle's network could not be loaded.
+        BundleError: the bundle's network could not be loaded, or a row's values do not add up to its prediction.
     """
     network = bundle.network()
-    with torch.inference_mode():
-        encoded, encoded_background = (network.encode(bundle.inputs(part)) for part in (rows, background))
-    explainer = shap.DeepExplainer(MeanHead(network.head), encoded_background.clone())
-    parts = [
-        explainer.shap_values(part.clone(), check_additivity=False).reshape(len(part), -1)
-        for part in torch.split(encoded, CHUNK_ROWS)
-    ]
-    std = bundle.require_primary().scale.std
-    by_column: NDArray[np.float64] = np.concatenate(parts).astype(np.float64) * std
     owner = _feature_of_encoded_column(bundle.encoder, network)
-    values = pd.DataFrame(
-        {name: by_column[:, owner == name].sum(axis=1) for name in dict.fromkeys(owner)}, index=rows.index
-    )
+    number = {name: place for place, name in enumerate(dict.fromkeys(owner))}
+    with torch.inference_mode():
+        encoded_background = network.encode(bundle.inputs(background))
+        head = DeepShap(network.head, encoded_background, torch.tensor([number[name] for name in owner]))
+        parts = [head.values(network.encode(part)) for part in bundle.inputs(rows).split(PREDICT_BATCH)]
+    std = bundle.require_primary().scale.std
+    values = pd.DataFrame(torch.cat(parts).numpy().astype(np.float64) * std, columns=list(number), index=rows.index)
     base = float(bundle.predict(background).mean())
-    gap = float(np.abs(base + values.sum(axis=1).to_numpy() - bundle.predict(rows)).max(initial=0.0))
-    return Explanation(values, base, gap)
+    gaps = np.abs(base + values.to_numpy().sum(axis=1) - bundle.predict(rows))  # pandas would leave NaN out
+    wrong = np.flatnonzero(~(gaps <= LARGEST_GAP_LOG_QUANTITY))
+    if len(wrong):
+        rule = f"must add up to the prediction within {LARGEST_GAP_LOG_QUANTITY:g} log1p(units), gap of row {wrong[0]}"
+        raise BundleError("SHAP values", rule, float(f"{gaps[wrong[0]]:.3g}"))
+    return Explanation(values, base, float(gaps.max(initial=0.0)))
 
 
 def _feature_of_encoded_column(encoder: Encoder, network: Network) -> NDArray[np.str_]:

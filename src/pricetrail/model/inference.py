@@ -16,16 +16,20 @@ from pricetrail.streams import draw_rows, stream
 
 
 def prediction_table(bundle: Bundle, rows: pd.DataFrame, baseline: float) -> pd.DataFrame:
-    """Truth, prediction, intervals, baseline and sensitive columns of every row, in order.
+    """Id, truth, prediction, intervals, baseline and sensitive columns of every row, in order.
 
     Args:
         bundle: the model.
         rows: features, target and line columns, shape (n, …).
         baseline: the naive prediction, log1p(units).
+
+    Raises:
+        BundleError: the bundle was not loaded from a folder, so its predictions have no id.
     """
     predicted = bundle.predict(rows)
     table = pd.DataFrame(
         {
+            "lineage_id": [str(bundle.lineage_id(number)) for number in range(len(rows))],
             DAY: rows[DAY],
             "invoice": rows["invoice"],
             "sku": rows["sku"],

@@ -39,7 +39,10 @@ _NEEDED: Final = (_ENCODER, _MODEL, _STATE, _HISTORY)
 
 @dataclass(frozen=True)
 class Parts:
-    """What a bundle is made of; see ``model.bundle.Bundle``. ``weights`` is None where they cannot be trusted."""
+    """What a bundle is made of; see ``model.bundle.Bundle``.
+
+    ``weights`` is None where they cannot be trusted, ``manifest_sha256`` for parts that were not read from files.
+    """
 
     encoder: Encoder
     history: pd.DataFrame
@@ -50,6 +53,7 @@ class Parts:
     look_back: LookBack
     backups: tuple[tuple[Baseline, float], ...]
     intervals: Conformal | None
+    manifest_sha256: str | None = None
 
 
 def pack(parts: Parts) -> dict[str, bytes]:
@@ -85,7 +89,7 @@ def unpack(folder: Path) -> Parts:
     Raises:
         BundleError: another file is missing or altered, or does not fit the others.
     """
-    hashes = _manifest(folder)
+    hashes, manifest_sha256 = _manifest(folder)
     files = {name: _verified(folder, name, hashes) for name in _NEEDED}
     try:
         model = json.loads(files[_MODEL])
@@ -99,16 +103,18 @@ def unpack(folder: Path) -> Parts:
             look_back=LookBack(**model["look_back"]),
             backups=_backups(folder, hashes, model["backups"]),
             intervals=Conformal.from_record(model["intervals"]) if model["intervals"] else None,
+            manifest_sha256=manifest_sha256,
         )
     except (KeyError, TypeError, ValueError, pa.ArrowException) as error:
         raise BundleError(str(folder), f"must hold parts that fit together: {error}") from None
 
 
-def _manifest(folder: Path) -> Mapping[str, str]:
-    """The hash of each file."""
+def _manifest(folder: Path) -> tuple[Mapping[str, str], str]:
+    """The hash of each file, and of the manifest itself."""
     try:
-        hashes = json.loads((folder / MANIFEST).read_bytes())["sha256"]
-        return {str(name): str(value) for name, value in hashes.items()}
+        content = (folder / MANIFEST).read_bytes()
+        hashes = {str(name): str(value) for name, value in json.loads(content)["sha256"].items()}
+        return hashes, hashlib.sha256(content).hexdigest()
     except OSError as error:
         raise BundleError(str(error.filename), "must be in the bundle, and is not there") from None
     except (KeyError, TypeError, ValueError, AttributeError) as error:

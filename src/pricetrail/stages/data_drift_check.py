@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from pricetrail import files
-from pricetrail.drift import check_drift, find_windows
+from pricetrail.drift import check_drift, find_windows, require_columns
 from pricetrail.features import DAY, select_sku
 from pricetrail.splits import find_boundaries
 from pricetrail.stages import run_stage
@@ -15,6 +15,10 @@ from pricetrail.streams import stream
 
 PROCESSED = Path("data/processed")
 METRICS, PAGE, PLOT = Path("metrics/drift.json"), Path("reports/drift.html"), Path("reports/drift_columns.csv")
+PLOT_COLUMNS = [
+    *("column", "role", "distance", "threshold", "drifted", "method"),
+    *("reference_missing_share", "current_missing_share"),
+]
 
 log = logging.getLogger(__name__)
 
@@ -22,16 +26,21 @@ log = logging.getLogger(__name__)
 def main() -> None:
     """Compare the two windows, write verdict, page and plot."""
     params = files.read_params()
+    require_columns(params.drift)
     lines = select_sku(files.read_table(PROCESSED), params.data.sku)
     windows = find_windows(lines, find_boundaries(lines[DAY], params.split.test_share), params.drift.current_days)
     report = check_drift(windows, params.drift, stream(params.seed, "drift"))
     log.log(logging.INFO if report.verdict.passed else logging.WARNING, "%s", report.verdict.reason)
-    columns = [{**asdict(column), "drifted": column.drifted} for column in report.columns]
+    columns = [{**asdict(column), "ratio": column.ratio, "drifted": column.drifted} for column in report.columns]
+    target, worst = report.target, report.worst
     files.write_json(
         METRICS,
         {
             "drifted_input_share": report.verdict.value,
-            "target_distance": report.target.distance if report.target else None,
+            "target_distance": target.distance if target else None,
+            "target_drifted": target.drifted if target else None,
+            "worst_column": worst.column if worst else None,
+            "worst_column_ratio": worst.ratio if worst else None,
             "passed": report.verdict.passed,
             "rows": [report.reference_rows, report.current_rows],
             "columns": columns,
@@ -39,7 +48,7 @@ def main() -> None:
         },
     )
     files.write_text(PAGE, report.html)
-    files.write_csv(PLOT, pd.DataFrame(columns, columns=["column", "role", "distance", "threshold", "drifted"]))
+    files.write_csv(PLOT, pd.DataFrame(columns, columns=PLOT_COLUMNS))
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ def main() -> None:
     """Exit 1, or write that the gate let the run through."""
     params = files.read_params()
     policy, override = params.drift.policy, params.gates.overrides.get("drift")
-    verdict = read_verdict(files.read_json(EVIDENCE), str(EVIDENCE))
+    verdict = read_verdict(files.read_json(EVIDENCE), str(EVIDENCE), "drift")
     state = GateState(verdict, override)
     if policy == "stop" and not state.is_open:
         rule = f"{verdict.reason} (params.yaml: drift.policy is stop, and gates.overrides gives no reason to go on)"

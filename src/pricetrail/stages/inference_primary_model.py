@@ -7,7 +7,7 @@ import torch
 
 from pricetrail import evaluation, files, pricing
 from pricetrail.features import TARGET
-from pricetrail.model import figures, inference
+from pricetrail.model import inference, shap_figures
 from pricetrail.model.bundle import Bundle
 from pricetrail.stages import run_stage
 from pricetrail.streams import stream
@@ -33,10 +33,10 @@ def main() -> None:
     prices = pricing.recommend(curves, params.pricing.objective)
 
     files.write_table(PREDICTIONS, predictions)
-    files.write_table(SHAP_VALUES, explanation.values.reset_index(names="test_row"))
+    files.write_table(SHAP_VALUES, explanation.values.astype("float32").reset_index(names="test_row"))
     files.write_table(PRICES, prices)
     files.write_csv(PRICE_CURVES, pricing.top_curves(curves, prices, context))
-    files.write_folder(SHAP_PLOTS, figures.shap_plots(explanation, explained))
+    files.write_folder(SHAP_PLOTS, shap_figures.shap_plots(explanation, explained))
     files.write_json(
         METRICS,
         {
@@ -44,6 +44,7 @@ def main() -> None:
             "baseline_mse_log_quantity": scores.baseline.mse_log_quantity,
             "skill": scores.skill.value,
             "passed": scores.verdict.passed,
+            "shap_base_log_quantity": explanation.base_log_quantity,
             "shap_largest_gap_log_quantity": explanation.largest_gap,
             "skill_interval": [scores.skill.low, scores.skill.high],
             "verdicts": [asdict(scores.verdict)],

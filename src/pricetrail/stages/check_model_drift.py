@@ -1,0 +1,34 @@
+"""Stage ``check_model_drift``: the candidate's error on the last days against its validation error; no gate."""
+
+import logging
+from pathlib import Path
+
+import torch
+
+from pricetrail import files
+from pricetrail.model.bundle import Bundle
+from pricetrail.model_drift import check_model_drift
+from pricetrail.stages import run_stage
+from pricetrail.streams import stream
+
+PREDICTIONS, VALIDATION = Path("data/predictions.parquet"), Path("data/splits/validation.parquet")
+BUNDLE, METRICS = Path("models/candidate"), Path("metrics/model_drift.json")
+
+log = logging.getLogger(__name__)
+
+
+def main() -> None:
+    """Predict the validation rows, and hold the errors against each other."""
+    params = files.read_params()
+    torch.set_num_threads(params.threads)
+    bundle, validation = Bundle.load(BUNDLE), files.read_table(VALIDATION)
+    predictions = files.read_table(PREDICTIONS)
+    rng = stream(params.seed, "model drift")
+    predicted = bundle.predict(validation)
+    found = check_model_drift(validation, predicted, predictions, params.drift, params.gates, rng)
+    log.log(logging.WARNING if found.drifted else logging.INFO, "%s", found.reason)
+    files.write_json(METRICS, found.record())
+
+
+if __name__ == "__main__":
+    run_stage("check_model_drift", main)

@@ -1,0 +1,51 @@
+"""Stage ``record_run``: what this run was made of, by hash, and the ledger of all runs."""
+
+import hashlib
+import json
+import logging
+from dataclasses import asdict
+from pathlib import Path
+
+from pricetrail import files, ledger
+from pricetrail.params import FILE
+from pricetrail.pipeline import before, parse_pipeline
+from pricetrail.provenance import parse_yaml
+from pricetrail.receipts import stage_records
+from pricetrail.stages import run_stage
+
+NAME = "record_run"
+DAG, DEMO_DAG = Path("dag.yaml"), Path("demo/dag.yaml")  # DVC takes no dvc.yaml as a dependency: links to them
+MANIFEST = Path("models/candidate/manifest.json")
+DECISION, ETL = Path("metrics/decision.json"), Path("metrics/etl.json")
+LINEAGE, LEDGER = Path("reports/lineage.json"), Path("reports/runs.jsonl")
+
+log = logging.getLogger(__name__)
+
+
+def main() -> None:
+    """Record the stages before this one, and add the run to the ledger where it is new."""
+    source = files.read_params().data.path
+    params = parse_yaml(files.read_text(Path(FILE)), FILE)  # as they are written, which is what DVC records
+    plans = before(parse_pipeline(files.read_text(DAG), params), NAME)
+    demo = parse_pipeline(files.read_text(DEMO_DAG), params, "demo/dvc.yaml")
+    stages = stage_records(plans, demo, source, params)
+
+    bundle = hashlib.sha256(files.read_bytes(MANIFEST)).hexdigest()
+    metrics = {
+        path.removeprefix("metrics/").removesuffix(".json"): files.read_json(Path(path))
+        for plan in plans
+        for path in plan.metrics
+    }
+    run = ledger.entry(stages, bundle, files.read_json(DECISION), files.read_json(ETL), metrics, params)
+    old = files.read_text(LEDGER) if LEDGER.exists() else ""
+    new = ledger.with_entry(old, run, str(LEDGER))
+
+    lineage = {"run": run["run"], "bundle": bundle, "stages": [asdict(stage) for stage in stages]}
+    files.write_text(LINEAGE, json.dumps(lineage, indent=1) + "\n")
+    if new != old:
+        files.write_text(LEDGER, new)
+    log.info("run %s: %s, %d in the ledger", run["run"], run["outcome"], new.count("\n"))
+
+
+if __name__ == "__main__":
+    run_stage(NAME, main)

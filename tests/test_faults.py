@@ -1,0 +1,49 @@
+"""Every fault of the table is noticed by whom the table says, and no detector fires on a run without faults."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from clone import Clone
+from fault_table import FAULTS
+from faults import Fault
+from house import ROOT
+
+pytestmark = pytest.mark.slow
+
+
+def output(clone: Clone, command: str) -> str:
+    done = clone.run("bash", "-c", command)
+    return done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def healthy(shop: Clone, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """What each command says without a fault."""
+    said = {}
+    for command in dict.fromkeys(fault.command for fault in FAULTS):
+        folder = tmp_path_factory.mktemp("healthy") / "copy"
+        shutil.copytree(shop.folder, folder, symlinks=True)
+        said[command] = output(Clone(folder), command)
+        shutil.rmtree(folder)
+    return said
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_the_fault_is_noticed(fault: Fault, copy: Clone, healthy: dict[str, str]) -> None:
+    assert not re.search(fault.sign, healthy[fault.command]), "it fires without the fault"
+    fault.inject(copy)
+    said = output(copy, fault.command)
+    assert re.search(fault.sign, said), said
+    assert "Traceback" not in said or "pytest" in fault.command
+
+
+def test_the_page_lists_every_fault() -> None:
+    """``docs/faults.md`` is for people, the list is for the machine: neither may have one that the other lacks."""
+    rows = re.findall(r"^\| \d+ \| (.+?) \| (.+?) \|$", Path(ROOT / "docs/faults.md").read_text(), re.MULTILINE)
+    assert rows == [(fault.name, fault.caught_by) for fault in FAULTS]
+    assert len(rows) >= 20
