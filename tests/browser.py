@@ -46,7 +46,7 @@ class Tab:
         assert "exceptionDetails" not in answer, answer
         return answer["result"].get("value")
 
-    def open(self, file: Path, width: int, dark: bool = False) -> Self:
+    def open(self, file: Path, width: int, dark: bool = False, scripts: bool = True) -> Self:
         """Load a file in a window of that width, and wait until it is whole."""
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.send(f"{domain}.enable")
@@ -55,9 +55,11 @@ class Tab:
         )
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.send("Emulation.setEmulatedMedia", features=[scheme])
+        self.send("Emulation.setScriptExecutionDisabled", value=not scripts)
         self.send("Page.navigate", url=file.as_uri())
         while not any(event["method"] == "Page.loadEventFired" for event in self.events):
             self.events.append(json.loads(self.socket.recv(timeout=60)))
+        self.send("Emulation.setScriptExecutionDisabled", value=False)
         self.evaluate("new Promise((done) => requestAnimationFrame(() => setTimeout(done, 50)))")
         return self
 

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
@@ -296,6 +297,8 @@ def test_a_curve_dips_where_the_current_price_alone_sells_less() -> None:
     points = list(facts().price_points)
     assert dips(points[:3]), "10, 6 and 7 units, with 6 at the current price"
     assert not dips(points[3:]), "the current price is the lowest: nothing on its left"
+    falling = [points[0], points[1], replace(points[2], predicted_quantity=5.0)]
+    assert not dips(falling), "10, 6 and 5 units: an ordinary demand curve"
     assert "In 1 of the 2 curves below" in page()
 
 

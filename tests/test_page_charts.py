@@ -53,11 +53,11 @@ def test_a_negative_value_lies_left_of_zero() -> None:
 
 
 def test_rows_share_one_axis() -> None:
-    """No label and no note: the axis 0 to 10 has the pixels 16 to 762 of a wide chart, 8 to 326 of a narrow one."""
+    """No label and no note: the axis 0 to 10 has the pixels 20 to 762 of a wide chart, 12 to 326 of a narrow one."""
     rows = [Row("", (Item(5, low=0, high=10),)), Row("", (Item(2.5, "bar"), Item(10, "tick")))]
     chart = rows_chart("k", "t", "d", rows, Axis(0, 10, "units", marks=((5.0, "limit"),)))
     assert chart.narrow is not None
-    for drawing, start, end in ((chart.wide, 16, 762), (chart.narrow, 8, 326)):
+    for drawing, start, end in ((chart.wide, 20, 762), (chart.narrow, 12, 326)):
         half = (start + end) / 2
         (dot,), (whisker,), (bar,) = of(drawing, "symbol"), of(drawing, "whisker"), of(drawing, "bar")
         (tick,), (limit,) = of(drawing, "threshold"), of(drawing, "limit")
@@ -67,7 +67,9 @@ def test_rows_share_one_axis() -> None:
         assert float(tick.get("x1")) == end
         assert dot.get("cy") == whisker.get("y1"), "the interval lies on its dot"
         assert (
-            float(bar.get("y")) + 7 == float(tick.get("y1")) + 11 == float(dot.get("cy")) + (30 if start == 16 else 46)
+            float(bar.get("y")) + 7
+            == float(tick.get("y1")) + 11
+            == float(dot.get("cy")) + (30 if drawing is chart.wide else 46)
         )
 
 

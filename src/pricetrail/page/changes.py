@@ -12,7 +12,7 @@ from pricetrail.page.blocks import Block, Cell, Commands, Figure, Key, Note, Sec
 from pricetrail.page.charts import Series, lines_chart
 from pricetrail.page.facts import Facts, Run
 from pricetrail.page.svg import room
-from pricetrail.page.words import NONE, count, number, plural, signed
+from pricetrail.page.words import NONE, count, number, plural, signed, signed_fixed
 
 ERROR = "test.mse_log_quantity"
 LESS = (
@@ -119,7 +119,7 @@ def _tiles(before: Run, now: Run, params: int, hashes: int) -> tuple[Tile, ...]:
     tiles = [Tile("Data", window, f"{data}, {count(now.rows)} lines ({signed(now.rows - before.rows, 9)})")]
     if old is not None and new is not None:
         verdict = judge(ERROR, old, new)
-        change = signed(new - old) if new != old else "unchanged"
+        change = signed_fixed(new - old, 4) if new != old else "unchanged"
         note = f"MSE of log quantity, {number(old)} to {number(new)}"
         tiles.insert(0, Tile("Error on the test days", change, note, STATES[verdict], verdict.capitalize()))
     return (*tiles, Tile("Parameters", str(params), "changed"), Tile("Outputs", str(hashes), "with other bytes"))

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from pricetrail.page.svg import Chart, Drawing, Mark, Scale, line, mark, path, symbol, text, ticks
+from pricetrail.page.svg import Chart, Drawing, Mark, Scale, length, line, mark, path, shortened, symbol, text, ticks
 from pricetrail.page.words import number
 
 WIDE, NARROW = 780, 346
-LETTER = 7.8  # pixels of an average letter of the widest system font, 13 pixels high
+MOST_LABEL = 0.36  # share of the width that labels may take before they move above their rows
 Format = Callable[[float], str]
 
 
@@ -78,7 +78,9 @@ class Frame:
 
 def rows_chart(key: str, title: str, description: str, rows: Sequence[Row], axis: Axis) -> Chart:
     """Rows on one axis, for wide screens and for phones."""
-    return Chart(key, title, description, _rows(rows, axis, WIDE, False), _rows(rows, axis, NARROW, True))
+    longest = max((length(row.label) for row in rows), default=0)
+    stacked = longest > MOST_LABEL * WIDE
+    return Chart(key, title, description, _rows(rows, axis, WIDE, stacked), _rows(rows, axis, NARROW, True))
 
 
 def _rows(rows: Sequence[Row], axis: Axis, width: int, stacked: bool) -> Drawing:
@@ -94,11 +96,11 @@ def _rows(rows: Sequence[Row], axis: Axis, width: int, stacked: bool) -> Drawing
 
 def row_frame(rows: Sequence[Row], axis: Axis, width: int, stacked: bool) -> Frame:
     """Labels left and notes right of the axis, or above it where the chart is stacked."""
-    left, right = 8.0, width - 20.0
+    left, right = 12.0, width - 20.0
     if not stacked:
         right += 12
-        left += min(max((len(row.label) for row in rows), default=0) * LETTER, 0.36 * width) + 8
-        right -= max((len(row.note) for row in rows), default=0) * LETTER + 10
+        left += max((length(row.label) for row in rows), default=0) + 8
+        right -= max((length(row.note) for row in rows), default=0) + 10
     top = 24.0 if axis.marks else 6.0
     step, offset = (46.0, 31.0) if stacked else (30.0, 15.0)
     return Frame(Scale(axis.low, axis.high, left, right), top, step, offset, stacked)
@@ -119,7 +121,7 @@ def _grid(frame: Frame, axis: Axis, bottom: float, about: int) -> list[Mark]:
 
 def _label(frame: Frame, x: float, label: str) -> tuple[float, float, str, str]:
     """Centred over its line, but inside the canvas."""
-    half = len(label) * LETTER / 2
+    half = length(label) / 2
     if x + half > frame.scale.end + 8:
         return frame.scale.end + 8, 12, label, "end"
     if x - half < 0:
@@ -131,7 +133,8 @@ def _row_text(frame: Frame, row: Row, place: int, width: int) -> list[Mark]:
     kind = "label strong" if row.strong else "label"
     if frame.stacked:
         y = frame.top + place * frame.step + 16
-        return [text(kind, 4, y, row.label), text("note", width - 4, y, row.note, "end")]
+        label = shortened(row.label, width - 20 - length(row.note))
+        return [text(kind, 4, y, label), text("note", width - 4, y, row.note, "end")]
     y = frame.middle(place) + 4.5
     return [text(kind, frame.scale.start - 12, y, row.label, "end"), text("note", width - 4, y, row.note, "end")]
 
@@ -141,8 +144,8 @@ def item_marks(item: Item, scale: Scale, y: float, base: float) -> list[Mark]:
     x = scale.at(item.value)
     if item.shape == "bar":
         zero = scale.at(max(base, 0.0))
-        start, length = min(zero, x), abs(x - zero)
-        return [mark("rect", f"bar {item.tone}", tip=item.tip, x=start, y=y - 7, width=length, height=14, rx=2)]
+        start, reach = min(zero, x), abs(x - zero)
+        return [mark("rect", f"bar {item.tone}", tip=item.tip, x=start, y=y - 7, width=reach, height=14, rx=2)]
     if item.shape == "tick":
         return [line("threshold", x, y - 11, x, y + 11, item.tip)]
     marks = []
@@ -167,16 +170,16 @@ def bullet(key: str, title: str, description: str, item: Item | None, threshold:
     if item is not None:
         zero = scale.at(0.0)
         reached = scale.at(item.value)
-        start, length = min(zero, reached), abs(reached - zero)
-        marks.append(mark("rect", f"bar {item.tone}", tip=item.tip, x=start, y=28, width=length, height=10, rx=2))
+        start, span = min(zero, reached), abs(reached - zero)
+        marks.append(mark("rect", f"bar {item.tone}", tip=item.tip, x=start, y=28, width=span, height=10, rx=2))
         if item.low is not None and item.high is not None:
             marks.append(line("whisker ink", scale.at(item.low), 33, scale.at(item.high), 33))
     marks.append(line("threshold", x, 17, x, 49))
     says = f"at least {number(threshold)}" if at_least else f"at most {number(threshold)}"
-    half = len(says) * LETTER / 2
+    half = length(says) / 2
     marks.append(text("limit-label", min(max(x, half), 360 - half), 12, says, "middle"))
     shown = "not computed" if item is None else number(item.value)
-    half = len(shown) * LETTER / 2
+    half = length(shown) / 2
     spot = scale.at(0.0 if item is None else item.value)
     marks.append(text("value", min(max(spot, half + 6), 354 - half), 63, shown, "middle"))
     return Chart(key, title, description, Drawing(360, 70, tuple(marks)))

@@ -46,8 +46,11 @@ def _told_dips(curves: list[list[PricePoint]]) -> str:
     many = sum(map(dips, curves))
     if not many:
         return ""
-    which = f" In {many} of the {plural(len(curves), 'curve')} below units dip at the price of now alone:"
-    return which + " small orders pay the list price, and the model has learned that, not what a price would do."
+    which = "all" if many == len(curves) else f"{many} of the"
+    return (
+        f" In {which} {plural(len(curves), 'curve')} below units dip at the price of now alone. Small orders at the "
+        "list price explain such a dip better than demand does."
+    )
 
 
 def _table(points: tuple[PricePoint, ...]) -> Table:

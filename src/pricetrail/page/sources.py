@@ -32,7 +32,7 @@ TEXTS = (
     *(DECISION, TEST, MODELS, INTERVALS, FAIRNESS, PRICES, DRIFT, DRIFT_COLUMNS, TRAIN_MSE, VALIDATION_MSE),
     *(TRIALS, DIALS, SHAP, PRICE_CURVES),
 )
-MAYBE = (MODEL_DRIFT, LINEAGE, LEDGER)  # an older project's run has none of these
+MAYBE = (MODEL_DRIFT, LINEAGE, LEDGER)  # a page of a run from before these stages goes without them
 BEESWARM, DEPENDENCE = "beeswarm.png", "dependence.png"
 IMAGES = (BEESWARM, DEPENDENCE)
 

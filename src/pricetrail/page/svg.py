@@ -113,6 +113,31 @@ def symbol(shape: str, kind: str, x: float, y: float, tip: str = "", radius: flo
     return mark("path", f"{kind} cross", tip=tip, d=f"M{pixel(x - 4)} {pixel(y - 4)}l8 8m0 -8l-8 8")
 
 
+def length(content: str) -> float:
+    """About how wide a text of 13 pixels is, in the widest of the system fonts (DejaVu Sans), set bold.
+
+    >>> length("ill") < length("own") < length("WWW")
+    True
+    """
+    return sum(_WIDTHS.get(letter, 10.2 if letter.isupper() else 8.6) for letter in content)
+
+
+def shortened(content: str, pixels: float) -> str:
+    """A text that fits, its end cut off where it must be.
+
+    >>> shortened("customer", 80), shortened("customer", 50)
+    ('customer', 'cust…')
+    """
+    if length(content) <= pixels:
+        return content
+    while content and length(content) + 13 > pixels:
+        content = content[:-1]
+    return content.rstrip() + "…"
+
+
+_WIDTHS = {**dict.fromkeys(" .,:;|!'()[]ijlt-", 5.5), **dict.fromkeys("mwMW%@&…×▲", 14.0)}
+
+
 def ticks(low: float, high: float, about: int = 5) -> tuple[float, ...]:
     """Round values (steps of 1, 2 or 5) inside a range.
 
