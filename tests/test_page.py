@@ -19,6 +19,7 @@ from page_facts import FAIR, GROUPS, IMAGES, LEDGER, RUN, TABLES, TEMPLATES, TRE
 from pricetrail.cli import app
 from pricetrail.errors import DataError
 from pricetrail.page import sources
+from pricetrail.page.blocks import Figure, Note
 from pricetrail.page.changes import metric_changes, neighbours
 from pricetrail.page.render import SECTIONS, render, sections
 from pricetrail.page.selling import dips
@@ -290,7 +291,7 @@ def test_what_changed_is_told_between_this_run_and_the_one_before_it() -> None:
 def test_the_first_run_has_nothing_before_it() -> None:
     (changes,) = [section for section in sections(facts(LEDGER=lines(LEDGER[-1:]))) if section.key == "changes"]
     assert changes.finding == f"Run {RUN} is the first in the ledger: there is no earlier one."
-    assert len(changes.blocks) == 1
+    assert changes.blocks == (), "one dot is no line"
 
 
 def test_a_curve_dips_where_the_current_price_alone_sells_less() -> None:
@@ -375,3 +376,22 @@ def test_the_command_prints_the_page_and_opens_it(tmp_path: Path, monkeypatch: p
     assert opened == [(tmp_path / "reports/index.html").as_uri()]
     monkeypatch.setattr("webbrowser.open", lambda url: False)
     assert "none was found" in CliRunner().invoke(app, ["report", "--open"]).output
+
+
+def test_a_small_group_stays_off_the_axis_of_the_others_and_is_told() -> None:
+    far = {**GROUPS, "nobody": {"rows": 3, "mse": 9.0, "bias": -4.0}, "few": {"rows": 9, "mse": 0.3, "bias": -0.01}}
+    fair = {**TREES[sources.FAIRNESS], "columns": [{**FAIR, "groups": far, "not_assessed": ["nobody", "few"]}]}
+    fair["intersections"] = []
+    (section,) = [one for one in sections(facts(FAIRNESS=json.dumps(fair))) if one.key == "fairness"]
+    figures = {block.heading: block for block in section.blocks if isinstance(block, Figure)}
+    chart = figures["Error by group"].chart.wide
+    assert [mark.text for mark in chart.marks if mark.text.startswith("few lines")] == [
+        "few lines: 9.000",
+        "few lines: 0.300",
+    ]
+    assert len([mark for mark in chart.marks if "ring" in mark.get("class")]) == 1, "0.3 fits between 0.25 and 0.45"
+    ticks = [float(mark.text) for mark in chart.marks if mark.get("class") == "tick"]
+    assert max(ticks) < 0.5, "9.0 would squeeze the others"
+    assert [key.label for key in figures["Error by group"].legend] == ["a group", "too few lines to be assessed"]
+    notes = [block.text for block in section.blocks if isinstance(block, Note)]
+    assert notes[0].startswith("nobody, few: fewer than fairness.min_rows lines")

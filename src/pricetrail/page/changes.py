@@ -82,7 +82,7 @@ def changes_section(facts: Facts) -> Section:
     now, before = neighbours(facts.ledger, facts.lineage.run if facts.lineage else "")
     if now is None:
         return Section(key, heading, "This run is not in the ledger, so there is nothing to hold it against.", ())
-    history = (_history(facts.ledger, now),)
+    history = (_history(facts.ledger, now),) if len(facts.ledger) > 1 else ()
     if before is None:
         return Section(key, heading, f"Run {now.run} is the first in the ledger: there is no earlier one.", history)
     changes = metric_changes(before, now)

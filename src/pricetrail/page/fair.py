@@ -89,12 +89,14 @@ def _dots(groups: Sequence[Group], key: str) -> tuple[list[Row], list[float]]:
                 items = [Item(found.value, "dot", "main", found.low, found.high, tip)]
             elif min(ends) <= found.value <= max(ends):
                 items = [Item(found.value, "ring", "plain", tip=tip)]
-        rows.append(Row(group.label, tuple(items), _shown(group, key)))
+        note = _shown(group, key)
+        rows.append(Row(group.label, tuple(items), f"few lines: {note}" if group.small else note))
     return rows, ends
 
 
-def _legend(groups: Sequence[Group]) -> tuple[Key, ...]:
-    return (Key("dot", "main", "a group"), SMALL) if any(group.small for group in groups) else ()
+def _legend(rows: Sequence[Row]) -> tuple[Key, ...]:
+    ringed = any(item.shape == "ring" for row in rows for item in row.items)
+    return (Key("dot", "main", "a group"), SMALL) if ringed else ()
 
 
 def _errors(groups: Sequence[Group]) -> Figure:
@@ -114,7 +116,7 @@ def _errors(groups: Sequence[Group]) -> Figure:
     titles = ("group", "#lines", "#MSE", "#MAE", "#mean prediction", "#mean truth", "#interval of MSE")
     shown = table("Errors by group, in log(1 + units)", titles, cells)
     chart = rows_chart("group-error", "Error of each group", says, rows, axis)
-    return Figure("Error by group", chart, shown, _legend(groups))
+    return Figure("Error by group", chart, shown, _legend(rows))
 
 
 def _bias(groups: Sequence[Group]) -> Figure:
@@ -126,7 +128,7 @@ def _bias(groups: Sequence[Group]) -> Figure:
     shown = table("Bias by group, in log(1 + units)", ("group", "#bias", "#interval"), cells)
     caption = "Left of the line the model predicts too little for a group, right of it too much."
     chart = rows_chart("group-bias", "Bias of each group", says, rows, axis)
-    return Figure("Bias by group", chart, shown, _legend(groups), caption)
+    return Figure("Bias by group", chart, shown, _legend(rows), caption)
 
 
 def _differences(columns: Sequence[FairColumn], verdict: Gate | None) -> Figure:
@@ -141,7 +143,7 @@ def _differences(columns: Sequence[FairColumn], verdict: Gate | None) -> Figure:
             items = [Item(found.value, shape, tone, found.low, found.high, f"{between(found.low, found.high)}")]
             items += [Item(limit, "tick", tip=f"threshold {limit:g}")] if strong and limit is not None else []
             ends += [end for end in (found.value, found.low, found.high, limit) if end is not None]
-            label = f"{name(column.column)}: {name(key, FIGURES)}"
+            label = f"{'cells' if '&' in column.column else name(column.column)}: {name(key, FIGURES)}"
             rows.append(Row(label, tuple(items), fixed(found.value, 3), strong))
     says = "; ".join(f"{row.label} {row.note}" for row in rows)
     axis = Axis(*room(min(ends), max(ends), zero=True), "log(1 + units)")
