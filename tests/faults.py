@@ -95,16 +95,6 @@ def remove(path: str) -> Inject:
     return inject
 
 
-def in_turn(*steps: Inject) -> Inject:
-    """Several of them."""
-
-    def inject(clone: Clone) -> None:
-        for step in steps:
-            step(clone)
-
-    return inject
-
-
 def _unlink_from_cache(file: Path) -> None:
     """DVC's files may be links into its cache, which must not change with them."""
     content = file.read_bytes()
