@@ -63,6 +63,12 @@ def test_the_first_stage_is_the_earliest_with_a_cause_of_its_own() -> None:
     assert found.first == ("clean",)
 
 
+def test_the_dag_is_code_and_no_data() -> None:
+    clean, other = (replace(CLEAN, deps={**CLEAN.deps, "demo/dag.yaml": md5}) for md5 in ("g1", "g2"))
+    found = explain_difference((RAW, clean, FIT, SCORE), (RAW, other, FIT, SCORE))
+    assert (found.data, chain(found)) == ((), [("clean", ("code demo/dag.yaml",), ())])
+
+
 def test_two_stages_that_do_not_come_from_each_other_are_both_first() -> None:
     side = StageRecord("side", "side", {"raw": "r1.dir"}, {"other": 1}, {"report": "p1"})
     found = explain_difference((*RUN, side), (RAW, CLEAN, OTHER_FIT, OTHER_SCORE, replace(side, params={"other": 2})))

@@ -140,7 +140,7 @@ def _own_inputs(stage: StageRecord, run: _Run) -> dict[str, dict[str, Json]]:
     for path, md5 in stage.deps.items():
         if path.rpartition("/")[2] == PACKAGES:
             inputs["packages"][path] = md5
-        elif path.startswith("src/") or path.endswith(".py"):
+        elif path.startswith("src/") or path.endswith((".py", "dag.yaml")):  # the DAG is written by hand as code is
             inputs["code"][path] = md5
         elif not run.source_of(path):
             inputs["data"][path] = md5
