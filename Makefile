@@ -29,7 +29,7 @@ repro: setup ## run the pipeline on the data of params.yaml (the demo shop), the
 	dvc metrics show
 
 test: check ## lint, types, laws, rooms, and the real commands in temporary clones
-	pytest -m "not real"
+	pytest -n 2 --dist loadgroup -m "not real"
 
 test-real: setup ## the pipeline on ../shared/data/online_retail; skips where it is absent
 	pytest -m real -rs

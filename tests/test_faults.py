@@ -13,7 +13,7 @@ from fault_table import FAULTS
 from faults import Fault
 from house import ROOT
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("faults")]  # one worker makes the controls
 
 
 def output(clone: Clone, command: str) -> str:
