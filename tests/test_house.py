@@ -18,7 +18,7 @@ PURE = {
     *("intervals", "fairness", "gates", "pricing", "exports", "group_errors", "decision", "model_drift"),
     *("run_records", "run_facts", "model_card", "card_page", "page", "differences", "why"),
 }
-EDGE = {"files", "sources", "repository", "receipts", "verification", "lineage", "dvc_cache"}
+EDGE = {"files", "sources", "repository", "receipts", "verification", "lineage", "dvc_cache", "hashes"}
 SHELL = {"cli", "commands", "flow", "progress", "plots_page", "replay", "replay_clone"}
 ALLOWED = {
     "ground": {"ground"},

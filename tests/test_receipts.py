@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 
 from pricetrail import ledger
 from pricetrail.errors import DataError, LineageError, SourceError
+from pricetrail.hashes import md5_of, md5_of_tree
 from pricetrail.lineage_ids import LineageId
 from pricetrail.pipeline import Plan, before, lookup, parse_pipeline
 from pricetrail.provenance import StageRecord
-from pricetrail.receipts import md5_of, md5_of_tree, stage_records
+from pricetrail.receipts import stage_records
 
 HASHES = st.text("0123456789abcdef", min_size=32, max_size=32)
 NAMES = st.lists(st.text("abZ0.é-_ ", min_size=1, max_size=6), min_size=1, max_size=3).map("/".join)

@@ -17,7 +17,7 @@ from clone import environment
 from house import ROOT
 from pricetrail.commands.why import grouped, sentence
 from pricetrail.differences import Change, Move, changes, moves
-from pricetrail.dvc_cache import md5_of_listing
+from pricetrail.hashes import md5_of_tree
 from pricetrail.provenance import StageRecord
 from pricetrail.why import SAME_INPUTS, Difference, StageChange, explain_difference
 
@@ -250,7 +250,7 @@ def history(tmp_path: Path) -> Path:
     (tmp_path / "tool.py").write_text("")
     subprocess.run(["git", "init", "-q", "-b", "main"], cwd=tmp_path, check=True)
     for number, files in enumerate(lists):
-        md5 = md5_of_listing(files)
+        md5 = md5_of_tree(files)
         stored = tmp_path / ".dvc/cache/files/md5" / md5[:2] / md5[2:]
         stored.parent.mkdir(parents=True, exist_ok=True)
         stored.write_text(

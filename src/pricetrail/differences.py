@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -88,15 +88,6 @@ def _is_figure(value: Json) -> bool:
 def is_verdict(value: Json) -> bool:
     """Whether a metric is a text or a truth."""
     return isinstance(value, bool | str)
-
-
-def flat(tree: Mapping[str, Json], parent: str = "") -> Iterator[tuple[str, Json]]:
-    """Leaves by dotted key; of a list, the whole."""
-    for key, value in tree.items():
-        if isinstance(value, Mapping) and value:
-            yield from flat(value, f"{parent}{key}.")
-        else:
-            yield f"{parent}{key}", value
 
 
 def value_at(tree: Json, key: str) -> Json:

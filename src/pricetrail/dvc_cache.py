@@ -1,8 +1,7 @@
-"""DVC's hashes and the objects of its cache, read without DVC: a file by its md5, a folder by that of its list."""
+"""The objects of DVC's cache, read without DVC: a file by its md5, a folder by that of its list."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -13,9 +12,9 @@ from pathlib import Path
 from typing import Final
 
 from pricetrail.errors import LineageError
+from pricetrail.hashes import md5_of_file
 
 LAYOUTS: Final = ("files/md5", "")  # of DVC 3, and of DVC 2
-CHUNK_BYTES: Final = 2**20
 
 
 def dvc(*arguments: str, folder: Path = Path(), env: Mapping[str, str] | None = None) -> str:
@@ -71,35 +70,3 @@ def copy_objects(md5: str, source: Path, target: Path) -> list[str]:
         shutil.copyfile(path, copied)
     inside = listing(source, md5) if md5.endswith(".dir") else None
     return [lost for member in sorted(set((inside or {}).values())) for lost in copy_objects(member, source, target)]
-
-
-def list_folder(folder: Path) -> dict[str, str]:
-    """The md5 of each file of a folder by its path inside it."""
-    files = (path for path in folder.rglob("*") if path.is_file())
-    return {path.relative_to(folder).as_posix(): md5_of_file(path) for path in files}
-
-
-def md5_of(path: Path) -> str | None:
-    """The md5 that DVC would record of a file or folder; None where it is not there."""
-    if path.is_dir():
-        return md5_of_listing(list_folder(path))
-    return md5_of_file(path) if path.is_file() else None
-
-
-def md5_of_listing(files: Mapping[str, str]) -> str:
-    """The md5 that DVC gives a folder.
-
-    >>> md5_of_listing({"a.csv": "b026324c6904b2a9cb4b88d6d61c81d1", "b.csv": "26ab0db90d72e28ad0ba1e22ee510510"})
-    '3b26643f384809b54828e779bb5adf05.dir'
-    """
-    entries = [{"md5": md5, "relpath": path} for path, md5 in sorted(files.items())]
-    return f"{hashlib.md5(json.dumps(entries, sort_keys=True).encode(), usedforsecurity=False).hexdigest()}.dir"
-
-
-def md5_of_file(path: Path) -> str:
-    """The md5 of a file's bytes."""
-    digest = hashlib.md5(usedforsecurity=False)
-    with path.open("rb") as file:
-        while chunk := file.read(CHUNK_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest()

@@ -13,11 +13,11 @@ from typing import Any
 from pricetrail import files, repository
 from pricetrail.contract import Json
 from pricetrail.errors import LineageError, SourceError
+from pricetrail.hashes import md5_of
 from pricetrail.ledger import parse_ledger
 from pricetrail.lineage_ids import LineageId
 from pricetrail.pipeline import inside
 from pricetrail.provenance import StageRecord, ancestry
-from pricetrail.receipts import md5_of
 from pricetrail.repository import WORKSPACE
 from pricetrail.traces import Trace
 from pricetrail.verification import RECORD, differences, hashes_at, record_at

@@ -1,56 +1,14 @@
-"""Hashes of files and folders as DVC writes them, and the records of stages made with them."""
+"""Records of stages, made by hashing what they read and wrote."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pricetrail.errors import SourceError
+from pricetrail.hashes import md5_of
 from pricetrail.pipeline import Plan, inside, lookup
 from pricetrail.provenance import StageRecord
-
-_CHUNK_BYTES = 1 << 20
-
-
-def md5_of(path: Path) -> str:
-    """A file's md5, or a folder's in DVC's way: that of its files' list as JSON, with ``.dir`` at the end.
-
-    Compiled Python files are left out, as in ``.dvcignore``.
-
-    Raises:
-        SourceError: it is not there or not readable.
-    """
-    try:
-        if not path.is_dir():
-            return _md5_of_file(path)
-        files = {
-            file.relative_to(path).as_posix(): file
-            for file in path.rglob("*")
-            if file.is_file() and file.suffix != ".pyc" and "__pycache__" not in file.parts
-        }
-        return md5_of_tree({name: _md5_of_file(file) for name, file in files.items()})
-    except OSError as error:
-        raise SourceError(str(path), f"must be readable: {error.strerror}") from None
-
-
-def md5_of_tree(hashes: Mapping[str, str]) -> str:
-    """A folder's hash from those of its files by relative path.
-
-    Source: ``dvc_data.hashfile.tree.Tree``, of DVC 3.
-
-    >>> md5_of_tree({})
-    'd751713988987e9331980363e24189ce.dir'
-    """
-    listed = [{"md5": hashes[name], "relpath": name} for name in sorted(hashes)]
-    return f"{_md5(json.dumps(listed, sort_keys=True).encode())}.dir"
-
-
-def md5_of_bytes(content: bytes) -> str:
-    """A file's hash from its bytes."""
-    return _md5(content)
 
 
 def stage_records(
@@ -82,15 +40,3 @@ def stage_records(
     makers = [record(plan, [source]) for plan in demo if any(inside(source, out) for out in plan.outs)]
     added = StageRecord(f"{source}.dvc", "", outs=hashes([source]))  # as `dvc add` names it
     return (*(makers or [added]), *(record(plan, plan.outs) for plan in plans))
-
-
-def _md5(content: bytes) -> str:
-    return hashlib.md5(content, usedforsecurity=False).hexdigest()
-
-
-def _md5_of_file(path: Path) -> str:
-    digest = hashlib.md5(usedforsecurity=False)
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest()

@@ -19,8 +19,8 @@ from ruamel.yaml import YAML
 
 from pricetrail import files, repository
 from pricetrail.differences import Change, changes, parse_packages, value_at
-from pricetrail.dvc_cache import md5_of
 from pricetrail.errors import LineageError
+from pricetrail.hashes import md5_where_there
 from pricetrail.provenance import StageRecord, ancestry, parse_lock
 from pricetrail.replay_clone import Clone, Origin, Repro, ending_cleanly
 from pricetrail.why import PACKAGES, Difference, explain_difference
@@ -225,7 +225,7 @@ def _in_git(path: str, tracked: Sequence[str]) -> bool:
 
 def _committed(recorded: Sequence[StageRecord], folder: Path, tracked: Sequence[str]) -> dict[str, str | None]:
     paths = [path for stage in recorded if stage.cmd for path in stage.outs]
-    return {path: md5_of(folder / path) for path in paths if _in_git(path, tracked)}
+    return {path: md5_where_there(folder / path) for path in paths if _in_git(path, tracked)}
 
 
 def _targets(locks: Mapping[str, str], only: Sequence[str]) -> list[str]:
@@ -260,7 +260,7 @@ def _has_same_inputs(record: StageRecord, folder: Path) -> bool:
     file = folder / "params.yaml"
     params: Any = YAML(typ="safe", pure=True).load(files.read_text(file)) if file.exists() else {}
     same_params = all(value_at(params, key) == value for key, value in record.params.items())
-    return same_params and all(md5_of(folder / dep) == md5 for dep, md5 in record.deps.items())
+    return same_params and all(md5_where_there(folder / dep) == md5 for dep, md5 in record.deps.items())
 
 
 def _difference(compared: Sequence[StageRecord], rebuilt: Sequence[StageRecord]) -> Difference:

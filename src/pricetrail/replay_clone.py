@@ -15,8 +15,9 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
-from pricetrail.dvc_cache import cache_folder, copy_objects, dvc, md5_of, object_at
+from pricetrail.dvc_cache import cache_folder, copy_objects, dvc, object_at
 from pricetrail.errors import LineageError
+from pricetrail.hashes import md5_where_there
 from pricetrail.provenance import StageRecord
 from pricetrail.repository import git
 
@@ -110,7 +111,7 @@ class Clone:
                 self._fetch_from_remote(source, next(path for path, objects in lost.items() if objects))
             dvc("checkout", source.name, folder=self.folder, env=self.environment())
             for path, md5 in source.outs.items():
-                if md5_of(self.folder / path) != md5:
+                if md5_where_there(self.folder / path) != md5:
                     raise LineageError(path, f"must have the bytes that {source.name} names: {md5}")
                 origins.append(Origin(path, md5, "remote" if lost[path] else "cache"))
         return tuple(origins)

@@ -12,6 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from pricetrail.contract import Json
 from pricetrail.errors import DataError
+from pricetrail.ledger import flat
 from pricetrail.run_records import (
     Decision,
     Drift,
@@ -134,20 +135,7 @@ def read_pins(lock: str) -> dict[str, str]:
 
 def dials(stages: Lineage) -> dict[str, Json]:
     """Every declared parameter of a run by dotted key, sections taken apart."""
-    return {key: value for stage in stages.stages for key, value in flat(stage.params).items()}
-
-
-def flat(tree: Mapping[str, Json], parent: str = "") -> dict[str, Json]:
-    """Values by dotted key.
-
-    >>> flat({"a": {"b": 1, "c": {}}, "d": [2]})
-    {'a.b': 1, 'a.c': {}, 'd': [2]}
-    """
-    found: dict[str, Json] = {}
-    for key, value in tree.items():
-        nested = isinstance(value, Mapping) and bool(value)
-        found |= flat(value, f"{parent}{key}.") if nested and isinstance(value, Mapping) else {f"{parent}{key}": value}
-    return found
+    return {key: value for stage in stages.stages for key, value in flat(stage.params)}
 
 
 def fingerprints(lineage: Lineage) -> Fingerprints:
@@ -184,7 +172,7 @@ def changes(runs: Sequence[Run], most: int) -> tuple[Change, ...]:
 def _change(older: Run | None, newer: Run) -> Change:
     if older is None:
         return Change(newer, (), data=False, code=False, first=True)
-    old, new = flat(older.params), flat(newer.params)
+    old, new = dict(flat(older.params)), dict(flat(newer.params))
     moved = tuple(
         (key, json.dumps(old.get(key)), json.dumps(new.get(key)))
         for key in sorted({*old, *new})

@@ -10,11 +10,11 @@ from typing import Any
 from pricetrail import files, repository
 from pricetrail.contract import Json
 from pricetrail.errors import DataError, LineageError, SourceError
+from pricetrail.hashes import md5_of, md5_of_bytes, md5_of_tree
 from pricetrail.ledger import run_id
 from pricetrail.params import FILE
 from pricetrail.pipeline import inside, lookup
 from pricetrail.provenance import StageRecord, parse_yaml
-from pricetrail.receipts import md5_of, md5_of_bytes, md5_of_tree
 from pricetrail.repository import WORKSPACE
 from pricetrail.traces import Difference
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from pricetrail.contract import Json
-from pricetrail.differences import Change, Move, by_file, changes, flat, is_verdict, moves, parse_packages
+from pricetrail.differences import Change, Move, by_file, changes, is_verdict, moves, parse_packages
+from pricetrail.ledger import flat
 from pricetrail.provenance import StageRecord, writer
 
 PACKAGES: Final = "requirements.lock"

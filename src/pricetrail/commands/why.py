@@ -15,7 +15,7 @@ from rich.markup import escape
 from rich.table import Column, Table
 from ruamel.yaml import YAML
 
-from pricetrail import dvc_cache, repository
+from pricetrail import dvc_cache, hashes, repository
 from pricetrail.commands import one_line_errors
 from pricetrail.contract import Json
 from pricetrail.differences import Change, Move, value_at
@@ -103,8 +103,8 @@ def _listings(old: Sequence[StageRecord], new: Sequence[StageRecord]) -> dict[st
 
 
 def _on_disk(path: str, md5: str) -> dict[str, str] | None:
-    files = dvc_cache.list_folder(Path(path)) if Path(path).is_dir() else {}
-    return files if dvc_cache.md5_of_listing(files) == md5 else None
+    files = hashes.list_folder(Path(path)) if Path(path).is_dir() else {}
+    return files if hashes.md5_of_tree(files) == md5 else None
 
 
 def _not_run_yet() -> list[str]:
@@ -112,7 +112,7 @@ def _not_run_yet() -> list[str]:
     stages = repository.stages_at()
     read = {path: md5 for stage in stages for path, md5 in stage.deps.items()}
     sources = {path: md5 for stage in stages if not stage.cmd for path, md5 in stage.outs.items()}
-    now = sources | {p: dvc_cache.md5_of(Path(p)) or "" for p in read if p.endswith(".py") or p == PACKAGES}
+    now = sources | {p: hashes.md5_where_there(Path(p)) or "" for p in read if p.endswith(".py") or p == PACKAGES}
     dials: Json = YAML(typ="safe", pure=True).load(_text(FILE, repository.WORKSPACE))
     params = {key: value for stage in stages for key, value in stage.params.items()}
     changed = [key for key, value in params.items() if value_at(dials, key) != value]
