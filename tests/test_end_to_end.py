@@ -320,7 +320,7 @@ def test_metrics_and_plots_show(shop: Clone, tmp_path: Path) -> None:
     shop.must("python", "-m", "pricetrail.plots_page", ".dvc/plots/page.html")
     shop.must("dvc", "plots", "show", "-o", str(tmp_path / "plots"))
     page = (tmp_path / "plots/index.html").read_text()
-    assert page.count("vegaEmbed('#") == 7
+    assert page.count("vegaEmbed('#") == 8
     assert "beeswarm" in page
     assert "cdn.jsdelivr.net/npm/vega@" not in page.split("<body>")[1]
     assert 'src="http' not in page

@@ -22,7 +22,17 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     """A clone with all lines but those of the last ISO week (2011-W49) after one `dvc repro`, with a short study."""
-    changes = {"data.path": "data/online_retail", "tuning.n_trials": 2, "tuning.max_epochs": 3, "explain.max_rows": 200}
+    changes = {
+        "data.path": "data/online_retail",
+        "tuning.n_trials": 1,
+        "tuning.max_epochs": 2,
+        "tuning.search_rows": 20_000,
+        "baselines.n_trials": 1,
+        "baselines.folds": 2,
+        "baselines.search_rows": 20_000,
+        "baselines.svr_rows": 300,
+        "explain.max_rows": 200,
+    }
     clone = make_clone(tmp_path_factory.mktemp("real"), changes)
     target = clone.folder / "data/online_retail"
     target.mkdir(parents=True)
