@@ -40,7 +40,10 @@ def truncated(clone: Clone) -> None:
 def nan_weights(clone: Clone) -> None:
     """A network that answers NaN, with a manifest that fits: no hash can tell."""
     file = clone.folder / BUNDLE / "weights.safetensors"
-    tensors = {name: np.full_like(values, np.nan) for name, values in load_file(file).items()}
+    tensors = {
+        name: values * np.float32(np.nan) if values.dtype.kind == "f" else values
+        for name, values in load_file(file).items()
+    }
     file.unlink()
     save_file(tensors, file)
     manifest = clone.folder / BUNDLE / "manifest.json"
