@@ -23,10 +23,11 @@ $(READY): requirements.lock requirements-dev.lock pyproject.toml
 
 setup: $(READY) ## make .venv with every pinned package
 
-repro: setup ## run the pipeline on the data of params.yaml (the demo shop), then show its metrics
+repro: setup ## run the pipeline on the data of params.yaml (the demo shop), then show its metrics and its page
 	@pricetrail check
 	dvc repro
 	dvc metrics show
+	@pricetrail report
 
 test: check ## lint, types, laws, rooms, and the real commands in temporary clones
 	pytest -n 2 --dist loadgroup -m "not real"
