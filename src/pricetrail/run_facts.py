@@ -11,6 +11,7 @@ from typing import TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from pricetrail.contract import Json
+from pricetrail.differences import parse_packages
 from pricetrail.errors import DataError
 from pricetrail.ledger import flat
 from pricetrail.run_records import (
@@ -119,18 +120,8 @@ def read_facts(metrics: Mapping[str, object], lineage: object, ledger: str, pack
         prices=of(Prices, "prices"),
         lineage=_parse(Lineage, json.dumps(lineage), "reports/lineage.json"),
         runs=tuple(_parse(Run, row, f"reports/runs.jsonl: line {n}") for n, row in enumerate(rows, 1)),
-        packages=read_pins(packages),
+        packages=parse_packages(packages),
     )
-
-
-def read_pins(lock: str) -> dict[str, str]:
-    r"""Version by package of a requirements file.
-
-    >>> read_pins("# a comment\nTorch==2.13.0\n")
-    {'torch': '2.13.0'}
-    """
-    pins = (line.partition("==") for line in lock.splitlines() if not line.startswith("#"))
-    return {name.strip().lower(): version.strip() for name, equals, version in pins if equals}
 
 
 def dials(stages: Lineage) -> dict[str, Json]:
