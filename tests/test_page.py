@@ -277,8 +277,8 @@ def test_what_changed_is_told_between_this_run_and_the_one_before_it() -> None:
     assert neighbours(found, "aaaaaaaaaaaa")[1] is None
     assert neighbours(found, "unknown") == (None, None)
     assert neighbours((*found, found[0]), RUN)[1] == before, "a later run is not the last one"
-    judged = {change.key: change.judgement for change in metric_changes(before, now)}
-    assert judged == {"test.mse_log_quantity": "better", "test.skill": "better", "models.lightgbm.mse_log_quantity": ""}
+    judged = {move.name: move.better for move in metric_changes(before, now)}
+    assert judged == {"test.mse_log_quantity": True, "test.skill": True, "models.lightgbm.mse_log_quantity": None}
     (changes,) = [section for section in sections(facts()) if section.key == "changes"]
     assert changes.finding.startswith("Since run cccccccccccc, 2 metrics got better and 0 got worse.")
     assert "from released to withheld" in changes.finding

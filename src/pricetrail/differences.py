@@ -12,7 +12,7 @@ from pricetrail.contract import Json
 PIN: Final = re.compile(r"^([A-Za-z0-9][\w.-]*?)(?:\[[^\]]*\])?\s*==\s*([^\s;#\\]+)", re.MULTILINE)
 LOWER_IS_BETTER: Final = re.compile(
     r"(test|validation)\.(mse_log_quantity|mae_units|rmsle)|models\.\w+\.ratio_of_network"
-    r"|model_drift\.(error_ratio|current_mse_log_quantity)|fairness\.\w+_added_disparity"
+    r"|model_drift\.(error_ratio|current_mse_log_quantity)|fairness\.\w+_added_disparity|drift\.drifted_input_share"
 )
 HIGHER_IS_BETTER: Final = re.compile(r"test\.skill|decision\.open_gates")
 COVERAGE: Final = re.compile(r"intervals\.interval_(\d+)\.coverage")  # best where it is the share in its name, percent
