@@ -244,7 +244,7 @@ def test_a_run_with_almost_nothing_in_it_is_still_a_page() -> None:
         ),
         ("TRAIN_MSE", "step\ttrain_mse\n0\t\n", "train_mse.tsv: row 2"),
         ("SHAP", "feature\nsku_mean\n", "reports/shap/importance.csv: row 2"),
-        ("LEDGER", lines(LEDGER[:1]) + "{}\n", "reports/runs.jsonl: row 2: run must be whole"),
+        ("LEDGER", lines(LEDGER[:1]) + "{}\n", "reports/runs.jsonl: line 2: run must be"),
         (
             "LINEAGE",
             '{"run": "a", "bundle": "b", "stages": [{"cmd": "x"}]}',
@@ -269,7 +269,7 @@ def test_the_decision_tells_every_gate_with_icon_word_value_and_threshold(tree: 
 
 
 def test_what_changed_is_told_between_this_run_and_the_one_before_it() -> None:
-    found = sources.parse_ledger(lines(LEDGER), "")
+    found = sources.read_runs(lines(LEDGER), "")
     now, before = neighbours(found, RUN)
     assert now is not None
     assert before is not None

@@ -106,7 +106,6 @@ def read_facts(metrics: Mapping[str, object], lineage: object, ledger: str, pack
     def of(kind: type[T], name: str) -> T:
         return _parse(kind, json.dumps(metrics[name]), f"metrics/{name}.json")
 
-    rows = [line for line in ledger.splitlines() if line.strip()]
     return RunFacts(
         lines=of(Lines, "etl"),
         validation=of(OnValidation, "validation"),
@@ -119,9 +118,19 @@ def read_facts(metrics: Mapping[str, object], lineage: object, ledger: str, pack
         decision=of(Decision, "decision"),
         prices=of(Prices, "prices"),
         lineage=_parse(Lineage, json.dumps(lineage), "reports/lineage.json"),
-        runs=tuple(_parse(Run, row, f"reports/runs.jsonl: line {n}") for n, row in enumerate(rows, 1)),
+        runs=read_runs(ledger, "reports/runs.jsonl"),
         packages=parse_packages(packages),
     )
+
+
+def read_runs(ledger: str, place: str) -> tuple[Run, ...]:
+    """The runs of the ledger's text, oldest first.
+
+    Raises:
+        DataError: a line is no run; it names the line.
+    """
+    lines = [line for line in ledger.splitlines() if line.strip()]
+    return tuple(_parse(Run, line, f"{place}: line {number}") for number, line in enumerate(lines, 1))
 
 
 def dials(stages: Lineage) -> dict[str, Json]:

@@ -255,9 +255,10 @@ class Prices:
 
 @dataclass(frozen=True)
 class Stage:
-    """A stage of the lineage: DVC's md5 by path, parameters by dotted key."""
+    """A stage of the lineage: its command, DVC's md5 by path, parameters by dotted key."""
 
     name: str
+    cmd: str = ""
     deps: Mapping[str, str] = field(default_factory=dict)
     params: Mapping[str, JsonValue] = field(default_factory=dict)
     outs: Mapping[str, str] = field(default_factory=dict)
@@ -281,6 +282,6 @@ class Run:
     outcome: str
     days: tuple[str, str]
     rows: int
-    metrics: Mapping[str, JsonValue]
+    metrics: Mapping[str, float]
     params: Mapping[str, JsonValue] = field(default_factory=dict)
     hashes: Mapping[str, str] = field(default_factory=dict)

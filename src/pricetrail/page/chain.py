@@ -6,8 +6,9 @@ import json
 from collections.abc import Mapping
 
 from pricetrail.page.blocks import Cell, Chain, Commands, Note, Section, Step, Table, table
-from pricetrail.page.facts import Facts, Stage
+from pricetrail.page.facts import Facts
 from pricetrail.page.words import plural
+from pricetrail.run_records import Stage
 
 CODE, PACKAGES = "src/", "requirements.lock"
 COMMANDS = (

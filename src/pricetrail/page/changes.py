@@ -9,9 +9,10 @@ from collections.abc import Mapping, Sequence
 from pricetrail.differences import Change, Move, changes, moves
 from pricetrail.page.blocks import Block, Cell, Commands, Figure, Key, Note, Section, State, Table, Tile, Tiles, table
 from pricetrail.page.charts import Series, lines_chart
-from pricetrail.page.facts import Facts, Run
+from pricetrail.page.facts import Facts
 from pricetrail.page.svg import room
 from pricetrail.page.words import NONE, count, number, plural, signed, signed_fixed
+from pricetrail.run_records import Run
 
 ERROR = "test.mse_log_quantity"
 WHY = (("pricetrail why HEAD~1 HEAD", "which file, parameter or package made two runs differ"),)

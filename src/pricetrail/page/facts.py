@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
+
+from pricetrail.run_records import Lineage, Run
 
 
 @dataclass(frozen=True)
@@ -174,40 +176,6 @@ class PriceSummary:
     raised_share: float
     cut_share: float
     predicted_revenue_change: float
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A stage as the lock records it: DVC's md5 by path."""
-
-    name: str
-    cmd: str
-    deps: Mapping[str, str] = field(default_factory=dict)
-    params: Mapping[str, Any] = field(default_factory=dict)
-    outs: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Lineage:
-    """``reports/lineage.json``: the stages in the order of the DAG."""
-
-    run: str
-    bundle: str
-    stages: tuple[Stage, ...]
-
-
-@dataclass(frozen=True)
-class Run:
-    """A line of the ledger ``reports/runs.jsonl``."""
-
-    run: str
-    outcome: Literal["released", "withheld"]
-    days: tuple[str, str]
-    rows: int
-    metrics: Mapping[str, float]
-    params: Mapping[str, Any]
-    hashes: Mapping[str, str]
-    bundle: str = ""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from pricetrail.errors import DataError
-from pricetrail.page.facts import Run, Trial
+from pricetrail.page.facts import Trial
 
 T = TypeVar("T")
 
@@ -63,9 +63,3 @@ def parse_trials(text: str, place: str) -> tuple[Trial, ...]:
     """``reports/tuning/trials.csv``."""
     rows = [{**row, "cells": row} for row in _cells(text, ",")]
     return tuple(parse(Trial, row, f"{place}: row {number}") for number, row in enumerate(rows, start=2))
-
-
-def parse_ledger(text: str, place: str) -> tuple[Run, ...]:
-    """``reports/runs.jsonl``, oldest run first."""
-    lines = [line for line in text.splitlines() if line.strip()]
-    return tuple(parse_json(Run, line, f"{place}: row {number}") for number, line in enumerate(lines, start=1))

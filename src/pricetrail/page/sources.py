@@ -11,14 +11,15 @@ from pricetrail.page.facts import (
     Facts,
     Fairness,
     InputDrift,
-    Lineage,
     ModelDrift,
     ModelScore,
     PricePoint,
     PriceSummary,
     Skill,
 )
-from pricetrail.page.parsing import parse_json, parse_ledger, parse_rows, parse_series, parse_trials
+from pricetrail.page.parsing import parse_json, parse_rows, parse_series, parse_trials
+from pricetrail.run_facts import read_runs
+from pricetrail.run_records import Lineage
 
 DECISION, TEST, MODELS = "metrics/decision.json", "metrics/test.json", "reports/models.csv"
 INTERVALS, FAIRNESS, PRICES = "metrics/intervals.json", "metrics/fairness.json", "metrics/prices.json"
@@ -62,7 +63,7 @@ def read_facts(texts: Mapping[str, str], images: Mapping[str, bytes]) -> Facts:
         price_points=parse_rows(PricePoint, texts[PRICE_CURVES], PRICE_CURVES),
         price_summary=parse_json(PriceSummary, texts[PRICES], PRICES),
         lineage=parse_json(Lineage, texts[LINEAGE], LINEAGE) if LINEAGE in texts else None,
-        ledger=parse_ledger(texts[LEDGER], LEDGER) if LEDGER in texts else (),
+        ledger=read_runs(texts[LEDGER], LEDGER) if LEDGER in texts else (),
         images=images,
     )
 
