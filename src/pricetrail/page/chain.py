@@ -22,8 +22,6 @@ def lineage_section(facts: Facts) -> Section:
     """Every stage from the raw files to the decision."""
     key, heading, lineage = "lineage", "Lineage", facts.lineage
     commands = Commands(COMMANDS)
-    if lineage is None:
-        return Section(key, heading, "This run left no lineage.", (commands,))
     finding = (
         f"{plural(len(lineage.stages), 'stage')} lie between the raw lines and this page; each hash is of bytes, so an "
         "edited file shows."

@@ -37,7 +37,7 @@ def metric_changes(before: Run, now: Run) -> tuple[Move, ...]:
 def changes_section(facts: Facts) -> Section:
     """The last run beside this one."""
     heading, key = "What changed", "changes"
-    now, before = neighbours(facts.ledger, facts.lineage.run if facts.lineage else "")
+    now, before = neighbours(facts.ledger, facts.lineage.run)
     if now is None:
         return Section(key, heading, "This run is not in the ledger, so there is nothing to hold it against.", ())
     history = (_history(facts.ledger, now),) if len(facts.ledger) > 1 else ()

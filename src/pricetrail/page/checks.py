@@ -42,9 +42,7 @@ def _drift_tiles(facts: Facts, inputs: list[DriftColumn], target: DriftColumn | 
     return (*tiles, _model_tile(facts.model_drift))
 
 
-def _model_tile(drift: ModelDrift | None) -> Tile:
-    if drift is None:
-        return Tile("Model drift", NONE, "not measured in this run", "unknown", "Not measured")
+def _model_tile(drift: ModelDrift) -> Tile:
     state, word = DRIFTED[drift.drifted]
     ends = drift.error_ratio_interval or (None, None)
     note = f"error on the last days over validation error, {between(*ends)}"

@@ -201,11 +201,11 @@ class Facts:
     dials: Mapping[str, float]
     drift_columns: tuple[DriftColumn, ...]
     input_drift: InputDrift
-    model_drift: ModelDrift | None
+    model_drift: ModelDrift
     shap: Mapping[str, float]
     fairness: Fairness
     price_points: tuple[PricePoint, ...]
     price_summary: PriceSummary
-    lineage: Lineage | None
+    lineage: Lineage
     ledger: tuple[Run, ...]
     images: Mapping[str, bytes]

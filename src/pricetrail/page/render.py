@@ -65,7 +65,7 @@ def render(facts: Facts, templates: Mapping[str, str]) -> str:
     )
     style, script = templates[STYLE], templates[SCRIPT]
     return environment.get_template(PAGE).render(
-        title=f"run {facts.lineage.run}" if facts.lineage else "run",
+        title=f"run {facts.lineage.run}",
         outcome=facts.decision.outcome,
         subtitle=subtitle(facts),
         sections=sections(facts),
@@ -77,7 +77,7 @@ def render(facts: Facts, templates: Mapping[str, str]) -> str:
 
 def subtitle(facts: Facts) -> str:
     """The run, and the data it has seen."""
-    now, _ = neighbours(facts.ledger, facts.lineage.run if facts.lineage else "")
+    now, _ = neighbours(facts.ledger, facts.lineage.run)
     if now is None:
         return f"{count(facts.skill.rows)} test lines"
     return f"Run {now.run}, data from {now.days[0]} to {now.days[1]}, {count(now.rows)} lines"

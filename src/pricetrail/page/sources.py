@@ -31,9 +31,8 @@ SHAP, PRICE_CURVES = "reports/shap/importance.csv", "reports/price_curves.csv"
 LINEAGE, LEDGER = "reports/lineage.json", "reports/runs.jsonl"
 TEXTS = (
     *(DECISION, TEST, MODELS, INTERVALS, FAIRNESS, PRICES, DRIFT, DRIFT_COLUMNS, TRAIN_MSE, VALIDATION_MSE),
-    *(TRIALS, DIALS, SHAP, PRICE_CURVES),
+    *(TRIALS, DIALS, SHAP, PRICE_CURVES, MODEL_DRIFT, LINEAGE, LEDGER),
 )
-MAYBE = (MODEL_DRIFT, LINEAGE, LEDGER)  # a page of a run from before these stages goes without them
 BEESWARM, DEPENDENCE = "beeswarm.png", "dependence.png"
 IMAGES = (BEESWARM, DEPENDENCE)
 
@@ -57,13 +56,13 @@ def read_facts(texts: Mapping[str, str], images: Mapping[str, bytes]) -> Facts:
         dials=parse_series(texts[DIALS], DIALS, "dial", "importance"),
         drift_columns=parse_rows(DriftColumn, texts[DRIFT_COLUMNS], DRIFT_COLUMNS),
         input_drift=parse_json(InputDrift, texts[DRIFT], DRIFT),
-        model_drift=parse_json(ModelDrift, texts[MODEL_DRIFT], MODEL_DRIFT) if MODEL_DRIFT in texts else None,
+        model_drift=parse_json(ModelDrift, texts[MODEL_DRIFT], MODEL_DRIFT),
         shap=parse_series(texts[SHAP], SHAP, "feature", "mean_abs_shap"),
         fairness=parse_json(Fairness, texts[FAIRNESS], FAIRNESS),
         price_points=parse_rows(PricePoint, texts[PRICE_CURVES], PRICE_CURVES),
         price_summary=parse_json(PriceSummary, texts[PRICES], PRICES),
-        lineage=parse_json(Lineage, texts[LINEAGE], LINEAGE) if LINEAGE in texts else None,
-        ledger=read_runs(texts[LEDGER], LEDGER) if LEDGER in texts else (),
+        lineage=parse_json(Lineage, texts[LINEAGE], LINEAGE),
+        ledger=read_runs(texts[LEDGER], LEDGER),
         images=images,
     )
 

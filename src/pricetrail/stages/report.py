@@ -11,7 +11,7 @@ SHAP, TEMPLATES, PAGE = Path("reports/shap"), SOURCE / "page/templates", Path("r
 
 def main() -> None:
     """Read what the other stages wrote, and write the page."""
-    texts = {path: files.read_text(Path(path)) for path in (*sources.TEXTS, *sources.MAYBE)}
+    texts = {path: files.read_text(Path(path)) for path in sources.TEXTS}
     images = {name: content for name, content in files.read_folder(SHAP).items() if name in sources.IMAGES}
     templates = {name: content.decode() for name, content in files.read_folder(TEMPLATES).items()}
     files.write_text(PAGE, render.render(sources.read_facts(texts, images), templates))
