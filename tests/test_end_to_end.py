@@ -25,6 +25,19 @@ STAGES: dict[str, dict[str, Any]] = yaml.load(ROOT / "dvc.yaml")["stages"]
 
 METRICS = {"etl", "drift", "validation", "test", "models", "model_drift", "intervals", "prices", "fairness", "decision"}
 
+FIXED: dict[str, Any] = {
+    "widths": [8],
+    "dropouts": [0.1],
+    "bins": 2,
+    "batch_norm": True,
+    "residual": True,
+    "ensemble_size": 1,
+    "optimizer": "adam",
+    "learning_rate": 0.001,
+    "weight_decay": 0.001,
+    "batch_size": 64,
+}
+
 # Another value for every dial, none of which may matter to a stage that does not declare it.
 OTHER: dict[str, Any] = {
     "seed": 5,
@@ -37,6 +50,7 @@ OTHER: dict[str, Any] = {
     "data.encoding": "latin-1",
     "data.max_bad_share": 0.5,
     "data.sku": "12345",
+    "data.restated": {"a.csv": "a reason"},
     "demo.weeks": 3,
     "demo.lines": 500,
     "features.half_life_days": 3,
@@ -57,6 +71,7 @@ OTHER: dict[str, Any] = {
     "drift.thresholds": {"country": 0.5},
     "drift.max_error_growth": 0.6,
     "tuning.method": "grid",
+    "tuning.fixed": FIXED,
     "tuning.pruner": "none",
     "tuning.n_trials": 3,
     "tuning.max_minutes": 9.5,
@@ -88,6 +103,13 @@ OTHER: dict[str, Any] = {
     "fairness.metric": "mse_ratio",
     "fairness.threshold": 0.7,
     "fairness.min_rows": 3,
+    "weekly.cron": "1 2 * * 3",
+    "weekly.timezone": "Asia/Tokyo",
+    "weekly.repository": "origin",
+    "weekly.branch": "other",
+    "weekly.search_every": 3,
+    "weekly.author": "a <a@b.c>",
+    "weekly.webhook_url": "http://127.0.0.1:1/",
 }
 
 

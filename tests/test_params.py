@@ -186,7 +186,7 @@ def test_invalid_yaml_is_named_with_its_line() -> None:
         ("", "must be a mapping of sections"),
         ("# only a comment\n", "must be a mapping of sections"),
         ("- seed\n", "must be a mapping of sections, got ['seed']"),
-        ("seed: 1\n", "threads is missing (and 12 more)"),
+        ("seed: 1\n", "threads is missing (and 13 more)"),
         ("a: 1\n---\nb: 2\n", "line 2: must be YAML 1.2: but found another document"),
         (
             "seed: !!python/object:os.system x\n",

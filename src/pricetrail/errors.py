@@ -53,3 +53,11 @@ class GateClosedError(PricetrailError):
 
 class LineageError(PricetrailError):
     """A revision, an output or an id is not known, or a run cannot be replayed."""
+
+
+class OperationError(PricetrailError):
+    """A step of the scheduled run, its remote, or what it talks to has failed."""
+
+
+class ReleaseError(PricetrailError):
+    """A release cannot be made, or is not what its signature says."""

@@ -29,6 +29,7 @@ from pricetrail.sections import (
     Space,
     Split,
     Tuning,
+    Weekly,
 )
 
 __all__ = [
@@ -47,6 +48,7 @@ __all__ = [
     "Space",
     "Split",
     "Tuning",
+    "Weekly",
     "parse_params",
 ]
 
@@ -70,6 +72,7 @@ class Params(Section):
     pricing: Pricing
     gates: Gates
     fairness: Fairness
+    weekly: Weekly
 
 
 def parse_params(text: str) -> Params:

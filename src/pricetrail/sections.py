@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+import zoneinfo
 from pathlib import PurePosixPath
 from typing import Annotated, Literal, Self
 
@@ -58,6 +59,7 @@ class Data(Section):
     encoding: str = Field(min_length=1)
     max_bad_share: float = Field(ge=0, lt=1)
     sku: str
+    restated: dict[str, Reason]
 
     @field_validator("sku", mode="before")
     @classmethod
@@ -171,10 +173,32 @@ class Space(Section):
         return bounds
 
 
-class Tuning(Section):
-    """Budget and space of the study."""
+class Fixed(Section):
+    """One network and its training, as ``metrics/validation.json`` names the best of a study."""
 
-    method: Literal["tpe", "grid"]
+    widths: tuple[Count, ...] = Field(min_length=1, strict=False)
+    dropouts: tuple[Dropout, ...] = Field(min_length=1, strict=False)
+    bins: Count
+    batch_norm: bool
+    residual: bool
+    ensemble_size: Count
+    optimizer: Literal["adamw", "adam", "sgd"]
+    learning_rate: Positive
+    weight_decay: Positive
+    batch_size: Count
+
+    @model_validator(mode="after")
+    def _a_dropout_a_layer(self) -> Self:
+        if len(self.widths) != len(self.dropouts):
+            raise ValueError(f"must have a dropout for each of its {len(self.widths)} widths")
+        return self
+
+
+class Tuning(Section):
+    """Budget and space of the study, or the network that is trained without one."""
+
+    method: Literal["tpe", "grid", "fixed"]
+    fixed: Fixed | None
     pruner: Literal["median", "hyperband", "none"]
     n_trials: Count
     max_minutes: float = Field(ge=0)
@@ -185,6 +209,12 @@ class Tuning(Section):
     sku_lines: Count
     customer_lines: Count
     space: Space
+
+    @model_validator(mode="after")
+    def _fixed_is_given(self) -> Self:
+        if self.method == "fixed" and self.fixed is None:
+            raise ValueError("must have a network in fixed where method is fixed")
+        return self
 
 
 class Baselines(Section):
@@ -238,3 +268,22 @@ class Fairness(Section):
         if len(set(columns)) < len(columns):
             raise ValueError("must name each column once")
         return columns
+
+
+class Weekly(Section):
+    """The scheduled run; no stage reads it."""
+
+    cron: str = Field(pattern=r"^\S+( \S+){4}$")
+    timezone: str
+    repository: str = Field(min_length=1)
+    branch: str
+    search_every: int = Field(ge=0)
+    author: str = Field(pattern=r"^[^<>]+ <[^<>\s]+@[^<>\s]+>$")
+    webhook_url: str = Field(pattern=r"^(https?://\S+)?$")
+
+    @field_validator("timezone")
+    @classmethod
+    def _is_known(cls, name: str) -> str:
+        if name not in zoneinfo.available_timezones():
+            raise ValueError("must be a time zone of the IANA list, such as Europe/London")
+        return name
