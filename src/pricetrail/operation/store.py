@@ -1,0 +1,203 @@
+"""The embedded S3 server: nanio on this machine alone, its objects in ``.s3/``, its keys in ``.dvc/config.local``.
+
+It serves a project whose remote points at 127.0.0.1 and names no other credentials. With a remote of your own (AWS,
+MinIO, a folder) nothing here starts anything.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from dvc.config import Config
+from dvc.config import ConfigError as DvcConfigError
+
+from pricetrail.errors import OperationError
+from pricetrail.files import write_text
+
+HOST: Final = "127.0.0.1"
+KEY_PREFIX: Final = "pricetrail"  # tells our keys from those of a server that somebody else runs here
+START_SECONDS: Final = 20.0
+STOP_SECONDS: Final = 10.0
+
+
+@dataclass(frozen=True)
+class Store:
+    """An embedded server.
+
+    Attributes:
+        folder: its ``.s3``.
+        remote: name of the DVC remote that it serves.
+    """
+
+    folder: Path
+    remote: str
+    bucket: str
+    port: int
+    access_key: str
+    secret_key: str
+
+    @property
+    def objects(self) -> Path:
+        """The folder of its buckets."""
+        return self.folder / "data"
+
+    @property
+    def pid_file(self) -> Path:
+        """Where the number of its process is."""
+        return self.folder / "server.pid"
+
+    @property
+    def log(self) -> Path:
+        """What it says."""
+        return self.folder / "server.log"
+
+    def is_running(self) -> bool:
+        """Whether its process lives and answers."""
+        return self._pid() is not None and _answers(self.port)
+
+    def _pid(self) -> int | None:
+        """The number of its process; None where that is gone, or now another program's."""
+        try:
+            pid = int(self.pid_file.read_text(encoding="utf-8"))
+            command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        except (OSError, ValueError):
+            return None
+        return pid if os.fsencode(self.objects) in command else None
+
+    def start(self) -> None:
+        """Start it where it is not running; it stays after this program's end.
+
+        Raises:
+            OperationError: it does not come up, or another server has its port.
+        """
+        if self.is_running():
+            return
+        if self._pid() is None and _answers(self.port):
+            raise OperationError(
+                f"{HOST}:{self.port}", "must be free for the embedded S3: another server answers there"
+            )
+        (self.objects / self.bucket).mkdir(parents=True, exist_ok=True)
+        command = [sys.executable, "-m", "nanio", "serve", "--data-dir", str(self.objects), "--no-access-log"]
+        command += ["--host", HOST, "--port", str(self.port), "--log-level", "warning"]
+        keys = {"NANIO_ACCESS_KEY": self.access_key, "NANIO_SECRET_KEY": self.secret_key}
+        with self.log.open("ab") as log:
+            process = subprocess.Popen(
+                command,
+                env={**os.environ, **keys},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        write_text(self.pid_file, str(process.pid))
+        end = time.monotonic() + START_SECONDS
+        while not _answers(self.port):
+            if process.poll() is not None or time.monotonic() > end:
+                raise OperationError("embedded S3", f"must start: see {self.log}")
+            time.sleep(0.05)
+
+    def stop(self) -> bool:
+        """End it; False where it was not running."""
+        pid = self._pid()
+        if pid is None:
+            return False
+        os.kill(pid, signal.SIGTERM)
+        end = time.monotonic() + STOP_SECONDS
+        while self._pid() is not None and time.monotonic() < end:
+            with suppress(ChildProcessError):
+                os.waitpid(pid, os.WNOHANG)
+            time.sleep(0.05)
+        if self._pid() is not None:
+            os.kill(pid, signal.SIGKILL)
+        self.pid_file.unlink(missing_ok=True)
+        return True
+
+
+def embedded(project: Path) -> Store | None:
+    """The project's embedded server, its keys and port made on first use; None where the remote is another's.
+
+    Raises:
+        OperationError: DVC's settings cannot be read.
+    """
+    config = dvc_config(project)
+    name = config["core"].get("remote")
+    settings = config["remote"].get(name, {}) if name else {}
+    url, endpoint = urlsplit(settings.get("url", "")), urlsplit(settings.get("endpointurl", ""))
+    key = str(settings.get("access_key_id", ""))
+    if url.scheme != "s3" or endpoint.hostname != HOST or not (key.startswith(KEY_PREFIX) or not key):
+        return None
+    if not key:
+        port = endpoint.port or 9000
+        made = {
+            "access_key_id": f"{KEY_PREFIX}-{secrets.token_hex(4)}",
+            "secret_access_key": secrets.token_urlsafe(32),
+            **({} if not _answers(port) else {"endpointurl": f"http://{HOST}:{_free_port()}"}),
+        }
+        edit_local_config(project, {f"remote.{name}.{key}": value for key, value in made.items()})
+        settings = {**settings, **made}
+    return Store(
+        folder=project.absolute() / ".s3",
+        remote=str(name),
+        bucket=url.netloc,
+        port=urlsplit(settings["endpointurl"]).port or 9000,
+        access_key=settings["access_key_id"],
+        secret_key=settings["secret_access_key"],
+    )
+
+
+def ensure_running(project: Path) -> Store | None:
+    """Start the embedded server where the project has one."""
+    store = embedded(project)
+    if store is not None:
+        store.start()
+    return store
+
+
+def dvc_config(project: Path) -> dict[str, Any]:
+    """DVC's settings of a project, all levels merged, relative paths resolved.
+
+    Raises:
+        OperationError: they cannot be read.
+    """
+    try:
+        return dict(Config(dvc_dir=str(project.absolute() / ".dvc")))
+    except DvcConfigError as error:
+        raise OperationError(".dvc/config", f"must be settings that DVC can read: {error}") from None
+
+
+def edit_local_config(project: Path, settings: dict[str, str]) -> None:
+    """Set keys such as ``remote.s3.access_key_id`` in ``.dvc/config.local``, which only its owner may read."""
+    folder = project.absolute() / ".dvc"
+    file = folder / "config.local"
+    file.touch(mode=0o600)
+    file.chmod(0o600)
+    with Config(dvc_dir=str(folder), validate=False).edit("local") as local:
+        for key, value in settings.items():
+            *sections, last = key.split(".")
+            section = local
+            for name in sections:
+                section = section.setdefault(name, {})
+            section[last] = value
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex((HOST, port)) == 0
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
