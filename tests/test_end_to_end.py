@@ -108,6 +108,9 @@ OTHER: dict[str, Any] = {
     "weekly.repository": "origin",
     "weekly.branch": "other",
     "weekly.search_every": 3,
+    "weekly.retries": 1,
+    "weekly.retry_delay_seconds": 0.5,
+    "weekly.timeout_minutes": 7.0,
     "weekly.author": "a <a@b.c>",
     "weekly.webhook_url": "http://127.0.0.1:1/",
 }

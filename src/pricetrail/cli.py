@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from pricetrail import files, sources
-from pricetrail.commands import decide, explain, one_line_errors, replay, report, s3, trace, why
+from pricetrail.commands import decide, explain, one_line_errors, replay, report, s3, trace, weekly, why
 from pricetrail.errors import SourceError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -91,6 +91,7 @@ app.command()(replay.replay)
 app.command()(report.report)
 app.add_typer(s3.app, name="s3")
 app.command()(trace.trace)
+app.command()(weekly.weekly)
 app.command()(why.why)
 
 

@@ -278,6 +278,9 @@ class Weekly(Section):
     repository: str = Field(min_length=1)
     branch: str
     search_every: int = Field(ge=0)
+    retries: int = Field(ge=0, le=20)
+    retry_delay_seconds: Positive
+    timeout_minutes: Positive
     author: str = Field(pattern=r"^[^<>]+ <[^<>\s]+@[^<>\s]+>$")
     webhook_url: str = Field(pattern=r"^(https?://\S+)?$")
 

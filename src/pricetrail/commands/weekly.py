@@ -1,0 +1,52 @@
+"""``pricetrail weekly``: the scheduled run, once, now, in this terminal."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pricetrail import files
+from pricetrail.commands import one_line_errors
+from pricetrail.errors import PricetrailError
+from pricetrail.operation.foreground import Foreground
+from pricetrail.operation.message import metrics_table
+from pricetrail.operation.notify import notify
+from pricetrail.operation.weekly import Report, weekly_run
+
+
+def weekly(
+    as_json: Annotated[bool, typer.Option("--json", help="Print the ending as JSON.")] = False,
+) -> None:
+    """Run the weekly flow once, without a server: reproduce in a clean clone, push, verify, publish.
+
+    A closed gate, or nothing new, is a normal ending (exit code 0); a fault publishes nothing (exit code 1).
+    """
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    logging.getLogger("pricetrail").setLevel(logging.INFO)
+    with one_line_errors():
+        dials = files.read_params().weekly
+
+        def report(told: Report) -> None:
+            if not as_json and told.ending.message:
+                typer.echo(metrics_table(told.before, told.after), nl=False)
+            notify(dials.webhook_url, told.ending)
+
+        try:
+            ending = weekly_run(Path(), Foreground(dials), report)
+        except PricetrailError as error:
+            notify(dials.webhook_url, str(error))
+            raise
+    if as_json:
+        typer.echo(json.dumps(asdict(ending), indent=2))
+        return
+    release = f", release {ending.version}" if ending.version else ""
+    typer.echo(f"{ending.outcome}: {ending.headline}")
+    typer.echo(
+        f"commit {ending.commit[:12]}{release}; {ending.objects} new objects, {ending.object_bytes / 1e6:.1f} MB"
+    )

@@ -1,0 +1,137 @@
+"""The commit point of a run: one atomic push of its commit and its tags, after the remote holds all of its data.
+
+Until that push nothing of the run can be seen; after it all of it can. Where the branch has moved meanwhile, the commit
+is put on top of what does not touch the pipeline; otherwise the run is superseded, and publishes nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from pricetrail.errors import OperationError
+from pricetrail.operation.programs import UnreachableError, must, run
+from pricetrail.operation.workplace import Workplace
+from pricetrail.repository import git
+
+TRACKED: Final = ("dvc.lock", "demo/dvc.lock", "metrics", "reports", "keys")  # that a run may have made anew
+INPUTS: Final = re.compile(
+    r"(dvc\.yaml|dag\.yaml|dvc\.lock|params\.yaml|requirements\.lock)|(src|demo|metrics|reports|data|models|keys)/.*|.*\.dvc"
+)
+INTO_HERE: Final = "git -c receive.denyCurrentBranch=updateInstead receive-pack"
+PUSHES: Final = 3  # of one run, where the branch keeps moving
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Published:
+    """What reached the repository.
+
+    Attributes:
+        commit: the tip that was pushed; the base where there was nothing to push.
+        tags: that went with it.
+        superseded_by: the commit that was there first; empty where the push went through.
+    """
+
+    commit: str
+    tags: tuple[str, ...] = ()
+    superseded_by: str = ""
+
+
+def commit(place: Workplace, message: str, author: str) -> bool:
+    """Commit what the run changed of the files that git tracks; whether HEAD is a commit of the run.
+
+    Called again, it finds its own commit.
+    """
+    if _head(place) != place.base:
+        return True
+    there = [path for path in TRACKED if (place.folder / path).exists()]
+    git("add", "--update", folder=place.folder)
+    if there:
+        git("add", "--", *there, folder=place.folder)
+    if not git("diff", "--cached", "--name-only", folder=place.folder).strip():
+        return False
+    git(*_as(author), "commit", "--quiet", "--no-verify", "--file", "-", folder=place.folder, given=message)
+    return True
+
+
+def publish(place: Workplace, author: str, minutes: float, tag: Callable[[], Sequence[str]]) -> Published:
+    """Push the clone's commit, and the tags made for it, all or none.
+
+    Args:
+        place: the clone; its HEAD is the base or one commit above it.
+        author: ``Name <mail>``, of a commit that is put on a branch that moved.
+        minutes: limit of one push.
+        tag: makes the tags of HEAD in the clone, and names them; asked again after HEAD was moved.
+
+    Raises:
+        UnreachableError: the repository does not answer.
+        OperationError: it refuses the push though the branch has not moved.
+    """
+    base = place.base if _head(place) == place.base else git("rev-parse", "HEAD~1", folder=place.folder).strip()
+    for _ in range(PUSHES):
+        tags = tuple(tag())
+        try:
+            tip = _push(place, base, tags, minutes)
+        except BaseException:
+            _forget(place, tags)
+            raise
+        if tip == _head(place):
+            return Published(tip, tags)
+        _forget(place, tags)
+        if tip == base or _touches_inputs(place, base, tip):
+            return Published(base, superseded_by=tip)
+        log.info("the branch moved to %s, which touches no input: rebased", tip[:12])
+        git(*_as(author), "rebase", "--quiet", "--onto", tip, base, folder=place.folder)
+        base = tip
+    raise UnreachableError("git push", f"must find the branch at rest once in {PUSHES} times")
+
+
+def _push(place: Workplace, base: str, tags: Sequence[str], minutes: float) -> str:
+    """Push, and the branch's commit after it: HEAD where it went through, another one where it lost.
+
+    Raises:
+        UnreachableError: the repository does not answer.
+        OperationError: it refuses, and nothing else was there first.
+    """
+    if _head(place) == base and not tags:
+        return base
+    into = [f"--receive-pack={INTO_HERE}"] if place.is_here else []
+    refs = [f"HEAD:refs/heads/{place.branch}", *(f"refs/tags/{name}" for name in tags)]
+    done = run(["git", "push", "--atomic", "--porcelain", *into, "origin", *refs], place.folder, minutes=minutes)
+    if done.code == 0:
+        return _head(place)
+    there = must(["git", "ls-remote", "origin", f"refs/heads/{place.branch}", "refs/tags/*"], place.folder, minutes)
+    found = {ref: commit for commit, ref in (line.split() for line in there.splitlines() if line.count("\t") == 1)}
+    tip = found.get(f"refs/heads/{place.branch}", "")
+    if tip == base and not any(f"refs/tags/{name}" in found for name in tags):
+        raise OperationError("git push", f"must be accepted by {place.repository}: {done.reason}")
+    must(["git", "fetch", "--quiet", "origin", place.branch], place.folder, minutes)
+    return tip
+
+
+def _forget(place: Workplace, tags: Sequence[str]) -> None:
+    """Take back tags that were not pushed."""
+    if tags:
+        git("tag", "--delete", *tags, folder=place.folder)
+
+
+def _head(place: Workplace) -> str:
+    return git("rev-parse", "HEAD", folder=place.folder).strip()
+
+
+def _touches_inputs(place: Workplace, base: str, tip: str) -> bool:
+    """Whether commits since the base changed anything that the pipeline reads or writes, or are not above it."""
+    if run(["git", "merge-base", "--is-ancestor", base, tip], place.folder).code:
+        return True
+    changed = git("diff", "--name-only", "-z", base, tip, folder=place.folder).split("\0")
+    return any(INPUTS.fullmatch(path) for path in changed if path)
+
+
+def _as(author: str) -> Sequence[str]:
+    name, _, mail = author.rpartition(" <")
+    return ("-c", f"user.name={name}", "-c", f"user.email={mail.rstrip('>')}", "-c", "commit.gpgsign=false")

@@ -1,0 +1,117 @@
+"""Read back from the remote what a run has pushed: ``python -m pricetrail.operation.readback BASE`` in its clone.
+
+DVC looks at names only when it pushes, so an object that was cut off or altered on its way would stay so for ever. A
+bad one is replaced from the cache, and read again. A program of its own, so that one that hangs can be killed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from pricetrail.errors import OperationError
+from pricetrail.hashes import CHUNK_BYTES, md5_of_file
+
+FAULTS = (OSError, ValueError)  # what a file system behind a network raises
+
+
+class Objects(Protocol):
+    """A store of objects by md5, as ``dvc_data.hashfile.db.HashFileDB`` is one."""
+
+    fs: Any
+
+    def oid_to_path(self, oid: str) -> str:
+        """Where an object is."""
+
+
+@dataclass(frozen=True)
+class ReadBack:
+    """What was read.
+
+    Attributes:
+        objects, object_bytes: those of the workspace's lock that the base's lock does not name.
+        repaired: the md5 of those that were replaced from the cache.
+    """
+
+    objects: int
+    object_bytes: int
+    repaired: tuple[str, ...]
+
+
+def read_back(remote: Objects, cache: Objects, names: frozenset[str]) -> ReadBack:
+    """Compare the bytes of objects in the remote with their names.
+
+    Raises:
+        OperationError: a bad one cannot be replaced.
+    """
+    total, repaired = 0, list[str]()
+    for name in sorted(names):
+        if _md5_in(remote, name) != name.removesuffix(".dir"):
+            _repair(remote, cache, name)
+            repaired.append(name)
+        total += int(remote.fs.size(remote.oid_to_path(name)) or 0)
+    return ReadBack(len(names), total, tuple(repaired))
+
+
+def _repair(remote: Objects, cache: Objects, name: str) -> None:
+    place, source, md5 = remote.oid_to_path(name), Path(cache.oid_to_path(name)), name.removesuffix(".dir")
+    if not source.is_file() or md5_of_file(source) != md5:
+        raise OperationError(
+            f"remote object {name}", "must have the bytes that its name says, and the cache has not them either"
+        )
+    with suppress(FileNotFoundError):
+        remote.fs.rm_file(place)
+    remote.fs.put_file(str(source), place)
+    if _md5_in(remote, name) != md5:
+        raise OperationError(f"remote object {name}", "must have the bytes that its name says, after it was sent again")
+
+
+def _md5_in(remote: Objects, name: str) -> str:
+    """The md5 of an object's bytes; empty where there is none."""
+    digest = hashlib.md5(usedforsecurity=False)
+    try:
+        for chunk in _chunks(remote, name):
+            digest.update(chunk)
+    except FileNotFoundError:
+        return ""
+    return digest.hexdigest()
+
+
+def _chunks(remote: Objects, name: str) -> Iterator[bytes]:
+    with remote.fs.open(remote.oid_to_path(name), "rb") as file:
+        while chunk := file.read(CHUNK_BYTES):
+            yield chunk
+
+
+def main(base: str) -> ReadBack:
+    """Read back what the workspace's lock names and the base's lock does not.
+
+    Raises:
+        OperationError: the remote does not answer, or an object is bad and cannot be replaced.
+    """
+    from dvc.exceptions import DvcException
+    from dvc.repo import Repo
+
+    try:
+        with Repo() as repo:
+            known, used = (
+                {h.value for objs in repo.used_objs(revs=revs).values() for h in objs} for revs in ([base], None)
+            )
+            if not used - known:
+                return ReadBack(0, 0, ())
+            return read_back(repo.cloud.get_remote_odb(), repo.cache.local, frozenset(used - known))
+    except (DvcException, *FAULTS) as error:
+        raise OperationError("remote", f"must give back what was pushed: {error!r}") from None
+
+
+if __name__ == "__main__":
+    try:
+        sys.stdout.write(json.dumps(asdict(main(sys.argv[1]))) + "\n")
+    except OperationError as error:
+        sys.exit(f"ERROR: {error}")

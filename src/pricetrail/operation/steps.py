@@ -1,0 +1,173 @@
+"""The steps of a run: each a function from what the earlier ones left to what it leaves, safe to be tried again."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from pricetrail import files
+from pricetrail.contract import Json
+from pricetrail.errors import OperationError, PricetrailError
+from pricetrail.gates import read_verdict
+from pricetrail.ledger import parse_ledger
+from pricetrail.operation import store
+from pricetrail.operation.programs import Done, UnreachableError, must, run
+from pricetrail.operation.readback import ReadBack
+from pricetrail.operation.workplace import Workplace
+from pricetrail.params import Params, parse_params
+from pricetrail.params_edit import with_dials
+from pricetrail.provenance import parse_lock, parse_source
+from pricetrail.repository import git
+from pricetrail.retraining import dials_of_next_run
+
+FAILED_STAGE: Final = re.compile(r"failed to reproduce '(?:.*:)?([^':]+)'")
+GATE: Final = "drift_gate"
+EVIDENCE: Final = Path("metrics/drift.json")
+LEDGER, VALIDATION = Path("reports/runs.jsonl"), Path("metrics/validation.json")
+UNREACHABLE: Final = re.compile(
+    r"connect|timed? ?out|unavailable|reset|endpoint|slow ?down|50[0-9]|internal ?error", re.I
+)
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Reproduced:
+    """A pipeline that ran to its end, or to a closed gate.
+
+    Attributes:
+        stopped: why the drift gate stopped it; empty where it did not.
+    """
+
+    stopped: str
+
+
+def update_sources(place: Workplace, minutes: float) -> tuple[str, ...]:
+    """Bring imported data (``dvc import-url``, ``dvc import``) up to its source; paths of what was looked at.
+
+    Raises:
+        UnreachableError: a source does not answer.
+    """
+    listed = git("ls-files", "-z", "*.dvc", folder=place.folder).split("\0")
+    imported = tuple(path for path in listed if path and "\ndeps:" in f"\n{files.read_text(place.folder / path)}")
+    if imported:
+        must(["dvc", "update", *imported], place.folder, minutes, place.env)
+    return imported
+
+
+def plan_tuning(place: Workplace) -> Mapping[str, Json]:
+    """Set ``tuning`` for this run where there are new data and ``weekly.search_every`` says so; the dials changed.
+
+    Raises:
+        ParamsError, DataError: params.yaml, the ledger or the last validation figures are not right.
+    """
+    text = files.read_text(place.folder / "params.yaml")
+    params = parse_params(text)
+    if not params.weekly.search_every or not _has_new_data(place, params):
+        return {}
+    ledger = (
+        parse_ledger(files.read_text(place.folder / LEDGER), str(LEDGER)) if (place.folder / LEDGER).exists() else ()
+    )
+    validation = files.read_json(place.folder / VALIDATION) if (place.folder / VALIDATION).exists() else {}
+    dials = dials_of_next_run(params.tuning, params.weekly.search_every, ledger, validation)
+    if dials:
+        files.write_text(place.folder / "params.yaml", with_dials(text, dials))
+    return dials
+
+
+def _has_new_data(place: Workplace, params: Params) -> bool:
+    """Whether the lines that DVC tracks are others than those of the last run."""
+    path, lock = params.data.path, place.folder / "dvc.lock"
+    source = place.folder / f"{path}.dvc"
+    if not source.exists() or not lock.exists():
+        return False
+    tracked = parse_source(files.read_text(source), f"{path}.dvc").outs.get(path)
+    used = {stage.name: stage for stage in parse_lock(files.read_text(lock))}.get("etl_pipeline")
+    return used is None or used.deps.get(path) != tracked
+
+
+def reproduce(place: Workplace) -> Reproduced:
+    """Run what is out of date, with its output passed on to the log.
+
+    Raises:
+        OperationError: a stage failed, and it is not the drift gate that stopped the run.
+    """
+    done = run(["dvc", "repro", "--pull", "--allow-missing"], place.folder, place.env, tell=log.info)
+    if done.code == 0:
+        return Reproduced("")
+    failed = [name for line in done.lines for name in FAILED_STAGE.findall(line)]
+    if failed == [GATE]:
+        return Reproduced(_closed_gate(place))
+    named = f"stage {failed[0]}" if failed else "dvc repro"
+    if UNREACHABLE.search(done.reason) and not failed:
+        raise UnreachableError(named, f"must succeed: {done.reason}")
+    raise OperationError(named, f"must succeed: {_cause(done)}")
+
+
+def _cause(done: Done) -> str:
+    """What the failing stage itself said last, before DVC's own words."""
+    own = ("ERROR: failed to reproduce", "> ", "Running stage")
+    for place, line in enumerate(done.lines):
+        if line.startswith("ERROR: failed to reproduce"):
+            told = [text for text in done.lines[:place] if text.strip() and not text.startswith(own)]
+            return told[-1] if told else line
+    return done.reason
+
+
+def _closed_gate(place: Workplace) -> str:
+    """The reason of the drift gate, from its evidence.
+
+    Raises:
+        OperationError: there is no evidence that it closed: the stage failed for another reason.
+    """
+    try:
+        verdict = read_verdict(files.read_json(place.folder / EVIDENCE), str(EVIDENCE), "drift")
+    except PricetrailError as error:
+        raise OperationError(f"stage {GATE}", f"must leave its evidence: {error}") from None
+    if verdict.passed:
+        raise OperationError(f"stage {GATE}", "must not fail where its verdict passed")
+    return verdict.reason
+
+
+def push(place: Workplace, minutes: float) -> None:
+    """Send all objects of the lock to the remote.
+
+    Raises:
+        UnreachableError: the remote did not take them.
+    """
+    store.ensure_running(place.home)
+    must(["dvc", "push"], place.folder, minutes, place.env)
+
+
+def verify(place: Workplace, minutes: float) -> ReadBack:
+    """Make sure that the remote has every object of the lock, and that the new ones are what their names say.
+
+    Raises:
+        UnreachableError: the remote does not answer, or lacks an object.
+    """
+    store.ensure_running(place.home)
+    told = must(["dvc", "status", "--cloud", "--json"], place.folder, minutes, place.env).splitlines()
+    lost = {path for path, state in _cloud_states(told).items() if state in {"new", "missing"}}
+    if lost:
+        raise UnreachableError("remote", f"must hold every object of the lock, lacks those of {sorted(lost)[0]}")
+    command = [sys.executable, "-m", "pricetrail.operation.readback", place.base]
+    found = json.loads(must(command, place.folder, minutes).splitlines()[-1])
+    repaired = tuple(found["repaired"])
+    if repaired:
+        log.warning("%d objects in the remote had other bytes than their names say, sent again", len(repaired))
+    return ReadBack(found["objects"], found["object_bytes"], repaired)
+
+
+def _cloud_states(lines: list[str]) -> Mapping[str, str]:
+    """State by path of ``dvc status --cloud --json``."""
+    for line in reversed(lines):
+        if line.startswith("{"):
+            states: Mapping[str, str] = json.loads(line)
+            return states
+    raise UnreachableError("dvc status --cloud", "must print its JSON")
