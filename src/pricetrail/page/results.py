@@ -10,6 +10,7 @@ from pricetrail.page.svg import room
 from pricetrail.page.words import NONE, between, count, fixed, name, number, percent, plural
 
 LOG = "MSE of log(1 + units)"
+FIXED = "fixed"  # the state of the only row of trials where no study ran
 
 
 def models_section(facts: Facts) -> Section:
@@ -134,6 +135,8 @@ def _held(coverage: Coverage) -> str:
 
 def training_section(facts: Facts) -> Section:
     """The learning curve of the network that was kept, the trials it came from, and which dials mattered."""
+    if any(trial.state == FIXED for trial in facts.trials):
+        return _training_without_a_study(facts)
     done = [trial for trial in facts.trials if trial.validation_mse is not None]
     best = min(
         (trial for trial in done if trial.state == "complete"), key=lambda t: t.validation_mse or 0, default=None
@@ -146,6 +149,16 @@ def training_section(facts: Facts) -> Section:
         )
     dials = _dials(facts) if facts.dials else Note("The study was too small to rank its dials.")
     return Section("training", "Training", finding, (_curve(facts), _trials(done, facts.trials, best), dials))
+
+
+def _training_without_a_study(facts: Facts) -> Section:
+    fit = facts.trials[0]
+    finding = (
+        "No study ran: the network is that of an earlier one, trained anew on all training lines. "
+        f"Its validation error is {number(fit.validation_mse)}."
+    )
+    settings = _trial_table("The network and its training", facts.trials)
+    return Section("training", "Training", finding, (_curve(facts), settings))
 
 
 def _curve(facts: Facts) -> Figure:
@@ -192,10 +205,14 @@ def _trials(done: list[Trial], every: tuple[Trial, ...], best: Trial | None) -> 
         "trials", "Validation error of each trial", says, series, "trial", LOG, room(min(errors), max(errors), 0.1)
     )
     legend = tuple(Key(shape, tone, state) for state in states for tone, shape in [looks.get(state, ("bad", "cross"))])
-    columns = tuple(every[0].cells) if every else ("trial",)
-    rows = [tuple(Cell(trial.cells.get(column) or NONE) for column in columns) for trial in every]
+    return Figure("Trials of the study", chart, _trial_table("Every trial and its settings", every), legend)
+
+
+def _trial_table(caption: str, trials: tuple[Trial, ...]) -> Table:
+    columns = tuple(trials[0].cells) if trials else ("trial",)
+    rows = [tuple(Cell(trial.cells.get(column) or NONE) for column in columns) for trial in trials]
     titles = tuple(column if column in {"state", "reason", "optimizer"} else f"#{column}" for column in columns)
-    return Figure("Trials of the study", chart, table("Every trial and its settings", titles, rows), legend)
+    return table(caption, titles, rows)
 
 
 def _dials(facts: Facts) -> Figure:
