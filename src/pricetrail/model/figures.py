@@ -34,13 +34,15 @@ def parallel_coordinates(trials: pd.DataFrame) -> bytes:
     span = (places.max() - places.min()).replace(0, 1)
     with own_font():
         figure, plot = plt.subplots(figsize=(11, 5))
-        colours = mpl.colormaps["viridis"](np.linspace(0.95, 0.0, len(places)))
+        colours = mpl.colormaps["viridis"](np.linspace(0.0, 0.95, len(places))[::-1])
         for colour, row in zip(colours, ((places - places.min()) / span).to_numpy(), strict=True):
             plot.plot(range(len(axes)), row, color=colour, marker="o", markersize=3)
         ends = {name: [_text(end) for end in (complete[name].min(), complete[name].max())] for name in axes}
         labels = [f"{name}\n{' to '.join(dict.fromkeys(ends[name]))}" for name in axes]
         plot.set_xticks(range(len(axes)), labels, rotation=60, fontsize=8)
         plot.set_yticks([])
+        if no_study:
+            plot.set_title("No study ran: the network is that of an earlier one", fontsize=9)
         return png(figure)
 
 

@@ -157,8 +157,10 @@ def _training_without_a_study(facts: Facts) -> Section:
         "No study ran: the network is that of an earlier one, trained anew on all training lines. "
         f"Its validation error is {number(fit.validation_mse)}."
     )
-    settings = _trial_table("The network and its training", facts.trials)
-    return Section("training", "Training", finding, (_curve(facts), settings))
+    told = {"trial", "state", "validation_mse", "reason"}
+    settings = [(dial, value) for dial, value in fit.cells.items() if value and dial not in told]
+    shown = table("The network and its training", ("setting", "#value"), settings)
+    return Section("training", "Training", finding, (_curve(facts), shown))
 
 
 def _curve(facts: Facts) -> Figure:
@@ -205,14 +207,10 @@ def _trials(done: list[Trial], every: tuple[Trial, ...], best: Trial | None) -> 
         "trials", "Validation error of each trial", says, series, "trial", LOG, room(min(errors), max(errors), 0.1)
     )
     legend = tuple(Key(shape, tone, state) for state in states for tone, shape in [looks.get(state, ("bad", "cross"))])
-    return Figure("Trials of the study", chart, _trial_table("Every trial and its settings", every), legend)
-
-
-def _trial_table(caption: str, trials: tuple[Trial, ...]) -> Table:
-    columns = tuple(trials[0].cells) if trials else ("trial",)
-    rows = [tuple(Cell(trial.cells.get(column) or NONE) for column in columns) for trial in trials]
+    columns = tuple(every[0].cells) if every else ("trial",)
+    rows = [tuple(Cell(trial.cells.get(column) or NONE) for column in columns) for trial in every]
     titles = tuple(column if column in {"state", "reason", "optimizer"} else f"#{column}" for column in columns)
-    return table(caption, titles, rows)
+    return Figure("Trials of the study", chart, table("Every trial and its settings", titles, rows), legend)
 
 
 def _dials(facts: Facts) -> Figure:
