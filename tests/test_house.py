@@ -27,7 +27,7 @@ GROUND = {
 PURE = {
     *("simulate", "streams", "features", "history", "splits", "encoding", "drift", "evaluation", "comparison"),
     *("intervals", "fairness", "gates", "pricing", "exports", "group_errors", "decision", "model_drift"),
-    *("run_records", "run_facts", "model_card", "card_page", "page", "differences", "why"),
+    *("run_records", "run_facts", "model_card", "card_page", "page", "differences", "why", "retraining"),
 }
 EDGE = {"files", "sources", "repository", "receipts", "verification", "lineage", "dvc_cache", "hashes"}
 OPERATION = {"operation", "releases", "flow"}  # the scheduled run and what it publishes

@@ -229,6 +229,19 @@ def test_text_outside_of_the_tables_has_the_figures() -> None:
         assert text in card, text
 
 
+def test_a_run_without_a_study_claims_no_trials_of_its_own() -> None:
+    lineage = card_sample.lineage()
+    lineage["stages"][1]["params"] = {**card_sample.PARAMS, "tuning": {"n_trials": 6, "method": "fixed"}}
+    card = card_of(lineage=lineage)
+    for text in (
+        "| of the network that an earlier study chose | value |",
+        "The network is that of an earlier study, each tuned baseline had 7 trials. Difference",
+        "- Tuning: no study in this run; the network of an earlier one, trained anew; `reports/tuning/`",
+    ):
+        assert text in card, text
+    assert "6 trials" not in card
+
+
 def test_each_heading_of_annex_iv_has_something_to_say() -> None:
     annex = card_of().split("## Technical documentation")[1]
     parts = re.split(r"(?m)^### (\d)\. (.+)$", annex)

@@ -223,6 +223,19 @@ def test_a_run_with_almost_nothing_in_it_is_still_a_page() -> None:
     assert "No gate was assessed" in tree.said("p")
 
 
+def test_without_a_study_the_page_says_so_and_shows_the_settings_once() -> None:
+    header, first = TABLES[sources.TRIALS].splitlines()[:2]
+    fit = f"{header}\n{first.replace('complete', 'fixed')}\n"
+    tree = Tree(page(TRIALS=fit, DIALS="dial,importance\n"))
+    assert [one["id"] for one in tree.all("section")] == list(IDS)
+    assert "No study ran: the network is that of an earlier one" in tree.said("p")
+    assert "Its validation error is 0.3." in tree.said("p")
+    assert "too small to rank" not in tree.said("p")
+    assert "The network and its training" in tree.said("caption")
+    assert "setting value epochs 7 layers 2" in tree.said("th", "td")
+    assert "Trials of the study" not in tree.said("h3", "text")
+
+
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [

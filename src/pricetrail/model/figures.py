@@ -14,28 +14,35 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 DOTS_PER_INCH = 110
+FIXED = "fixed"  # the state of the only row where no study ran
 NO_DIALS = ("trial", "state", "validation_mse", "epochs", "reason")
 
 
 def parallel_coordinates(trials: pd.DataFrame) -> bytes:
     """PNG: one line a complete trial, dark where its validation error is low; each dial from its lowest to its highest.
 
+    Where no study ran, one line and all dials.
+
     Args:
-        trials: the table of ``search.Study``.
+        trials: the table of ``search.Study``, or of ``fixed.with_final_fit``.
     """
-    complete = trials[trials["state"] == "complete"].sort_values("validation_mse", ascending=False)
-    dials = [name for name in trials.columns if name not in NO_DIALS and complete[name].nunique() > 1]
+    no_study = trials["state"].eq(FIXED).all()
+    complete = trials[trials["state"].isin(["complete", FIXED])].sort_values("validation_mse", ascending=False)
+    dials = [name for name in trials.columns if name not in NO_DIALS and (no_study or complete[name].nunique() > 1)]
     axes = [*dials, "validation_mse"]
     places = complete[axes].apply(_as_numbers)
     span = (places.max() - places.min()).replace(0, 1)
     with own_font():
         figure, plot = plt.subplots(figsize=(11, 5))
-        colours = mpl.colormaps["viridis"](np.linspace(0.95, 0.0, len(places)))
+        colours = mpl.colormaps["viridis"](np.linspace(0.0, 0.95, len(places))[::-1])
         for colour, row in zip(colours, ((places - places.min()) / span).to_numpy(), strict=True):
             plot.plot(range(len(axes)), row, color=colour, marker="o", markersize=3)
-        labels = [f"{name}\n{_text(complete[name].min())} to {_text(complete[name].max())}" for name in axes]
+        ends = {name: [_text(end) for end in (complete[name].min(), complete[name].max())] for name in axes}
+        labels = [f"{name}\n{' to '.join(dict.fromkeys(ends[name]))}" for name in axes]
         plot.set_xticks(range(len(axes)), labels, rotation=60, fontsize=8)
         plot.set_yticks([])
+        if no_study:
+            plot.set_title("No study ran: the network is that of an earlier one", fontsize=9)
         return png(figure)
 
 

@@ -10,6 +10,7 @@ from pricetrail.page.svg import room
 from pricetrail.page.words import NONE, between, count, fixed, name, number, percent, plural
 
 LOG = "MSE of log(1 + units)"
+FIXED = "fixed"  # the state of the only row of trials where no study ran
 
 
 def models_section(facts: Facts) -> Section:
@@ -134,6 +135,8 @@ def _held(coverage: Coverage) -> str:
 
 def training_section(facts: Facts) -> Section:
     """The learning curve of the network that was kept, the trials it came from, and which dials mattered."""
+    if any(trial.state == FIXED for trial in facts.trials):
+        return _training_without_a_study(facts)
     done = [trial for trial in facts.trials if trial.validation_mse is not None]
     best = min(
         (trial for trial in done if trial.state == "complete"), key=lambda t: t.validation_mse or 0, default=None
@@ -146,6 +149,18 @@ def training_section(facts: Facts) -> Section:
         )
     dials = _dials(facts) if facts.dials else Note("The study was too small to rank its dials.")
     return Section("training", "Training", finding, (_curve(facts), _trials(done, facts.trials, best), dials))
+
+
+def _training_without_a_study(facts: Facts) -> Section:
+    fit = facts.trials[0]
+    finding = (
+        "No study ran: the network is that of an earlier one, trained anew on all training lines. "
+        f"Its validation error is {number(fit.validation_mse)}."
+    )
+    told = {"trial", "state", "validation_mse", "reason"}
+    settings = [(dial, value) for dial, value in fit.cells.items() if value and dial not in told]
+    shown = table("The network and its training", ("setting", "#value"), settings)
+    return Section("training", "Training", finding, (_curve(facts), shown))
 
 
 def _curve(facts: Facts) -> Figure:

@@ -1,4 +1,4 @@
-"""Stage ``tune_primary_model``: the study, then its best network trained on all training rows, as a bundle."""
+"""Stage ``tune_primary_model``: the study, or none; then the chosen network on all training rows, as a bundle."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -11,8 +11,8 @@ from pricetrail.features import TARGET
 from pricetrail.history import History
 from pricetrail.model import candidate, journal
 from pricetrail.model.figures import parallel_coordinates
+from pricetrail.model.fixed import find, with_final_fit
 from pricetrail.model.inputs import LookBack
-from pricetrail.model.search import search
 from pricetrail.model.training import Epoch
 from pricetrail.progress import live_curve, watching
 from pricetrail.stages import SOURCE, run_stage
@@ -34,17 +34,17 @@ def main() -> None:
     material = candidate.Material(train, validation, encoder, History(history), look_back)
     data = material.tensors()
     dials = (params.tuning.model_dump_json(), str(params.seed), str(params.threads))
-    decisive = [*ROWS, ENCODER, *sorted(SOURCE.rglob("*.py"))]
-    key = journal.digest([*(dial.encode() for dial in dials), *map(files.read_bytes, decisive)])
-    trials = journal.Journal(JOURNALS / f"{key}.journal")
+    decisive = map(files.read_bytes, [*ROWS, ENCODER, *sorted(SOURCE.rglob("*.py"))])
+    trials = journal.Journal(JOURNALS / f"{journal.digest([*(dial.encode() for dial in dials), *decisive])}.journal")
     with watching() as watch, live_curve(CURVE) as live:
-        study = search(data, encoder.column_edges, params.tuning, params.seed, watch, trials)
+        study = find(data, encoder.column_edges, params.tuning, params.seed, watch, trials)
 
         def on_epoch(epoch: Epoch) -> None:
             watch.epoch("all rows", epoch, study.best.training.epochs(len(train)))
             live(epoch)
 
         trained = candidate.fit(study.best, data, encoder, params.seed, on_epoch)
+    study = with_final_fit(study, trained)
     bundle = candidate.assemble(material, study.best, trained, state, backups)
     errors = evaluation.errors(validation[TARGET].to_numpy().astype("float64"), bundle.predict(validation))
     files.write_folder(BUNDLE, bundle.files())
