@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -90,24 +90,37 @@ def _chunks(remote: Objects, name: str) -> Iterator[bytes]:
 
 
 def main(base: str) -> ReadBack:
-    """Read back what the workspace's lock names and the base's lock does not.
+    """Hold the remote against the lock (``dvc status --cloud``), and read back what the base's lock does not name.
 
     Raises:
-        OperationError: the remote does not answer, or an object is bad and cannot be replaced.
+        OperationError: the remote does not answer, lacks an object, or has a bad one that cannot be replaced.
     """
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
 
     try:
         with Repo() as repo:
-            known, used = (
-                {h.value for objs in repo.used_objs(revs=revs).values() for h in objs} for revs in ([base], None)
-            )
+            _require_all(repo.status(cloud=True))
+            used, known = _named(repo.index), frozenset[str]()
+            for _ in repo.brancher(revs=[base], workspace=False):
+                known |= _named(repo.index)
             if not used - known:
                 return ReadBack(0, 0, ())
-            return read_back(repo.cloud.get_remote_odb(), repo.cache.local, frozenset(used - known))
+            return read_back(repo.cloud.get_remote_odb(), repo.cache.local, used - known)
     except (DvcException, *FAULTS) as error:
         raise OperationError("remote", f"must give back what was pushed: {error!r}") from None
+
+
+def _require_all(states: Mapping[str, str]) -> None:
+    """Hold what ``dvc status --cloud`` says of each path: those that are not in the cache need not be there."""
+    for path, state in sorted(states.items()):
+        if state in {"new", "missing"}:
+            raise OperationError("remote", f"must hold every object of the lock, lacks those of {path}")
+
+
+def _named(index: Any) -> frozenset[str]:  # noqa: ANN401  dvc.repo.index.Index, untyped
+    """The md5 of every object that a revision's lock names."""
+    return frozenset(found.value for objects in index.used_objs().values() for found in objects)
 
 
 if __name__ == "__main__":

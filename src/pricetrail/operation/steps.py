@@ -75,7 +75,7 @@ def plan_tuning(place: Workplace) -> Mapping[str, Json]:
         parse_ledger(files.read_text(place.folder / LEDGER), str(LEDGER)) if (place.folder / LEDGER).exists() else ()
     )
     validation = files.read_json(place.folder / VALIDATION) if (place.folder / VALIDATION).exists() else {}
-    dials = dials_of_next_run(params.tuning, params.weekly.search_every, ledger, validation)
+    dials: Mapping[str, Json] = dials_of_next_run(params.tuning, params.weekly.search_every, ledger, validation)
     if dials:
         files.write_text(place.folder / "params.yaml", with_dials(text, dials))
     return dials
@@ -152,22 +152,9 @@ def verify(place: Workplace, minutes: float) -> ReadBack:
         UnreachableError: the remote does not answer, or lacks an object.
     """
     store.ensure_running(place.home)
-    told = must(["dvc", "status", "--cloud", "--json"], place.folder, minutes, place.env).splitlines()
-    lost = {path for path, state in _cloud_states(told).items() if state in {"new", "missing"}}
-    if lost:
-        raise UnreachableError("remote", f"must hold every object of the lock, lacks those of {sorted(lost)[0]}")
     command = [sys.executable, "-m", "pricetrail.operation.readback", place.base]
     found = json.loads(must(command, place.folder, minutes).splitlines()[-1])
     repaired = tuple(found["repaired"])
     if repaired:
         log.warning("%d objects in the remote had other bytes than their names say, sent again", len(repaired))
     return ReadBack(found["objects"], found["object_bytes"], repaired)
-
-
-def _cloud_states(lines: list[str]) -> Mapping[str, str]:
-    """State by path of ``dvc status --cloud --json``."""
-    for line in reversed(lines):
-        if line.startswith("{"):
-            states: Mapping[str, str] = json.loads(line)
-            return states
-    raise UnreachableError("dvc status --cloud", "must print its JSON")
