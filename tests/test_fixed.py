@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import optuna
 import pandas as pd
 import pytest
 import torch
@@ -17,7 +18,7 @@ from matplotlib.figure import Figure
 from clone import Clone
 from pricetrail.model import candidate, figures
 from pricetrail.model.fixed import find, with_final_fit
-from pricetrail.model.search import Study
+from pricetrail.model.search import Study, suggest
 from pricetrail.model.training import Epoch, Trained
 from pricetrail.params import Fixed, Tuning, parse_params
 from pricetrail.params_edit import with_dials
@@ -85,6 +86,26 @@ def test_the_final_fit_is_the_only_row_in_the_columns_of_a_study(study: Study, t
     dials = row.drop(columns=list(NO_DIALS)).to_dict("records")[0]
     assert dials == {**best_row(study.trials), "batch_size": 256}
     assert with_final_fit(study, trained) is study
+
+
+def test_a_study_that_draws_the_row_has_its_network() -> None:
+    """Two layers that differ; ``search.suggest`` reads the columns."""
+    fixed = Fixed(
+        widths=(16, 8),
+        dropouts=(0.1, 0.3),
+        bins=2,
+        batch_norm=True,
+        residual=False,
+        ensemble_size=2,
+        optimizer="sgd",
+        learning_rate=0.01,
+        weight_decay=0.001,
+        batch_size=256,
+    )
+    found = find_one(TINY.model_copy(update={"method": "fixed", "fixed": fixed}))
+    trained = Trained({}, DATA.scale, (), Epoch(0, 0.1, 0.1))
+    row = with_final_fit(found, trained).trials.drop(columns=list(NO_DIALS)).to_dict("records")[0]
+    assert suggest(optuna.trial.FixedTrial(row), TINY) == found.best
 
 
 def test_the_plot_of_the_only_row_names_every_dial_with_its_value(
