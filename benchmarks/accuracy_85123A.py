@@ -12,6 +12,7 @@ import harness
 from harness import BenchmarkError, Clone, Result
 from pricetrail import comparison, files
 from pricetrail.features import DAY, select_sku
+from pricetrail.lock_warrant import of_lock
 from pricetrail.model.bundle import PRIMARY, Bundle
 from pricetrail.model.inference import backup_predictions
 from pricetrail.splits import find_boundaries
@@ -74,7 +75,7 @@ def compare(folder: Path) -> pd.DataFrame:
     if not predictions[SAME].equals(test[SAME]):
         raise BenchmarkError("data/predictions.parquet must have the rows of data/splits/test.parquet in their order")
     kept = (test["invoiced_at"] >= TEST_FROM).to_numpy()
-    others = backup_predictions(Bundle.load(folder / "models/candidate"), test)
+    others = backup_predictions(Bundle.load(folder / "models/candidate", of_lock(folder)), test)
     rivals = comparison.compare(
         predictions[kept].reset_index(drop=True),
         {name: predicted[kept] for name, predicted in others.items()},

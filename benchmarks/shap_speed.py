@@ -15,6 +15,7 @@ import harness
 import worker
 from harness import Goal, Result
 from pricetrail import files
+from pricetrail.lock_warrant import of_lock
 from pricetrail.model.bundle import Bundle
 from pricetrail.model.explain import explain
 from pricetrail.model.network import MeanHead
@@ -42,7 +43,7 @@ def work() -> dict[str, Any]:
     """Explain both ways; the worker runs this in a finished clone."""
     params = files.read_params()
     torch.set_num_threads(params.threads)
-    bundle = Bundle.load(BUNDLE)
+    bundle = Bundle.load(BUNDLE, of_lock())
     train, test = (files.read_table(SPLITS / f"{name}.parquet") for name in ("train", "test"))
     background = draw_rows(train, BACKGROUND_ROWS, stream(params.seed, "shap background"))
     seconds = []

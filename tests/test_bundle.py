@@ -33,6 +33,7 @@ from pricetrail.model.network import NetworkSpec
 from pricetrail.model.search import Choice
 from pricetrail.model.storage import MANIFEST, WEIGHTS
 from pricetrail.model.training import Trained, train
+from pricetrail.run_warrant import of_this_run
 from test_model import DATA, ENCODER, LOOK_BACK, MATERIAL, OPTIONS, SPEC, TEST, TRAIN, TRAINING, VALIDATION, options_id
 
 STATE = pd.DataFrame({"sku": ["10001"], "price_min_gbp": [1.0], "price_max_gbp": [2.0]})
@@ -85,7 +86,7 @@ def with_weights(bundle: Bundle, weights: Mapping[str, torch.Tensor]) -> Bundle:
 
 
 def test_a_bundle_survives_its_files_and_has_the_same_bytes(bundle: Bundle, folder: Path) -> None:
-    again = Bundle.load(folder)
+    again = Bundle.load(folder, of_this_run(folder))
     np.testing.assert_array_equal(again.predict(TEST), bundle.predict(TEST))
     assert again.files() == bundle.files()
     pd.testing.assert_frame_equal(again.product_state, STATE)
@@ -118,7 +119,7 @@ def test_an_altered_or_missing_file_is_refused_before_anything_is_read(
     monkeypatch.setattr(storage, "load_baseline", read)
     rule = "must be in the bundle, and is not there" if is_deleted else r"must have sha256 \w+, got"
     with pytest.raises(BundleError, match=f"{name}: {rule}"):
-        Bundle.load(folder)
+        Bundle.load(folder, of_this_run(folder))
 
 
 def test_a_manifest_that_is_missing_or_leaves_a_file_out_is_refused(folder: Path) -> None:
@@ -126,21 +127,21 @@ def test_a_manifest_that_is_missing_or_leaves_a_file_out_is_refused(folder: Path
     del manifest["sha256"]["history.parquet"]
     (folder / MANIFEST).write_text(json.dumps(manifest))
     with pytest.raises(BundleError, match=r"history.parquet: must have sha256 None"):
-        Bundle.load(folder)
+        Bundle.load(folder, of_this_run(folder))
     for content in ("{}", "[]", '{"sha256": 1}', "no json"):
         (folder / MANIFEST).write_text(content)
         with pytest.raises(BundleError, match="must name a sha256 for each file"):
-            Bundle.load(folder)
+            Bundle.load(folder, of_this_run(folder))
     (folder / MANIFEST).unlink()
     with pytest.raises(BundleError, match=r"manifest.json: must be in the bundle, and is not there"):
-        Bundle.load(folder)
+        Bundle.load(folder, of_this_run(folder))
 
 
 def test_weights_of_another_network_are_refused(bundle: Bundle, tmp_path: Path) -> None:
     primary = replace(bundle.require_primary(), spec=replace(SPEC, widths=(16, 8)))
     write_folder(tmp_path / "candidate", replace(bundle, primary=primary).files())
     with pytest.raises(BundleError, match="must hold parts that fit together"):
-        Bundle.load(tmp_path / "candidate")
+        Bundle.load(tmp_path / "candidate", of_this_run(tmp_path / "candidate"))
 
 
 @pytest.mark.parametrize("is_deleted", [False, True], ids=["altered", "missing"])
@@ -148,7 +149,7 @@ def test_without_its_weights_the_best_backup_answers_and_the_log_names_it(
     folder: Path, backups: tuple[Backup, ...], is_deleted: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     damage(folder / WEIGHTS, is_deleted)
-    bundle = Bundle.load(folder)
+    bundle = Bundle.load(folder, of_this_run(folder))
     assert WEIGHTS in caplog.text
     assert "the network is not loaded, backups answer" in caplog.text
     assert bundle.answers == "elastic_net"
@@ -207,8 +208,12 @@ def test_what_one_backup_cannot_answer_the_next_one_does(bundle: Bundle, caplog:
 
 def test_backups_are_in_order_of_their_validation_error(backups: tuple[Backup, ...], folder: Path) -> None:
     assert [backup.model.name for backup in backups] == list(BACKUPS)
-    assert [backup.model.name for backup in Bundle.load(folder).backups] == list(BACKUPS)
-    assert [backup.validation_mse_log_quantity for backup in Bundle.load(folder).backups] == [1.0, 2.0, 3.0]
+    assert [backup.model.name for backup in Bundle.load(folder, of_this_run(folder)).backups] == list(BACKUPS)
+    assert [backup.validation_mse_log_quantity for backup in Bundle.load(folder, of_this_run(folder)).backups] == [
+        1.0,
+        2.0,
+        3.0,
+    ]
     for index in (b"no json", b"[{}]", b'[{"name": "median"}]', b"3"):
         with pytest.raises(BundleError, match=r"index\.json"):
             read_backups({"index.json": index})
@@ -220,7 +225,7 @@ def test_a_backup_that_cannot_be_trusted_is_skipped_with_a_line_in_the_log(
 ) -> None:
     damage(folder / "elastic_net.json", is_deleted)
     damage(folder / WEIGHTS, is_deleted)
-    bundle = Bundle.load(folder)
+    bundle = Bundle.load(folder, of_this_run(folder))
     assert "backup elastic_net is not loaded: " in caplog.text
     assert bundle.answers == "sku_median"
     np.testing.assert_array_equal(bundle.predict(TEST), backups[1].model.predict(TEST, ENCODER))
@@ -230,13 +235,13 @@ def test_with_everything_gone_there_is_no_bundle(folder: Path, caplog: pytest.Lo
     for name in (WEIGHTS, "elastic_net.json", "sku_median.parquet", "median.parquet"):
         damage(folder / name, is_deleted=name != WEIGHTS)
     with pytest.raises(BundleError, match="must hold a model that can be loaded"):
-        Bundle.load(folder)
+        Bundle.load(folder, of_this_run(folder))
     assert caplog.text.count(" is not loaded") == 4
 
 
 def test_a_whole_bundle_is_quiet(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
-        Bundle.load(folder).predict(TEST)
+        Bundle.load(folder, of_this_run(folder)).predict(TEST)
     assert not caplog.text
 
 
@@ -245,7 +250,7 @@ def test_too_few_validation_rows_give_a_bundle_without_intervals(trained: Traine
     bundle = assemble(few, Choice(SPEC, TRAINING), trained, STATE, ())
     assert bundle.intervals is None
     write_folder(tmp_path / "candidate", bundle.files())
-    assert Bundle.load(tmp_path / "candidate").intervals is None
+    assert Bundle.load(tmp_path / "candidate", of_this_run(tmp_path / "candidate")).intervals is None
 
 
 @pytest.mark.parametrize("spec", OPTIONS, ids=options_id)
@@ -298,7 +303,7 @@ def test_a_history_of_nothing_leaves_predictions_finite(bundle: Bundle) -> None:
 
 def test_every_prediction_names_the_manifest_of_its_bundle_and_its_row(bundle: Bundle, folder: Path) -> None:
     rows = TEST.assign(invoice="536365", unit_price_gbp=1.0, quantity=1)
-    table = prediction_table(Bundle.load(folder), rows, baseline=1.0)
+    table = prediction_table(Bundle.load(folder, of_this_run(folder)), rows, baseline=1.0)
     manifest = hashlib.sha256((folder / "manifest.json").read_bytes()).hexdigest()
     assert table["lineage_id"].tolist() == [f"{manifest[:12]}-{row:06d}" for row in range(len(TEST))]
     with pytest.raises(BundleError, match="must be loaded from its folder to name its predictions"):

@@ -23,13 +23,17 @@ GROUND = {
     "ledger",
     "lineage_ids",
     "traces",
+    "warrants",
 }
 PURE = {
     *("simulate", "streams", "features", "history", "splits", "encoding", "drift", "evaluation", "comparison"),
     *("intervals", "fairness", "gates", "pricing", "exports", "group_errors", "decision", "model_drift"),
     *("run_records", "run_facts", "model_card", "card_page", "page", "differences", "why", "retraining"),
 }
-EDGE = {"files", "sources", "repository", "receipts", "verification", "lineage", "dvc_cache", "hashes"}
+EDGE = {"files", "sources", "repository", "receipts", "verification", "lineage", "dvc_cache", "hashes"} | {
+    "run_warrant",
+    "lock_warrant",
+}
 OPERATION = {"operation", "releases", "flow"}  # the scheduled run and what it publishes
 SHELL = {"cli", "commands", "progress", "plots_page", "replay", "replay_clone"}
 ALLOWED = {

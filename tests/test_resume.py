@@ -55,7 +55,9 @@ def test_without_its_weights_the_first_backup_answers(copy: Clone) -> None:
     weights.write_bytes(bytes(content))
     rows = "pandas.read_parquet('data/splits/test.parquet')"
     ask = f"import logging, pandas; from pathlib import Path; from pricetrail.model.bundle import Bundle; \
-logging.basicConfig(); bundle = Bundle.load(Path('models/candidate')); \
+from pricetrail.run_warrant import of_this_run; \
+logging.basicConfig(); folder = Path('models/candidate'); \
+bundle = Bundle.load(folder, of_this_run(folder)); \
 print(bundle.answers, (bundle.predict({rows}) == bundle.backups[0].model.predict({rows}, bundle.encoder)).all())"
     done = copy.run("python", "-c", ask)
     assert done.returncode == 0, done.stderr

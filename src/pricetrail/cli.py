@@ -12,7 +12,22 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from pricetrail import files, sources
-from pricetrail.commands import decide, explain, one_line_errors, replay, report, s3, trace, weekly, why
+from pricetrail.commands import (
+    decide,
+    explain,
+    keys,
+    one_line_errors,
+    release,
+    releases,
+    replay,
+    report,
+    rollback,
+    s3,
+    trace,
+    verify,
+    weekly,
+    why,
+)
 from pricetrail.errors import SourceError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -87,11 +102,16 @@ def models() -> None:
 
 app.command()(decide.decide)
 app.command()(explain.explain)
+app.command()(keys.keys)
+app.command()(release.release)
+app.command()(releases.releases)
 app.command()(replay.replay)
 app.command()(report.report)
+app.command()(rollback.rollback)
 app.add_typer(s3.app, name="s3")
 app.command()(trace.trace)
 app.command()(weekly.weekly)
+app.command()(verify.verify)
 app.command()(why.why)
 
 

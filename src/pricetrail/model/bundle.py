@@ -29,6 +29,7 @@ from pricetrail.model.baselines import Baseline
 from pricetrail.model.inputs import Inputs, LookBack, TargetScale
 from pricetrail.model.network import Network, NetworkSpec
 from pricetrail.model.training import Trained, predict_standardised
+from pricetrail.warrants import Warrant
 
 log = logging.getLogger(__name__)
 
@@ -184,15 +185,22 @@ class Bundle:
         )
 
     @classmethod
-    def load(cls, folder: Path) -> Bundle:
-        """Read a bundle after its hashes were checked.
+    def load(cls, folder: Path, warrant: Warrant | None) -> Bundle:
+        """Read a bundle that something vouches for, after its hashes were checked.
 
         Without its network, whose file is missing or altered, the bundle answers by its backups.
 
+        Args:
+            folder: of the bundle.
+            warrant: of the run that built it (stages), of the workspace's lock, or of a release's signature.
+
         Raises:
-            BundleError: another file is missing or altered or does not fit, or no model is left.
+            BundleError: nothing vouches for it, another file is missing or altered or does not fit, or it has no model.
         """
-        parts = storage.unpack(folder)
+        if warrant is None:
+            rule = "must be vouched for, by a release's signature or the workspace's lock: nothing vouches for it"
+            raise BundleError(str(folder), rule)
+        parts = storage.unpack(folder, warrant)
         primary = None
         if parts.weights is not None:
             primary = Primary(parts.spec, parts.weights, parts.scale, parts.look_back)

@@ -28,6 +28,7 @@ from pricetrail.model.baselines import BACKUP_FILES, Baseline, load_baseline
 from pricetrail.model.inputs import LookBack, TargetScale
 from pricetrail.model.network import NetworkSpec
 from pricetrail.model.tables import table_from_bytes, table_to_bytes
+from pricetrail.warrants import Warrant
 
 log = logging.getLogger(__name__)
 
@@ -81,15 +82,15 @@ def pack(parts: Parts) -> dict[str, bytes]:
     return {**files, MANIFEST: (json.dumps({"sha256": hashes}, indent=1) + "\n").encode()}
 
 
-def unpack(folder: Path) -> Parts:
-    """Read a folder's files after their hashes were checked.
+def unpack(folder: Path, warrant: Warrant) -> Parts:
+    """Read a folder's files after their hashes were checked, that of the manifest first, against the warrant.
 
     The weights and the backups may be missing or altered: what can be trusted is there, and the log says what is not.
 
     Raises:
-        BundleError: another file is missing or altered, or does not fit the others.
+        BundleError: another file is missing or altered or does not fit, or the warrant is for another bundle.
     """
-    hashes, manifest_sha256 = _manifest(folder)
+    hashes = _manifest(folder, warrant)
     files = {name: _verified(folder, name, hashes) for name in _NEEDED}
     try:
         model = json.loads(files[_MODEL])
@@ -103,18 +104,18 @@ def unpack(folder: Path) -> Parts:
             look_back=LookBack(**model["look_back"]),
             backups=_backups(folder, hashes, model["backups"]),
             intervals=Conformal.from_record(model["intervals"]) if model["intervals"] else None,
-            manifest_sha256=manifest_sha256,
+            manifest_sha256=warrant.manifest_sha256,
         )
     except (KeyError, TypeError, ValueError, pa.ArrowException) as error:
         raise BundleError(str(folder), f"must hold parts that fit together: {error}") from None
 
 
-def _manifest(folder: Path) -> tuple[Mapping[str, str], str]:
-    """The hash of each file, and of the manifest itself."""
+def _manifest(folder: Path, warrant: Warrant) -> Mapping[str, str]:
+    """The hash of each file."""
     try:
         content = (folder / MANIFEST).read_bytes()
-        hashes = {str(name): str(value) for name, value in json.loads(content)["sha256"].items()}
-        return hashes, hashlib.sha256(content).hexdigest()
+        warrant.require(hashlib.sha256(content).hexdigest(), str(folder))
+        return {str(name): str(value) for name, value in json.loads(content)["sha256"].items()}
     except OSError as error:
         raise BundleError(str(error.filename), "must be in the bundle, and is not there") from None
     except (KeyError, TypeError, ValueError, AttributeError) as error:

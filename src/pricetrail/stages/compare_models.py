@@ -5,6 +5,7 @@ from pathlib import Path
 from pricetrail import comparison, files
 from pricetrail.model.bundle import PRIMARY, Bundle
 from pricetrail.model.inference import backup_predictions
+from pricetrail.run_warrant import of_this_run
 from pricetrail.stages import run_stage
 from pricetrail.streams import stream
 
@@ -15,7 +16,7 @@ METRICS, TABLE = Path("metrics/models.json"), Path("reports/models.csv")
 def main() -> None:
     """Predict with every backup, and compare."""
     params = files.read_params()
-    bundle = Bundle.load(BUNDLE)
+    bundle = Bundle.load(BUNDLE, of_this_run(BUNDLE))
     others = backup_predictions(bundle, files.read_table(TEST))
     predictions = files.read_table(PREDICTIONS)
     rivals = comparison.compare(predictions, others, PRIMARY, params.gates, stream(params.seed, "models"))

@@ -9,6 +9,7 @@ from pricetrail import evaluation, files, pricing
 from pricetrail.features import TARGET
 from pricetrail.model import inference, shap_figures
 from pricetrail.model.bundle import Bundle
+from pricetrail.run_warrant import of_this_run
 from pricetrail.stages import run_stage
 from pricetrail.streams import stream
 
@@ -22,7 +23,7 @@ def main() -> None:
     """Predict the test rows, and write everything that follows from it."""
     params = files.read_params()
     torch.set_num_threads(params.threads)
-    bundle = Bundle.load(BUNDLE)
+    bundle = Bundle.load(BUNDLE, of_this_run(BUNDLE))
     train, test = (files.read_table(SPLITS / f"{name}.parquet") for name in ("train", "test"))
 
     predictions = inference.prediction_table(bundle, test, baseline=float(train[TARGET].median()))

@@ -1,0 +1,1 @@
+"""Releases: which commit's bundle serves, as signed git tags made with GTO; nothing of one is ever overwritten."""
