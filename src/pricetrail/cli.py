@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from pricetrail import files, sources
-from pricetrail.commands import decide, explain, one_line_errors, replay, report, trace, why
+from pricetrail.commands import decide, explain, ingest, one_line_errors, replay, report, trace, why
 from pricetrail.errors import SourceError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -87,6 +87,7 @@ def models() -> None:
 
 app.command()(decide.decide)
 app.command()(explain.explain)
+app.command()(ingest.ingest)
 app.command()(replay.replay)
 app.command()(report.report)
 app.command()(trace.trace)

@@ -1,0 +1,1 @@
+"""The operation: what comes in, the scheduled run, and what keeps them going."""
