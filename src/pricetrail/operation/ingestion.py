@@ -122,8 +122,8 @@ def _plan(paths: Sequence[Path], reason: str | None, params: Params, folder: Sou
     names = {md5: name for name, md5 in sorted(folder.present.items(), reverse=True)}
     added, known, completed = list[SourceFile](), list[SourceFile](), list[SourceFile]()
     restated: dict[str, str] = {}
-    for path in paths:
-        copied = _stage(path, params, staging / str(len(staged)))
+    for number, path in enumerate(paths):
+        copied = _stage(path, params, staging / str(number))
         found = read_source_file(copied, params.data, path.name, str(path))
         if found.md5 in names:
             known.append(read_source_file(copied, params.data, names[found.md5], str(path)))
@@ -184,6 +184,7 @@ def _stage(path: Path, params: Params, folder: Path) -> Path:
     """
     if not path.is_file():
         raise OperationError(str(path), "must be a file, and is " + ("none" if path.exists() else "not there"))
+    sources.find_files(str(path), params.data.pattern)
     copied = folder / path.name
     try:
         folder.mkdir()
@@ -193,7 +194,6 @@ def _stage(path: Path, params: Params, folder: Path) -> Path:
             os.fsync(target.fileno())
     except OSError as error:
         raise OperationError(str(path), f"must be readable, and fit on the disk: {error.strerror}") from None
-    sources.find_files(str(copied), params.data.pattern)
     if copied not in folder.glob(params.data.pattern):
         raise OperationError(str(path), f"must match data.pattern {params.data.pattern!r}, or no run reads it")
     return copied
