@@ -15,6 +15,7 @@ from pricetrail import files, sources
 from pricetrail.commands import (
     decide,
     explain,
+    ingest,
     keys,
     one_line_errors,
     release,
@@ -105,6 +106,7 @@ app.command()(explain.explain)
 app.command()(keys.keys)
 app.command()(release.release)
 app.command()(releases.releases)
+app.command()(ingest.ingest)
 app.command()(replay.replay)
 app.command()(report.report)
 app.command()(rollback.rollback)

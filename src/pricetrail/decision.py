@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from pydantic import TypeAdapter, ValidationError
 
 from pricetrail.errors import DataError
-from pricetrail.gates import GATES, Decision, GateName, GateState, Verdict, require_sound
+from pricetrail.gates import GATES, Decision, GateName, GateState, Restatement, Verdict, require_sound
 
 COLUMNS: Final = ("gate", "verdict", "value", "must be", "override", "gate is")
 DETAILS: Final[Mapping[GateName, str]] = {  # what to look at besides the metrics file
@@ -24,6 +24,7 @@ REMEDIES: Final[Mapping[GateName, str]] = {
     "accuracy": "see what the baselines reach; widen `tuning.space`, raise `tuning.n_trials`, or bring more lines",
     "fairness": "see which group is predicted too high or too low; bring more lines of it, or mend what tells it apart",
 }
+RESTATED: Final = "Files that rewrote days already released:"
 
 
 @dataclass(frozen=True)
@@ -38,11 +39,12 @@ class _GateRecord(Verdict):
 
 @dataclass(frozen=True)
 class _Record:
-    """The tree of ``metrics/decision.json``."""
+    """The tree of ``metrics/decision.json``; one of an older version names no restatements."""
 
     outcome: str
     open_gates: int
     gates: list[_GateRecord]
+    restated: list[Restatement] = field(default_factory=list)
 
 
 _RECORD: TypeAdapter[_Record] = TypeAdapter(_Record)
@@ -57,7 +59,8 @@ def read_decision(tree: Mapping[str, object], place: str) -> Decision:
 
     Raises:
         DataError: it is not whole, a gate is not there or there twice, a verdict is not sound
-            (``gates.require_sound``), or something in it does not follow from its verdicts and overrides.
+            (``gates.require_sound``), a restatement has no reason, or something in it does not follow from its verdicts
+            and overrides.
     """
     try:
         record = _RECORD.validate_json(json.dumps(tree), strict=True)
@@ -75,7 +78,10 @@ def read_decision(tree: Mapping[str, object], place: str) -> Decision:
         if gate.override is not None and not gate.override.strip():
             raise DataError(place, f"override of the {gate.gate} gate must give a reason", gate.override)
         states.append(GateState(verdict, gate.override))
-    decision = Decision(tuple(states))
+    for entry in record.restated:
+        if not entry.reason.strip():
+            raise DataError(place, f"restatement of {entry.file} must give a reason", entry.reason)
+    decision = Decision(tuple(states), tuple(record.restated))
     _require_equal(tree, decision, place)
     return decision
 
@@ -183,6 +189,9 @@ def decision_page(decision: Decision) -> str:
         lines += [f"- Evidence: `{gate.record()['evidence']}`, `{DETAILS[name]}`"]
         lines += [f"- Override: {_text(override_note(gate))}"] if gate.override is not None else []
         lines += [f"- What to do: {'; '.join(advice(gate))}"]
+    if decision.restated:
+        lines += ["", "## Restated", "", RESTATED, ""]
+        lines += [f"- {_text(entry.file)}: {_text(entry.reason)}" for entry in decision.restated]
     return "\n".join(lines) + "\n"
 
 

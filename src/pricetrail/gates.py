@@ -87,10 +87,24 @@ class GateState:
 
 
 @dataclass(frozen=True)
+class Restatement:
+    """A source file that rewrote days already released, and why (``data.restated``)."""
+
+    file: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class Decision:
-    """What becomes of a candidate: released when every gate is there and open."""
+    """What becomes of a candidate: released when every gate is there and open.
+
+    Attributes:
+        gates: each verdict with its override.
+        restated: what it learned from that is no longer what a release before it learned from; no gate.
+    """
 
     gates: tuple[GateState, ...]
+    restated: tuple[Restatement, ...] = ()
 
     @property
     def outcome(self) -> Outcome:
@@ -109,6 +123,7 @@ class Decision:
             "outcome": self.outcome,
             "open_gates": len(self.gates) - len(self.closed),
             "gates": [gate.record() for gate in self.gates],
+            "restated": [asdict(entry) for entry in self.restated],
         }
 
 
@@ -191,6 +206,9 @@ def worst(verdicts: Sequence[Verdict]) -> Verdict:
     return failed[0] if failed else max(verdicts, key=lambda verdict: verdict.value or 0.0)
 
 
-def decide(verdicts: Sequence[Verdict], overrides: Mapping[GateName, str]) -> Decision:
-    """Hold every gate's verdict together with its override."""
-    return Decision(tuple(GateState(verdict, overrides.get(verdict.gate)) for verdict in verdicts))
+def decide(
+    verdicts: Sequence[Verdict], overrides: Mapping[GateName, str], restated: Mapping[str, str] | None = None
+) -> Decision:
+    """Hold every gate's verdict together with its override; ``restated`` gives each file's reason."""
+    states = tuple(GateState(verdict, overrides.get(verdict.gate)) for verdict in verdicts)
+    return Decision(states, tuple(Restatement(file, reason) for file, reason in sorted((restated or {}).items())))

@@ -236,11 +236,20 @@ class Gate:
 
 
 @dataclass(frozen=True)
+class Restatement:
+    """A source file that rewrote days already released."""
+
+    file: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class Decision:
     """``metrics/decision.json``."""
 
     outcome: str
     gates: tuple[Gate, ...]
+    restated: tuple[Restatement, ...] = ()
 
 
 @dataclass(frozen=True)

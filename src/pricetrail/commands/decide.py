@@ -13,7 +13,18 @@ from rich.text import Text
 
 from pricetrail import files
 from pricetrail.commands import one_line_errors
-from pricetrail.decision import COLUMNS, DETAILS, advice, cells, headline, number, override_note, read_decision, status
+from pricetrail.decision import (
+    COLUMNS,
+    DETAILS,
+    RESTATED,
+    advice,
+    cells,
+    headline,
+    number,
+    override_note,
+    read_decision,
+    status,
+)
 from pricetrail.errors import DataError
 from pricetrail.gates import EVIDENCE, Decision, GateState, read_verdict
 
@@ -39,6 +50,10 @@ def decide(
     style = "green" if decision.outcome == "released" else "red"
     console.print(Text.assemble("The candidate is ", (decision.outcome, f"bold {style}"), ". ", headline(decision)))
     console.print(_table(decision))
+    if decision.restated:
+        console.print(Text(RESTATED))
+        for entry in decision.restated:
+            console.print(Text(f"  {entry.file}: {entry.reason}"))
     if explain:
         for gate in decision.gates:
             console.print(_explained(gate))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pricetrail.page.blocks import GateCard, Gates, Section, State, Tile, Tiles
+from pricetrail.page.blocks import GateCard, Gates, Note, Section, State, Tile, Tiles
 from pricetrail.page.charts import Item, bullet
 from pricetrail.page.facts import Decision, Facts, Gate, ModelScore
 from pricetrail.page.words import between, count, name, number, percent, plural, sentence, signed_fixed
@@ -21,7 +21,13 @@ def decision_section(facts: Facts) -> Section:
         sentence=_sentence(decision),
         cards=tuple(_card(gate) for gate in decision.gates),
     )
-    return Section("decision", "Decision", "", (gates, Tiles(_tiles(facts))))
+    notes = (_restated(decision),) if decision.restated else ()
+    return Section("decision", "Decision", "", (gates, *notes, Tiles(_tiles(facts))))
+
+
+def _restated(decision: Decision) -> Note:
+    named = "; ".join(f"{entry.file} ({entry.reason})" for entry in decision.restated)
+    return Note(f"{named}.", "Rewrote days already released", strong=True)
 
 
 def _sentence(decision: Decision) -> str:

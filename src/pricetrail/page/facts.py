@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pricetrail.run_records import Lineage, Run
+from pricetrail.run_records import Lineage, Restatement, Run
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,7 @@ class Decision:
 
     outcome: Literal["released", "withheld"]
     gates: tuple[Gate, ...]
+    restated: tuple[Restatement, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -34,13 +34,17 @@ class KeyPair:
         return fingerprint(self.public)
 
 
-def ensure_keys(folder: Path) -> KeyPair:
+def ensure_keys(folder: Path, home: Path | None = None) -> KeyPair:
     """The project's pair; a new one where neither half is there yet.
+
+    Args:
+        folder: whose git has the public half.
+        home: the project with the private half, where that is another folder than this clone.
 
     Raises:
         ReleaseError: the private half is not on this machine, or is not that of the public one.
     """
-    pair = KeyPair(_private(folder), folder / PUBLIC)
+    pair = KeyPair(_private(home or folder), folder / PUBLIC)
     if pair.private.exists():
         public = _public_half(pair.private)
         if not pair.public.exists():
@@ -53,10 +57,10 @@ def ensure_keys(folder: Path) -> KeyPair:
     if pair.public.exists():
         remedy = f"copy it there, name its file in {VARIABLE}, or make a new pair by `pricetrail keys --replace`"
         raise ReleaseError(str(pair.private), f"must hold the private half of {PUBLIC}, and is not there: {remedy}")
-    return make_keys(folder)
+    return make_keys(folder, home=home)
 
 
-def make_keys(folder: Path, *, replace: bool = False) -> KeyPair:
+def make_keys(folder: Path, *, replace: bool = False, home: Path | None = None) -> KeyPair:
     """Make a pair (ECDSA, curve P-256).
 
     A pair that is replaced keeps its public half in ``keys/``, under its fingerprint, so that what it signed stays
@@ -65,7 +69,7 @@ def make_keys(folder: Path, *, replace: bool = False) -> KeyPair:
     Raises:
         ReleaseError: there is a pair, and it is not to be replaced.
     """
-    pair = KeyPair(folder / PRIVATE, folder / PUBLIC)
+    pair = KeyPair((home or folder) / PRIVATE, folder / PUBLIC)
     there = [path for path in (pair.private, pair.public) if path.exists()]
     if there and not replace:
         raise ReleaseError(str(there[0]), "must not be there yet; `pricetrail keys --replace` makes a new pair")

@@ -22,7 +22,7 @@ def main() -> None:
     drift = read_verdict(files.read_json(DRIFT), str(DRIFT), "drift")
     accuracy = read_verdict(files.read_json(TEST), str(TEST), "accuracy")
     fairness = assess_fairness(files.read_table(PREDICTIONS), params.fairness, params.gates, params.seed)
-    decision = decide([drift, accuracy, fairness.verdict], params.gates.overrides)
+    decision = decide([drift, accuracy, fairness.verdict], params.gates.overrides, params.data.restated)
 
     files.write_json(FAIRNESS, fairness.record())
     files.write_csv(PLOT, fairness.plot_rows())
@@ -31,6 +31,8 @@ def main() -> None:
     for gate in decision.gates:
         level = logging.INFO if gate.is_open else logging.WARNING
         log.log(level, "%s gate %s: %s", gate.verdict.gate, "open" if gate.is_open else "closed", gate.verdict.reason)
+    for entry in decision.restated:
+        log.warning("%s rewrote days already released: %s", entry.file, entry.reason)
     log.info("the candidate is %s", decision.outcome)
 
 

@@ -1,0 +1,67 @@
+"""What ``dvc update`` brought into an imported source, held against the days already released."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from pricetrail import files, repository, sources
+from pricetrail.dvc_cache import dvc
+from pricetrail.errors import OperationError
+from pricetrail.hashes import list_folder
+from pricetrail.operation.incoming import SourceFile, read_source_file
+from pricetrail.operation.released_days import released, rewriting
+from pricetrail.operation.source_folder import pointer
+
+
+def check_update(rev: str = "HEAD") -> tuple[SourceFile, ...]:
+    """Validate the files of ``data.path`` that are not those of a revision, as an ingest would.
+
+    ``dvc update`` takes whatever the bucket holds; this tells what of it is new. A source that is one file is not
+    looked at: each of its updates replaces it.
+
+    Args:
+        rev: whose ``.dvc`` file names what was known before.
+
+    Returns:
+        The files that are new or changed.
+
+    Raises:
+        OperationError: one rewrites history, or one that was known is gone, and ``data.restated`` does not name it.
+        SourceError, ContractError: one breaks the contract.
+        LineageError: git or DVC fails.
+    """
+    params = files.read_params()
+    path = params.data.path
+    if not Path(path).is_dir():
+        return ()
+    before, release = _known_at(rev, path), released()
+    present = list_folder(Path(path))
+    for name in sorted(set(before) - set(present) - set(params.data.restated)):
+        raise OperationError(f"{path}/{name}", f"must not go, since {pointer(path)} named it; {_remedy(name)}")
+    fresh = list[SourceFile]()
+    for file in sources.find_files(path, params.data.pattern):
+        name = file.relative_to(path).as_posix()
+        if before.get(name) == present[name]:
+            continue
+        found = read_source_file(file, params.data, name, str(file))
+        rewritten = rewriting(found, str(file) if name in before else "", release)
+        if rewritten and name not in params.data.restated:
+            raise OperationError(str(file), f"must not rewrite history: {rewritten}; {_remedy(name)}")
+        fresh.append(found)
+    return tuple(fresh)
+
+
+def _known_at(rev: str, path: str) -> Mapping[str, str]:
+    """The md5 of each file of the folder at a revision; empty where it was not tracked there."""
+    if pointer(path) not in repository.listed(rev):
+        return {}
+    listed = json.loads(dvc("list", ".", path, "--rev", rev, "-R", "--show-hash", "--json"))
+    if not listed:
+        raise OperationError(pointer(path), f"must be in the cache or the remote as of {rev}, to tell what is new")
+    return {str(entry["path"]): str(entry["md5"]) for entry in listed}
+
+
+def _remedy(name: str) -> str:
+    return f"name it with a reason in params.yaml, `data.restated: {{{name}: <reason>}}`, or mend the source"
