@@ -15,7 +15,6 @@ from pricetrail import files
 from pricetrail.contract import Json
 from pricetrail.errors import OperationError, PricetrailError
 from pricetrail.gates import read_verdict
-from pricetrail.ledger import parse_ledger
 from pricetrail.operation import store
 from pricetrail.operation.programs import Done, UnreachableError, must, run
 from pricetrail.operation.readback import ReadBack
@@ -25,6 +24,7 @@ from pricetrail.params_edit import with_dials
 from pricetrail.provenance import parse_lock, parse_source
 from pricetrail.repository import git
 from pricetrail.retraining import dials_of_next_run
+from pricetrail.run_facts import read_runs
 
 FAILED_STAGE: Final = re.compile(r"failed to reproduce '(?:.*:)?([^':]+)'")
 GATE: Final = "drift_gate"
@@ -72,7 +72,7 @@ def plan_tuning(place: Workplace) -> Mapping[str, Json]:
     if not params.weekly.search_every or not _has_new_data(place, params):
         return {}
     ledger = (
-        parse_ledger(files.read_text(place.folder / LEDGER), str(LEDGER)) if (place.folder / LEDGER).exists() else ()
+        read_runs(files.read_text(place.folder / LEDGER), str(LEDGER)) if (place.folder / LEDGER).exists() else ()
     )
     validation = files.read_json(place.folder / VALIDATION) if (place.folder / VALIDATION).exists() else {}
     dials: Mapping[str, Json] = dials_of_next_run(params.tuning, params.weekly.search_every, ledger, validation)
