@@ -76,39 +76,45 @@ def publish(place: Workplace, author: str, minutes: float, tag: Callable[[], Seq
     for _ in range(PUSHES):
         tags = tuple(tag())
         try:
-            tip = _push(place, base, tags, minutes)
+            winner = _push(place, base, tags, minutes)
         except BaseException:
             _forget(place, tags)
             raise
-        if tip == _head(place):
-            return Published(tip, tags)
+        if not winner:
+            return Published(_head(place), tags)
         _forget(place, tags)
-        if tip == base or _touches_inputs(place, base, tip):
-            return Published(base, superseded_by=tip)
-        log.info("the branch moved to %s, which touches no input: rebased", tip[:12])
-        git(*_as(author), "rebase", "--quiet", "--onto", tip, base, folder=place.folder)
-        base = tip
+        if winner in {base, _head(place)} or _touches_inputs(place, base, winner):
+            return Published(base, superseded_by=winner)
+        log.info("the branch moved to %s, which touches no input: rebased", winner[:12])
+        git(*_as(author), "rebase", "--quiet", "--onto", winner, base, folder=place.folder)
+        base = winner
     raise UnreachableError("git push", f"must find the branch at rest once in {PUSHES} times")
 
 
 def _push(place: Workplace, base: str, tags: Sequence[str], minutes: float) -> str:
-    """Push, and the branch's commit after it: HEAD where it went through, another one where it lost.
+    """Push; the branch's commit there where it lost to another push, empty where it went through.
 
     Raises:
         UnreachableError: the repository does not answer.
         OperationError: it refuses, and nothing else was there first.
     """
-    if _head(place) == base and not tags:
-        return base
+    head = _head(place)
+    if head == base and not tags:
+        return ""
     into = [f"--receive-pack={INTO_HERE}"] if place.is_here else []
     refs = [f"HEAD:refs/heads/{place.branch}", *(f"refs/tags/{name}" for name in tags)]
     done = run(["git", "push", "--atomic", "--porcelain", *into, "origin", *refs], place.folder, minutes=minutes)
     if done.code == 0:
-        return _head(place)
-    there = must(["git", "ls-remote", "origin", f"refs/heads/{place.branch}", "refs/tags/*"], place.folder, minutes)
-    found = {ref: commit for commit, ref in (line.split() for line in there.splitlines() if line.count("\t") == 1)}
-    tip = found.get(f"refs/heads/{place.branch}", "")
-    if tip == base and not any(f"refs/tags/{name}" in found for name in tags):
+        return ""
+    told = must(["git", "ls-remote", "origin", f"refs/heads/{place.branch}", "refs/tags/*"], place.folder, minutes)
+    there = {ref: name for name, ref in (line.split() for line in told.splitlines() if line.count("\t") == 1)}
+    wanted = {f"refs/heads/{place.branch}": head} | {
+        f"refs/tags/{name}": git("rev-parse", f"refs/tags/{name}", folder=place.folder).strip() for name in tags
+    }
+    if wanted.items() <= there.items():  # it went through, only its answer was lost
+        return ""
+    tip = there.get(f"refs/heads/{place.branch}", "")
+    if tip == base and not any(f"refs/tags/{name}" in there for name in tags):
         raise OperationError("git push", f"must be accepted by {place.repository}: {done.reason}")
     must(["git", "fetch", "--quiet", "origin", place.branch], place.folder, minutes)
     return tip
