@@ -43,7 +43,7 @@ def cloned(project: TinyProject, name: str = "run", is_here: bool = False) -> Wo
 def tagging(place: Workplace, *names: str) -> Callable[[], Sequence[str]]:
     def tag() -> Sequence[str]:
         for name in names:
-            publication.git(*WHO, "tag", "-a", "-m", name, name, folder=place.folder)
+            publication.git(*WHO, "tag", "-a", "-m", f"{name} of {place.folder.name}", name, folder=place.folder)
         return names
 
     return tag
