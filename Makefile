@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 READY := $(VENV)/.ready
 
-.PHONY: help setup repro s3 s3-stop test test-real check bench docs edges lock clean
+.PHONY: help setup repro weekly s3 s3-stop test test-real check bench docs edges lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -28,6 +28,9 @@ repro: setup ## run the pipeline on the data of params.yaml (the demo shop), the
 	dvc repro
 	dvc metrics show
 	@pricetrail report
+
+weekly: setup ## the scheduled run, once, now: reproduce in a clean clone, push, verify, publish
+	@pricetrail weekly
 
 s3: setup ## start the embedded S3 server: 127.0.0.1, objects in .s3/, keys in .dvc/config.local
 	@pricetrail s3 start

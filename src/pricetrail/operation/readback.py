@@ -1,7 +1,7 @@
 """Read back from the remote what a run has pushed: ``python -m pricetrail.operation.readback BASE`` in its clone.
 
 DVC looks at names only when it pushes, so an object that was cut off or altered on its way would stay so for ever. A
-bad one is replaced from the cache, and read again. A program of its own, so that one that hangs can be killed.
+bad or lost one is sent again from the cache, and read again. A program of its own, so that one that hangs can be killed.
 """
 
 from __future__ import annotations
@@ -100,13 +100,12 @@ def main(base: str) -> ReadBack:
 
     try:
         with Repo() as repo:
-            _require_all(repo.status(cloud=True))
             used, known = _named(repo.index), frozenset[str]()
             for _ in repo.brancher(revs=[base], workspace=False):
                 known |= _named(repo.index)
-            if not used - known:
-                return ReadBack(0, 0, ())
-            return read_back(repo.cloud.get_remote_odb(), repo.cache.local, used - known)
+            found = read_back(repo.cloud.get_remote_odb(), repo.cache.local, used - known)
+            _require_all(repo.status(cloud=True))
+            return found
     except (DvcException, *FAULTS) as error:
         raise OperationError("remote", f"must give back what was pushed: {error!r}") from None
 

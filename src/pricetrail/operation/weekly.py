@@ -16,6 +16,7 @@ from typing import Final, Protocol, TypeVar
 from pricetrail import files
 from pricetrail.contract import Json
 from pricetrail.decision import headline, read_decision
+from pricetrail.errors import OperationError, PricetrailError
 from pricetrail.ledger import flat
 from pricetrail.operation import publication, steps, store, workplace
 from pricetrail.operation.endings import Ending, Outcome
@@ -77,10 +78,16 @@ def weekly_run(home: Path, engine: Engine, report: Callable[[Report], None]) -> 
         PricetrailError: a fault; nothing was published.
     """
     params = files.read_params(home / "params.yaml")
-    for name in workplace.reap(home):
-        log.warning("run %s was cut off: removed what it left", name)
-    with workplace.run_folder(home) as folder:
-        return _run(home, folder / "clone", params, _Timed(engine), report)
+    try:
+        for name in workplace.reap(home):
+            log.warning("run %s was cut off: removed what it left", name)
+        with workplace.run_folder(home) as folder:
+            return _run(home, folder / "clone", params, _Timed(engine), report)
+    except PricetrailError:
+        raise
+    except Exception as error:  # a full disk, a bug: one line for people, the rest in the debug log
+        log.debug("", exc_info=True)
+        raise OperationError("weekly run", f"must come to an end: {type(error).__name__}: {error}") from error
 
 
 def _run(home: Path, clone: Path, params: Params, engine: _Timed, report: Callable[[Report], None]) -> Ending:
