@@ -1,7 +1,7 @@
 """Read back from the remote what a run has pushed: ``python -m pricetrail.operation.readback BASE`` in its clone.
 
 DVC looks at names only when it pushes, so an object that was cut off or altered on its way would stay so for ever. A
-bad or lost one is sent again from the cache, and read again. A program of its own, so that one that hangs can be killed.
+bad or lost one is sent again from the cache, and read again. A program of its own, so that a hanging one can be killed.
 """
 
 from __future__ import annotations
