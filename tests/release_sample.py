@@ -148,3 +148,14 @@ def sha256(content: bytes) -> str:
 
 def md5(content: bytes) -> str:
     return hashlib.md5(content, usedforsecurity=False).hexdigest()
+
+
+def altered_weights(folder: Path) -> None:
+    """Flip a bit of a bundle's weights, and name the new hash in its manifest: right in itself."""
+    weights, manifest = folder / "weights.safetensors", folder / "manifest.json"
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(content)
+    tree = json.loads(manifest.read_text())
+    tree["sha256"][weights.name] = sha256(bytes(content))
+    manifest.write_text(json.dumps(tree))

@@ -137,6 +137,21 @@ def test_a_manifest_that_is_missing_or_leaves_a_file_out_is_refused(folder: Path
         Bundle.load(folder, of_this_run(folder))
 
 
+def test_a_bundle_that_nothing_vouches_for_is_refused(
+    bundle: Bundle, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that is right in itself, weights and manifest of somebody else: no hash in it gives that away."""
+    warrant = of_this_run(folder)
+    scaled = {name: value * 1.5 for name, value in bundle.require_primary().weights.items()}
+    write_folder(folder, with_weights(bundle, scaled).files())
+    assert Bundle.load(folder, of_this_run(folder)).answers == "network"
+    monkeypatch.setattr(storage, "_verified", lambda *_: pytest.fail("read before the manifest was vouched for"))
+    with pytest.raises(BundleError, match="must be the bundle that the run that built it vouches for"):
+        Bundle.load(folder, warrant)
+    with pytest.raises(BundleError, match="must be vouched for"):
+        Bundle.load(folder, None)
+
+
 def test_weights_of_another_network_are_refused(bundle: Bundle, tmp_path: Path) -> None:
     primary = replace(bundle.require_primary(), spec=replace(SPEC, widths=(16, 8)))
     write_folder(tmp_path / "candidate", replace(bundle, primary=primary).files())

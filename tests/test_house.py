@@ -170,6 +170,21 @@ def test_tests_import_what_the_locks_install() -> None:
                 assert f"\n{DISTRIBUTIONS.get(name, name)}==" in locked, f"{file.name} imports {name}"
 
 
+def test_only_what_checks_a_bundle_vouches_for_it() -> None:
+    """``Bundle.load`` asks for a warrant; whoever could make one without a check would load anything."""
+    named = {"Warrant": set[str](), "of_this_run": set[str]()}
+    for file in MODULES:
+        for node in ast.walk(ast.parse(file.read_text())):
+            name = node.func if isinstance(node, ast.Call) else None
+            if isinstance(name, ast.Name | ast.Attribute):
+                called = name.id if isinstance(name, ast.Name) else name.attr
+                named.get(called, set()).add(module_name(file))
+    assert named["Warrant"] == {f"pricetrail.{name}" for name in ("run_warrant", "lock_warrant", "releases.fetch")}
+    assert {user.rpartition(".")[0] for user in named["of_this_run"]} == {"pricetrail.stages"}
+    importers = {module_name(file) for file in MODULES if "pricetrail.run_warrant" in imported_modules(file)}
+    assert importers == named["of_this_run"], "under another name"
+
+
 def test_there_is_one_prediction_path() -> None:
     """Law 6: outside of training, outputs are read by ``Bundle.predict`` alone, and SHAP explains its head."""
     users = {

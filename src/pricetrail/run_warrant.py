@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from pricetrail import files
+from pricetrail.errors import BundleError
 from pricetrail.warrants import Warrant
 
 
@@ -13,7 +13,11 @@ def of_this_run(folder: Path) -> Warrant:
     """For the bundle that an earlier stage of this run wrote; DVC's lock records which one it was.
 
     Raises:
-        SourceError: it has no manifest.
+        BundleError: it has no manifest.
     """
-    manifest = files.read_bytes(folder / "manifest.json")
-    return Warrant(hashlib.sha256(manifest).hexdigest(), "the run that built it")
+    manifest = folder / "manifest.json"
+    try:
+        content = manifest.read_bytes()
+    except OSError:
+        raise BundleError(str(manifest), "must be in the bundle, and is not there") from None
+    return Warrant(hashlib.sha256(content).hexdigest(), "the run that built it")

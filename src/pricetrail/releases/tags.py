@@ -13,9 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from gto import api
-from gto.exceptions import GTOException
 from pydantic import TypeAdapter, ValidationError
-from scmrepo.exceptions import SCMError
 
 from pricetrail.errors import LineageError, ReleaseError
 from pricetrail.repository import git
@@ -99,7 +97,7 @@ def history(folder: Path) -> tuple[tuple[Event, ...], tuple[Event, ...]]:
     """
     try:
         events: list[dict[str, Any]] = api.history(str(folder), artifact=ARTIFACT, ascending=True)
-    except (GTOException, SCMError, OSError, ValueError) as error:
+    except Exception as error:  # of GTO, and of the git libraries below it, which have none in common
         raise ReleaseError("git tags", f"must be readable by GTO: {error}") from None
     versions, stages = list[Event](), list[Event]()
     for event in events:
@@ -133,7 +131,7 @@ def register(folder: Path, version: str, commit: str, body: str, author: str) ->
         made = api.register(
             str(folder), ARTIFACT, commit, version=version, message=message, author=name, author_email=mail
         )
-    except (GTOException, SCMError) as error:
+    except Exception as error:  # as above
         raise ReleaseError(f"{ARTIFACT}@{version}", f"must be a tag that GTO can make: {error}") from None
     return str(made.tag)
 
@@ -151,7 +149,7 @@ def assign(folder: Path, version: str, author: str, note: dict[str, str] | None 
         made = api.assign(
             str(folder), ARTIFACT, STAGE, version=version, message=message, force=True, author=name, author_email=mail
         )
-    except (GTOException, SCMError) as error:
+    except Exception as error:  # as above
         raise ReleaseError(f"{ARTIFACT}#{STAGE}", f"must be a tag that GTO can make: {error}") from None
     return str(made.tag)
 
