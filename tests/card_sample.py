@@ -178,6 +178,7 @@ def metrics() -> dict[str, Any]:
             "outcome": "released",
             "open_gates": 3,
             "gates": [gate("drift", 0.234567, 0.3), gate("accuracy", 0.753147, 0.15), gate("fairness", 0.0720094, 0.1)],
+            "restated": [{"file": "w48.csv", "reason": "till 3 was wrong"}],
         },
         "prices": {"skus": 311, "raised_share": 0.308682, "cut_share": 0.691318, "predicted_revenue_change": 1.2099},
     }

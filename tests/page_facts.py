@@ -42,7 +42,12 @@ CELLS = {**FAIR, "column": "registered & country_group", "not_assessed": ["guest
 LEVEL = {"coverage_low": 0.78, "coverage_high": 0.82, "mean_width_log_quantity": 1.1}
 COVERED = {"rows": 1000, "coverage_80": 0.8, "mean_width_80": 1.1, "coverage_95": 0.95, "mean_width_95": 1.7}
 TREES: dict[str, Any] = {
-    sources.DECISION: {"outcome": "withheld", "open_gates": 2, "gates": GATES},
+    sources.DECISION: {
+        "outcome": "withheld",
+        "open_gates": 2,
+        "gates": GATES,
+        "restated": [{"file": "w48.csv", "reason": "till 3 was wrong"}],
+    },
     sources.TEST: {"rows": 1000, "skill": 0.73, "skill_interval": [0.7, 0.75], "verdicts": GATES[1:2]},
     sources.INTERVALS: {
         "interval_80": {"coverage": 0.8, **LEVEL},

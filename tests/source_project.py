@@ -8,7 +8,9 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from click.testing import Result
 from ruamel.yaml import YAML
+from typer.testing import CliRunner
 
 from clone import environment
 from house import ROOT
@@ -85,6 +87,13 @@ class Project:
         found = (path for path in self.root.rglob("*") if path.is_file())
         kept = {path.relative_to(self.root) for path in found}
         return {path.as_posix(): (self.root / path).read_bytes() for path in kept if path.parts[0] not in hidden}
+
+
+def ingest(*arguments: str) -> Result:
+    """``pricetrail ingest`` in the current folder."""
+    from pricetrail.cli import app  # it takes seconds, and every test imports this module
+
+    return CliRunner(env={"NO_COLOR": "1"}).invoke(app, ["ingest", *arguments])
 
 
 def folder_hash(lines: dict[str, bytes]) -> str:

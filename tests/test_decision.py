@@ -27,13 +27,15 @@ REASON = "Christmas | seen by <b>A. Smith</b>\nand B."
 Tree = dict[str, Any]
 
 
-def decision(overrides: dict[GateName, str] | None = None, drift: float = 0.5) -> Decision:
+def decision(
+    overrides: dict[GateName, str] | None = None, drift: float = 0.5, restated: dict[str, str] | None = None
+) -> Decision:
     verdicts = [
         at_most("drift", drift, 0.3, "share of drifted input columns"),
         at_least("accuracy", 0.68, 0.1, "skill over the training median"),
         not_computed("fairness", 0.1, "registered: guest not assessed"),
     ]
-    return decide(verdicts, overrides or {})
+    return decide(verdicts, overrides or {}, restated)
 
 
 def tree(made: Decision) -> Tree:
@@ -44,10 +46,11 @@ def tree(made: Decision) -> Tree:
 @given(
     overridden=st.dictionaries(st.sampled_from(["drift", "accuracy", "fairness"]), st.text(min_size=1), max_size=3),
     drift=st.floats(0, 1, allow_nan=False),
+    restated=st.dictionaries(st.text(min_size=1), st.text(min_size=1).filter(str.strip), max_size=3),
 )
-def test_a_decision_reads_back(overridden: dict[GateName, str], drift: float) -> None:
+def test_a_decision_reads_back(overridden: dict[GateName, str], drift: float, restated: dict[str, str]) -> None:
     given_reasons = {gate: reason for gate, reason in overridden.items() if reason.strip()}
-    made = decision(given_reasons, drift)
+    made = decision(given_reasons, drift, restated)
     assert read_decision(tree(made), FILE) == made
 
 
@@ -114,6 +117,15 @@ EDITS: dict[str, tuple[Tree, str]] = {
     "outcome gone": (without("outcome"), "outcome must be whole: Field required"),
     "verdict gone": (without("gates", 1, "passed"), "gates.1.passed must be whole: Field required"),
     "number for a truth": (edited("gates", 1, "passed", value=1), "gates.1.passed must be whole: "),
+    "restated without a reason": (
+        edited("restated", value=[{"file": "w48.csv", "reason": " "}]),
+        "restatement of w48.csv must give a reason, got ' '",
+    ),
+    "restated without a file": (edited("restated", value=[{"reason": "a"}]), "restated.0.file must be whole: Field"),
+    "a restatement that says more": (
+        edited("restated", value=[{"file": "a", "reason": "b", "approved_by": "me"}]),
+        "restated does not follow from its gates, got [{'file': 'a', 'reason': 'b', 'approved_by': 'me'}]",
+    ),
     "more than it can say": (edited("approved", value=True), "approved does not follow from its gates, got True"),
     "a gate that says more": (
         edited("gates", 0, "approved_by", value="me"),
@@ -159,11 +171,29 @@ def test_the_page_says_what_the_record_says() -> None:
     assert "released" in decision_page(decision({"drift": "a", "fairness": "b"})).splitlines()[0]
 
 
+def test_restatements_are_named_in_order_of_file_and_open_no_gate() -> None:
+    named = {"w49.csv": "sent late", "a|b.csv": "till <b>3</b>\nwas wrong"}
+    made = decision({"drift": "a", "fairness": "b"}, restated=named)
+    assert tree(made)["restated"] == [
+        {"file": "a|b.csv", "reason": "till <b>3</b>\nwas wrong"},
+        {"file": "w49.csv", "reason": "sent late"},
+    ]
+    assert made.outcome == "released"
+    assert decision(restated=named).outcome == "withheld"
+    assert decision_page(made).endswith("- a\\|b.csv: till &lt;b>3&lt;/b> was wrong\n- w49.csv: sent late\n")
+    assert "Restated" not in decision_page(decision())
+
+
+def test_a_decision_of_an_older_version_names_none() -> None:
+    old = {key: value for key, value in tree(decision()).items() if key != "restated"}
+    assert read_decision(old, FILE) == decision()
+
+
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     """``pricetrail decide`` in a folder with the metrics files of a decision."""
     monkeypatch.chdir(tmp_path)
-    made = decision({"drift": REASON})
+    made = decision({"drift": REASON}, restated={"w48.csv": "till 3 was wrong"})
     write_json(Path(FILE), made.record())
     for gate in made.gates:
         write_json(Path(EVIDENCE[gate.verdict.gate]), {"verdicts": [asdict(gate.verdict)]})
@@ -181,6 +211,7 @@ def test_decide_shows_every_gate(run: Callable[..., Any]) -> None:
         ("fairness", "failed", "–", "<= 0.1"),
     ]
     assert "<b>A. Smith" in shown.output
+    assert shown.output.endswith("Files that rewrote days already released:\n  w48.csv: till 3 was wrong\n")
 
 
 def test_decide_explains_every_gate(run: Callable[..., Any]) -> None:
@@ -241,6 +272,18 @@ def test_a_runs_page_and_command_show_its_decision(shop: Clone) -> None:
     page = (shop.folder / "reports/decision.md").read_text()
     assert page == decision_page(read_decision(json.loads(text), FILE))
     assert page.startswith(f"# The candidate is {json.loads(text)['outcome']}\n")
+
+
+@pytest.mark.slow
+def test_the_stage_names_what_params_say_was_restated(copy: Clone) -> None:
+    assert json.loads((copy.folder / FILE).read_text())["restated"] == []
+    copy.params(data__restated={"w48.csv": "till 3 was wrong"})
+    said = copy.must("dvc", "repro", "-s", "assess_model_risk")
+    assert "w48.csv rewrote days already released: till 3 was wrong" in said
+    assert json.loads((copy.folder / FILE).read_text())["restated"] == [
+        {"file": "w48.csv", "reason": "till 3 was wrong"}
+    ]
+    assert "data.restated" in (copy.folder / "dvc.lock").read_text()
 
 
 @pytest.mark.slow

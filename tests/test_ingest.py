@@ -5,39 +5,19 @@ from __future__ import annotations
 import datetime as dt
 import gzip
 import shutil
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from typer.testing import CliRunner
 
-from pricetrail.cli import app
 from pricetrail.errors import DataError
 from pricetrail.operation.released_days import released, released_until
-from source_project import FOLDER, POINTER, Project, folder_hash, make_project, week
+from source_project import FOLDER, POINTER, Project, folder_hash, ingest, week
 
 W48 = week("2011-11-28", "2011-11-29", "2011-11-30")
 W49 = week("2011-12-05", "2011-12-06", "2011-12-09")
 W50 = week("2011-12-12", "2011-12-13")
-Ingest = Callable[..., Any]
-
-
-@pytest.fixture(scope="session")
-def empty_project(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    return make_project(tmp_path_factory.mktemp("ingest") / "project")
-
-
-@pytest.fixture(scope="session")
-def one_week(tmp_path_factory: pytest.TempPathFactory, empty_project: Project) -> Project:
-    """A project with ``w48.csv`` ingested and committed."""
-    folder = tmp_path_factory.mktemp("ingest")
-    shutil.copytree(empty_project.root, folder / "project", symlinks=True)
-    project = Project(folder / "project")
-    project.must("python", "-m", "pricetrail.cli", "ingest", project.give("w48.csv", W48), "--commit")
-    return project
 
 
 def copied(project: Project, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
@@ -54,10 +34,6 @@ def fresh(empty_project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 @pytest.fixture
 def project(one_week: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     return copied(one_week, tmp_path, monkeypatch)
-
-
-def ingest(*arguments: str) -> Any:
-    return CliRunner(env={"NO_COLOR": "1"}).invoke(app, ["ingest", *arguments])
 
 
 def accepted(*arguments: str) -> str:

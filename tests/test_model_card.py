@@ -312,6 +312,12 @@ def test_a_withheld_candidate_and_an_override_say_so_first() -> None:
     assert "**Released.** Every gate is open, with an override of: drift.\n" in opened
 
 
+def test_restatements_stand_under_the_gates() -> None:
+    (part,) = [part for part in card_of().split("\n## ") if part.startswith("Gates and decision")]
+    assert "\nFiles that rewrote days already released:\n\n- `w48.csv`: till 3 was wrong\n" in part
+    assert "rewrote days" not in changed(lambda metrics: metrics["decision"].pop("restated"))
+
+
 def without_figures(tree: Any, key: str = "") -> Any:
     """Every float None, lists of None for pairs, as a run leaves it that could compute nothing."""
     if isinstance(tree, dict):

@@ -275,8 +275,16 @@ def test_the_decision_tells_every_gate_with_icon_word_value_and_threshold(tree: 
     for words in ("Failed, opened by an override", "Passed", "Not computed: failed", "at least 0.1", "at most 0.3"):
         assert words in said
     assert "Christmas; seen by the owner" in said
+    assert "w48.csv (till 3 was wrong)." in said
+    assert "Rewrote days already released" in tree.said("b")
     states = [attributes["class"] for tag, attributes, inside in tree.found if tag == "svg" and "h3" in inside]
     assert states == ["fail", "pass", "unknown"]
+
+
+def test_an_older_decision_names_no_restatements() -> None:
+    old = {key: value for key, value in TREES[sources.DECISION].items() if key != "restated"}
+    assert "Rewrote days" in page()
+    assert "Rewrote days" not in page(DECISION=json.dumps(old))
 
 
 def test_what_changed_is_told_between_this_run_and_the_one_before_it() -> None:
