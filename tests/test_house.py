@@ -22,12 +22,13 @@ GROUND = {
     "pipeline",
     "ledger",
     "lineage_ids",
+    "parquet",
     "traces",
 }
 PURE = {
     *("simulate", "streams", "features", "history", "splits", "encoding", "drift", "evaluation", "comparison"),
     *("intervals", "fairness", "gates", "pricing", "exports", "group_errors", "decision", "model_drift"),
-    *("run_records", "run_facts", "model_card", "card_page", "page", "differences", "why"),
+    *("drift_page", "run_records", "run_facts", "model_card", "card_page", "page", "differences", "why"),
 }
 EDGE = {"files", "sources", "repository", "receipts", "verification", "lineage", "dvc_cache", "hashes"}
 OPERATION = {"operation", "releases", "flow"}  # the scheduled run and what it publishes

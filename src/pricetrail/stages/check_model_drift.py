@@ -11,7 +11,7 @@ from pricetrail.model_drift import check_model_drift
 from pricetrail.stages import run_stage
 from pricetrail.streams import stream
 
-PREDICTIONS, VALIDATION = Path("data/predictions.parquet"), Path("data/splits/validation.parquet")
+PREDICTIONS, VALIDATION = Path("data/predictions.parquet"), Path("data/splits/validation")
 BUNDLE, METRICS = Path("models/candidate"), Path("metrics/model_drift.json")
 
 log = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ from pricetrail.model.inference import backup_predictions
 from pricetrail.stages import run_stage
 from pricetrail.streams import stream
 
-PREDICTIONS, TEST, BUNDLE = Path("data/predictions.parquet"), Path("data/splits/test.parquet"), Path("models/candidate")
+PREDICTIONS, TEST, BUNDLE = Path("data/predictions.parquet"), Path("data/splits/test"), Path("models/candidate")
 METRICS, TABLE = Path("metrics/models.json"), Path("reports/models.csv")
 
 

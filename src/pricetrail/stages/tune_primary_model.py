@@ -20,7 +20,7 @@ from pricetrail.stages import SOURCE, run_stage
 SPLITS, ENCODER, STATE = Path("data/splits"), Path("models/encoder.json"), Path("data/product_state.parquet")
 BASELINES, BUNDLE, METRICS = Path("models/baselines"), Path("models/candidate"), Path("metrics/validation.json")
 STUDY, CURVE, JOURNALS = Path("reports/tuning"), Path("reports/training"), Path(".pricetrail/journals")
-ROWS = [SPLITS / f"{name}.parquet" for name in ("train", "validation", "history")]
+ROWS = [SPLITS / name for name in ("train", "validation", "history")]
 
 
 def main() -> None:
@@ -34,7 +34,7 @@ def main() -> None:
     material = candidate.Material(train, validation, encoder, History(history), look_back)
     data = material.tensors()
     dials = (params.tuning.model_dump_json(), str(params.seed), str(params.threads))
-    decisive = [*ROWS, ENCODER, *sorted(SOURCE.rglob("*.py"))]
+    decisive = [*(path for folder in ROWS for path in sorted(folder.iterdir())), ENCODER, *sorted(SOURCE.rglob("*.py"))]
     key = journal.digest([*(dial.encode() for dial in dials), *map(files.read_bytes, decisive)])
     trials = journal.Journal(JOURNALS / f"{key}.journal")
     with watching() as watch, live_curve(CURVE) as live:
