@@ -24,8 +24,8 @@ GIT = ("git", "-c", "user.name=benchmark", "-c", "user.email=benchmark@example.i
 WHAT = (
     "`dvc repro` on the UCI Online Retail lines through the ISO week before {week}, then on those of {week} too "
     "({files} daily files), `git commit` and `dvc push` to a folder after each; dials as shipped but for "
-    "tuning.n_trials 1. The value is what the second push adds: DVC objects that the folder did not have, and the pack that `git push` "
-    "would send. An object that two outputs name counts once, for the first of them."
+    "tuning.n_trials 1. The value is what the second push adds: DVC objects that the folder did not have, and the pack "
+    "that `git push` would send. An object that two outputs name counts once, for the first of them."
 )
 
 

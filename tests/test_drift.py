@@ -305,6 +305,7 @@ def test_the_page_repeats_and_needs_no_network() -> None:
     a, b = "0190c0de-aaaa-7bbb-8ccc-0123456789ab", "f5c0e19bc6b442409e528b7e04c1043b"
     numbered = without_random_ids(f"{a} {b} {a}").split()
     assert numbered[0] == numbered[2] != numbered[1]
+    assert all(name.isidentifier() and name.isascii() for name in numbered), "they are in names of variables"
     assert a not in numbered
 
 

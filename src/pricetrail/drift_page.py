@@ -43,6 +43,9 @@ def _taken_out(html: str, tag: str, reference: str) -> tuple[str, str]:
 
 
 def without_random_ids(html: str) -> str:
-    """Evidently's page with its random ids numbered in order of appearance, so that equal figures give equal bytes."""
+    """Evidently's page with its random ids numbered in order of appearance, so that equal figures give equal bytes.
+
+    Some of them are part of a name in JavaScript, so they stay letters and digits.
+    """
     numbers: dict[str, str] = {}
-    return _RANDOM_ID.sub(lambda match: numbers.setdefault(match.group(), f"id-{len(numbers):032d}"), html)
+    return _RANDOM_ID.sub(lambda match: numbers.setdefault(match.group(), f"id{len(numbers):030d}"), html)
