@@ -70,10 +70,10 @@ def run(clone: Clone) -> float:
 
 def compare(folder: Path) -> pd.DataFrame:
     """The table of models on the lines from ``TEST_FROM`` on, with the dials and the stream of stage compare_models."""
-    params, test = files.read_params(folder / "params.yaml"), files.read_table(folder / "data/splits/test.parquet")
+    params, test = files.read_params(folder / "params.yaml"), files.read_table(folder / "data/splits/test")
     predictions = files.read_table(folder / "data/predictions.parquet")
     if not predictions[SAME].equals(test[SAME]):
-        raise BenchmarkError("data/predictions.parquet must have the rows of data/splits/test.parquet in their order")
+        raise BenchmarkError("data/predictions.parquet must have the rows of data/splits/test in their order")
     kept = (test["invoiced_at"] >= TEST_FROM).to_numpy()
     others = backup_predictions(Bundle.load(folder / "models/candidate", of_lock(folder)), test)
     rivals = comparison.compare(
@@ -91,7 +91,7 @@ def measure() -> Result:
     with harness.fresh_clone("real") as clone:
         share = run(clone)
         models, chosen = accuracy.rows(compare(clone.path)), accuracy.chosen(clone.path)
-        lines = {name: len(files.read_table(clone.path / f"data/splits/{name}.parquet")) for name in SPLITS}
+        lines = {name: len(files.read_table(clone.path / f"data/splits/{name}")) for name in SPLITS}
     what = (
         f"`dvc repro compare_models` with data.sku {SKU} and split.test_share {share:.6f}, so that the test days begin "
         f"on {TEST_FROM:%Y-%m-%d}; {lines['train']:,} lines to train on and {lines['validation']:,} to validate, "

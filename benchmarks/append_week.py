@@ -11,7 +11,7 @@ import harness
 from harness import Clone, Goal, Result
 
 
-def _week(file: Path) -> str:
+def week_of(file: Path) -> str:
     """ISO week of a daily file, from its name."""
     year, week, _ = date.fromisoformat(file.name[:10]).isocalendar()
     return f"{year}-W{week:02}"
@@ -28,8 +28,8 @@ def measure() -> Result:
     """Run the ETL without the last ISO week, add that week's files, run it again."""
     with harness.fresh_clone("real") as clone:
         source, aside = clone.path / "data" / "online_retail", clone.path.parent / "aside"
-        week = max(_week(file) for file in source.iterdir())
-        late = sorted(file for file in source.iterdir() if _week(file) == week)
+        week = max(week_of(file) for file in source.iterdir())
+        late = sorted(file for file in source.iterdir() if week_of(file) == week)
         aside.mkdir()
         for file in late:
             shutil.move(file, aside)

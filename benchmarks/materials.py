@@ -20,9 +20,7 @@ def read() -> tuple[Params, Material]:
     """The dials and the rows; torch gets the threads that the dials say."""
     params = files.read_params()
     torch.set_num_threads(params.threads)
-    train, validation, history = (
-        files.read_table(SPLITS / f"{name}.parquet") for name in ("train", "validation", "history")
-    )
+    train, validation, history = (files.read_table(SPLITS / name) for name in ("train", "validation", "history"))
     look_back = LookBack(params.tuning.sku_lines, params.tuning.customer_lines)
     encoder = Encoder.from_json(files.read_text(ENCODER))
     return params, Material(train, validation, encoder, History(history), look_back)

@@ -28,9 +28,7 @@ GAINS = {"all": ["lines_elasticity", "units_elasticity"], "units a line only": [
 
 def _grid(folder: Path, dials: Pricing) -> pd.DataFrame:
     """The prices that the recommendation chose from, in rows of SKU and price, the current one marked."""
-    context = pricing.context_lines(
-        files.read_table(folder / "data/splits/test.parquet"), dials.window_days, dials.min_lines
-    )
+    context = pricing.context_lines(files.read_table(folder / "data/splits/test"), dials.window_days, dials.min_lines)
     state = files.read_table(folder / "data/product_state.parquet")
     # Only the grid is wanted: what a model would predict on it plays no part in the truth.
     return pricing.price_curves(context, state, lambda rows: np.zeros(len(rows)), dials)

@@ -44,7 +44,7 @@ def work() -> dict[str, Any]:
     params = files.read_params()
     torch.set_num_threads(params.threads)
     bundle = Bundle.load(BUNDLE, of_lock())
-    train, test = (files.read_table(SPLITS / f"{name}.parquet") for name in ("train", "test"))
+    train, test = (files.read_table(SPLITS / name) for name in ("train", "test"))
     background = draw_rows(train, BACKGROUND_ROWS, stream(params.seed, "shap background"))
     seconds = []
     for _ in range(REPEATS):

@@ -27,7 +27,7 @@ from pricetrail.features import DAY, NUMERIC_FEATURES, TARGET
 from pricetrail.model import baseline_search, learned_baselines
 from pricetrail.model.baseline_search import FIRST_TRIALS, Trial, TunedBaseline, time_folds, tune_baselines
 from pricetrail.model.baselines import BACKUP_FILES, Baseline, fit_medians, load_baseline
-from pricetrail.model.learned_baselines import PREDICT_BATCH, Encoded, fit_elastic_net, fit_lightgbm, fit_svr
+from pricetrail.model.learned_baselines import PREDICT_BATCH, Encoded, LightGbm, fit_elastic_net, fit_lightgbm, fit_svr
 
 LEARNED = ("elastic_net", "lightgbm", "svr")
 
@@ -236,9 +236,17 @@ def test_damaged_trees_are_an_error_and_do_not_abort_the_process(damage: str) ->
         "trees end early": head,
         "a tree is no tree": head + "\nBush=7\n" + rest,
     }[damage]
-    with pytest.raises(BundleError, match=r"lightgbm.txt: must be a stored lightgbm model"):
-        load_baseline("lightgbm", {"lightgbm.txt": damaged.encode()})
-    assert load_baseline("lightgbm", {"lightgbm.txt": text.encode()}).name == "lightgbm"
+    with pytest.raises(BundleError, match=r"lightgbm.txt.zst: must be a stored lightgbm model"):
+        load_baseline("lightgbm", LightGbm(damaged).to_files())
+    assert load_baseline("lightgbm", LightGbm(text).to_files()).name == "lightgbm"
+
+
+def test_the_file_of_lightgbm_is_a_small_zstandard_frame_of_its_text() -> None:
+    model = fit_lightgbm(ROWS[-300:], HELD_OUT, FIRST_TRIALS["lightgbm"], 1, threads=1)
+    (content,) = model.to_files().values()
+    assert content[:4] == bytes.fromhex("28b52ffd"), "RFC 8878"
+    assert len(content) < len(model.text) / 2
+    assert LightGbm.from_bytes(content) == model
 
 
 def test_parts_that_do_not_fit_together_are_refused(tuned: tuple[TunedBaseline, ...]) -> None:

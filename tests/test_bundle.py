@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from pricetrail.encoding import Encoder
 from pricetrail.errors import BundleError
-from pricetrail.features import FEATURE_UNITS, TARGET
+from pricetrail.features import DAY, FEATURE_UNITS, TARGET
 from pricetrail.files import write_folder
 from pricetrail.history import HISTORY_UNITS, History
 from pricetrail.model import storage
@@ -38,7 +38,8 @@ from test_model import DATA, ENCODER, LOOK_BACK, MATERIAL, OPTIONS, SPEC, TEST, 
 
 STATE = pd.DataFrame({"sku": ["10001"], "price_min_gbp": [1.0], "price_max_gbp": [2.0]})
 BACKUPS = ("elastic_net", "sku_median", "median")  # by validation error
-NEEDED = ("encoder.json", "model.json", "product_state.parquet", "history.parquet")
+WEEKS = sorted({f"{day:%G-W%V}" for day in MATERIAL.history.table[DAY]})  # the C library's ISO weeks
+NEEDED = ("encoder.json", "model.json", "product_state.parquet", f"history-{WEEKS[1]}.parquet")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -124,9 +125,9 @@ def test_an_altered_or_missing_file_is_refused_before_anything_is_read(
 
 def test_a_manifest_that_is_missing_or_leaves_a_file_out_is_refused(folder: Path) -> None:
     manifest = json.loads((folder / MANIFEST).read_text())
-    del manifest["sha256"]["history.parquet"]
+    del manifest["sha256"][NEEDED[-1]]
     (folder / MANIFEST).write_text(json.dumps(manifest))
-    with pytest.raises(BundleError, match=r"history.parquet: must have sha256 None"):
+    with pytest.raises(BundleError, match=rf"{NEEDED[-1]}: must have sha256 None"):
         Bundle.load(folder, of_this_run(folder))
     for content in ("{}", "[]", '{"sha256": 1}', "no json"):
         (folder / MANIFEST).write_text(content)
@@ -150,6 +151,35 @@ def test_a_bundle_that_nothing_vouches_for_is_refused(
         Bundle.load(folder, warrant)
     with pytest.raises(BundleError, match="must be vouched for"):
         Bundle.load(folder, None)
+
+
+def history_files(files: Mapping[str, bytes]) -> dict[str, bytes]:
+    return {name: content for name, content in files.items() if name.startswith("history-")}
+
+
+def test_the_history_is_a_file_a_week_and_a_new_week_leaves_the_others_alone(bundle: Bundle, tmp_path: Path) -> None:
+    table = bundle.history.table
+    is_last = (table[DAY].dt.strftime("%G-W%V") == WEEKS[-1]).to_numpy()
+    before = replace(bundle, history=History(table[~is_last].reset_index(drop=True))).files()
+    after = bundle.files()
+    assert set(history_files(after)) == {f"history-{week}.parquet" for week in WEEKS}
+    assert set(after) - set(before) == {f"history-{WEEKS[-1]}.parquet"}
+    assert {name for name in before if before[name] != after[name]} == {MANIFEST}
+    hashes = json.loads(after[MANIFEST])["sha256"]
+    assert hashes == {name: hashlib.sha256(after[name]).hexdigest() for name in after if name != MANIFEST}
+    for name, content in history_files(after).items():
+        (tmp_path / name).write_bytes(content)
+    parts = [pd.read_parquet(tmp_path / f"history-{week}.parquet") for week in WEEKS]
+    pd.testing.assert_frame_equal(pd.concat(parts, ignore_index=True), table)
+
+
+def test_a_bundle_without_any_history_is_refused(bundle: Bundle, tmp_path: Path) -> None:
+    files = bundle.files()
+    hashes = {name: hashlib.sha256(files[name]).hexdigest() for name in files if name not in history_files(files)}
+    kept = {name: files[name] for name in hashes}
+    write_folder(tmp_path / "candidate", {**kept, MANIFEST: json.dumps({"sha256": hashes}).encode()})
+    with pytest.raises(BundleError, match=r"history-\*\.parquet: must be in the bundle, and is not there"):
+        Bundle.load(tmp_path / "candidate", of_this_run(tmp_path / "candidate"))
 
 
 def test_weights_of_another_network_are_refused(bundle: Bundle, tmp_path: Path) -> None:

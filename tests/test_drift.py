@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import math
 import re
 from dataclasses import asdict
+from pathlib import Path
 
+import evidently
 import numpy as np
 import pandas as pd
 import pytest
 from scipy.spatial.distance import jensenshannon
 from scipy.stats import wasserstein_distance
 
+from browser import CHROMIUM, tab
 from house import ROOT
 from pricetrail.drift import (
     CATEGORICAL_COLUMNS,
@@ -25,11 +29,11 @@ from pricetrail.drift import (
     find_windows,
     missing_share,
     require_columns,
-    without_random_ids,
 )
+from pricetrail.drift_page import ASSETS, split_page, without_random_ids
 from pricetrail.errors import ParamsError
 from pricetrail.features import COUNT_FEATURES, DAY, FEATURE_UNITS, TARGET, TIME_FEATURES
-from pricetrail.files import read_params
+from pricetrail.files import read_params, write_folder, write_text
 from pricetrail.params import Drift
 from pricetrail.splits import Boundaries
 
@@ -293,12 +297,57 @@ LOADS = re.compile(
 
 
 def test_the_page_repeats_and_needs_no_network() -> None:
-    pages = [check_drift(Windows(window(300, 1), window(300, 2)), DIALS, rng()).html for _ in range(2)]
+    pages = [check_drift(Windows(window(300, 1), window(300, 2)), DIALS, rng()).page for _ in range(2)]
     assert pages[0] == pages[1]
-    assert LOADS.search(pages[0]) is None
+    assert LOADS.search(pages[0].html) is None
     for tag in ('<script async src="https://a.b/c.js">', "<link rel=x href='//a.b/c.css'>", "@import url(http://a.b)"):
         assert LOADS.search(tag), tag
     a, b = "0190c0de-aaaa-7bbb-8ccc-0123456789ab", "f5c0e19bc6b442409e528b7e04c1043b"
     numbered = without_random_ids(f"{a} {b} {a}").split()
     assert numbered[0] == numbered[2] != numbered[1]
+    assert all(name.isidentifier() and name.isascii() for name in numbered), "they are in names of variables"
     assert a not in numbered
+
+
+STATIC = Path(evidently.__file__).parent / "nbextension/static"
+
+
+def test_what_evidently_puts_on_every_page_is_beside_it_and_the_same_for_other_data() -> None:
+    """The oracle is the library's own folder: its script, and its font as base64."""
+    one, other = (check_drift(Windows(window(300, 1), window(300, seed)), DIALS, rng()).page for seed in (2, 3))
+    assert one.html != other.html
+    assert one.assets == other.assets
+    assert len(one.html) < len(one.assets["evidently.js"]) / 10
+    assert one.assets["evidently.js"].strip() == (STATIC / "index.js").read_text().strip()
+    font = base64.b64encode((STATIC / "material-ui-icons.woff2").read_bytes()).decode()
+    assert font in one.assets["evidently.css"]
+    assert font[:200] not in one.html
+    for name in one.assets:
+        assert one.html.count(f'="{ASSETS}/{name}"') == 1
+
+
+def test_splitting_takes_the_longest_blocks_and_nothing_else() -> None:
+    html = (
+        "<style>a</style><style>long one</style><script>var x</script><b></b><script>library</script><script>y</script>"
+    )
+    page = split_page(html)
+    assert page.assets == {"evidently.js": "library", "evidently.css": "long one"}
+    css, js = f'<link rel="stylesheet" href="{ASSETS}/evidently.css">', f'<script src="{ASSETS}/evidently.js"></script>'
+    assert page.html == f"<style>a</style>{css}<script>var x</script><b></b>{js}<script>y</script>"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not CHROMIUM, reason="chromium is not installed")
+def test_the_page_draws_in_a_browser_from_its_folder_alone(tmp_path: Path) -> None:
+    whole = check_drift(Windows(window(300, 1), window(300, 2)), DIALS, rng()).page
+    file = tmp_path / "reports/drift.html"
+    write_text(file, whole.html)
+    write_folder(file.with_name(ASSETS), {name: text.encode() for name, text in whole.assets.items()})
+    with tab(tmp_path / "profile") as browser:
+        browser.open(file, 1280)
+        browser.evaluate("document.fonts.ready.then(() => 1)")
+        shown = browser.evaluate("document.body.innerText")
+        assert browser.complaints() == []
+        asked = {url for url in browser.requests() if not url.startswith("data:")}
+    assert asked == {file.as_uri(), *(f"{file.parent.as_uri()}/{ASSETS}/{name}" for name in whole.assets)}
+    assert all(name in shown for name in NAMES)

@@ -6,6 +6,7 @@ import importlib
 import json
 import re
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -129,7 +130,7 @@ def test_every_result_is_there_and_speaks_of_the_same_rows(shop: Clone) -> None:
     assert set(read) == METRICS
     dropped = sum(entry["rows"] for entry in read["etl"]["dropped"])
     assert read["etl"]["rows_read"] == read["etl"]["rows_kept"] + dropped + read["etl"]["rows_quarantined"]
-    splits = {p.stem: len(pd.read_parquet(p)) for p in (shop.folder / "data/splits").glob("*.parquet")}
+    splits = {path.name: len(pd.read_parquet(path)) for path in (shop.folder / "data/splits").iterdir()}
     assert splits.pop("history") == sum(splits.values()) == read["etl"]["rows_kept"]
     predictions = pd.read_parquet(shop.folder / "data/predictions.parquet")
     assert len(predictions) == splits["test"] == read["test"]["rows"]
@@ -262,6 +263,11 @@ def test_touching_a_module_reruns_its_stages_and_nothing_else(copy: Clone, modul
     assert stages_run(copy.must("dvc", "repro")) == [*expected, "record_run", "model_card", "report"]
 
 
+def by_week(folder: Path) -> dict[str, str]:
+    """Hash of each Parquet file below a folder."""
+    return {path.relative_to(folder).as_posix(): md5(path) for path in sorted(folder.rglob("*.parquet"))}
+
+
 def test_a_new_week_is_one_new_partition_and_reruns_what_it_should(copy: Clone) -> None:
     source = copy.folder / "demo/lines"
     shutil.copytree(source, copy.folder / "data/mine")
@@ -270,15 +276,27 @@ def test_a_new_week_is_one_new_partition_and_reruns_what_it_should(copy: Clone) 
     copy.params(data__path="data/mine")
     copy.must("dvc", "add", "data/mine")
     copy.must("dvc", "repro")
-    processed = copy.folder / "data/processed"
-    before = {path.name: md5(path) for path in processed.glob("*.parquet")}
+    processed, splits, bundle = (copy.folder / name for name in ("data/processed", "data/splits", "models/candidate"))
+    before, stored = by_week(processed), {*by_week(processed).values(), *by_week(splits).values()}
     held_back.rename(weeks[-1])
     recorded = (copy.folder / "data/mine.dvc").read_text()
     assert set(stages_run(copy.must("dvc", "repro", "--no-run-cache"))) == set(STAGES)
     assert (copy.folder / "data/mine.dvc").read_text() != recorded, "`dvc repro` records the new state of the source"
-    after = {path.name: md5(path) for path in processed.glob("*.parquet")}
+    after = by_week(processed)
     assert set(after) - set(before) == {weeks[-1].name}
     assert {name: after[name] for name in before} == before
+    cut = by_week(splits)
+    history = {name.removeprefix("history/"): cut.pop(name) for name in list(cut) if name.startswith("history/")}
+    assert set(history) == set(after)
+    assert [name for name in history if history[name] not in stored] == [weeks[-1].name]
+    kept = {name.removeprefix("history-"): value for name, value in by_week(bundle).items() if "history-" in name}
+    assert kept == history, "the bundle's are the same objects"
+    parts = Counter(Path(name).name for name in cut)
+    assert set(parts) == set(after)
+    new = {name for name in cut if cut[name] not in {*stored, *after.values()}}
+    assert new, "the days of the splits moved"
+    assert {Path(name).name for name in new} <= {week for week, count in parts.items() if count > 1}
+    assert len(new) <= 4, "two cuts, each through one week"
 
 
 def test_policy_stop_ends_the_run_and_keeps_the_evidence(copy: Clone) -> None:
@@ -311,16 +329,16 @@ def test_policy_withhold_runs_on_and_withholds(copy: Clone) -> None:
 
 
 def test_one_sku_keeps_the_whole_shops_history(copy: Clone) -> None:
-    all_test = pd.read_parquet(copy.folder / "data/splits/test.parquet")
+    all_test = pd.read_parquet(copy.folder / "data/splits/test")
     sku = all_test["sku"].value_counts().index[0]
     copy.params(data__sku=sku)
     ran = stages_run(copy.must("dvc", "repro"))
     assert "etl_pipeline" not in ran
     splits = copy.folder / "data/splits"
-    own = pd.concat(pd.read_parquet(splits / f"{name}.parquet") for name in ("train", "validation", "test"))
+    own = pd.concat(pd.read_parquet(splits / name) for name in ("train", "validation", "test"))
     assert set(own["sku"]) == {sku}
     whole = pd.concat(pd.read_parquet(path) for path in (copy.folder / "data/processed").glob("*.parquet"))
-    assert len(pd.read_parquet(splits / "history.parquet")) == len(whole), "a customer's other lines count, too"
+    assert len(pd.read_parquet(splits / "history")) == len(whole), "a customer's other lines count, too"
     keys = ["invoice", "invoiced_at", "quantity", "customer_log_lines", "country_mean"]
     expected = whole[whole["sku"] == sku][keys].sort_values(keys).reset_index(drop=True)
     pd.testing.assert_frame_equal(own[keys].sort_values(keys).reset_index(drop=True), expected)

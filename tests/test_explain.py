@@ -212,7 +212,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     predicted = {"predicted_log_quantity": [1.75, 0.5, 0.4], "predicted_quantity": [4.754603, 0.648721, 0.4918]}
     write_table(Path("data/predictions.parquet"), lines.assign(**predicted))
     features = {"hour": np.float32([9, 10, 11]), "customer_mean": np.float32([1.25, np.nan, 2]), "country": "France"}
-    write_table(Path("data/splits/test.parquet"), lines.assign(**features))
+    write_table(Path("data/splits/test/2011-W49.parquet"), lines.assign(**features))
     values = {"hour": [0, 0.125], "country": [-0.5, 0.0], "customer_mean": [-0.25, -0.5], "sku_history": [0.25, 1.125]}
     write_table(Path("data/shap_values.parquet"), pd.DataFrame({"test_row": [1, 0], **values}))
     write_json(Path("metrics/test.json"), {"shap_base_log_quantity": 1.0})
@@ -282,9 +282,9 @@ def test_one_way_of_naming_the_line_is_needed(run: Path, arguments: list[str]) -
     assert called(*arguments).exit_code == 2
 
 
-@pytest.mark.parametrize("name", ["data/predictions.parquet", "data/shap_values.parquet", "data/splits/test.parquet"])
+@pytest.mark.parametrize("name", ["data/predictions.parquet", "data/shap_values.parquet", "data/splits/test"])
 def test_without_a_run_the_file_to_make_is_named(run: Path, name: str) -> None:
-    (run / name).unlink()
+    (run / name).rename(run / "elsewhere")
     found = called("--row", "0")
     assert (found.exit_code, found.stderr) == (1, f"error: {name}: must be there: run `dvc repro`, or `dvc pull`\n")
 
@@ -302,8 +302,8 @@ def test_metrics_of_an_older_run_are_refused(run: Path, base: dict[str, None]) -
     [
         ("data/shap_values.parquet", "hour", 0.127),
         ("data/shap_values.parquet", "hour", np.nan),
-        ("data/splits/test.parquet", "sku", "22423"),
-        ("data/splits/test.parquet", "invoice", "581003"),
+        ("data/splits/test/2011-W49.parquet", "sku", "22423"),
+        ("data/splits/test/2011-W49.parquet", "invoice", "581003"),
     ],
 )
 def test_files_of_two_runs_are_not_mixed(run: Path, name: str, column: str, value: object) -> None:
@@ -340,3 +340,19 @@ def test_a_table_of_predictions_in_another_order_is_refused() -> None:
         require_same_rows(rolled, Explanation(values, 2.0, 0.0))
     with pytest.raises(BundleError):
         require_same_rows(table.assign(predicted_log_quantity=np.nan), Explanation(values, 2.0, 0.0))
+
+
+@settings(max_examples=50)
+@given(seed=st.integers(0, 10**6), size=st.sampled_from([1e-7, 1e-3, 0.3, 5.0]))
+def test_what_is_stored_of_the_values_is_true_to_the_promise(seed: int, size: float) -> None:
+    """Files are held to 1e-4: as many values as a row has may each be off by half a step, and no more."""
+    names = (*FEATURE_UNITS, "country", *HISTORY_UNITS)
+    values = pd.DataFrame(np.random.default_rng(seed).normal(size=(20, len(names))) * size, columns=list(names))
+    stored = Explanation(values, 0.0, 0.0).stored()
+    steps = stored.to_numpy().astype(np.float64) * 2**17
+    assert (steps == np.rint(steps)).all()
+    assert (stored.dtypes == np.float32).all()
+    assert stored.index.equals(values.index)
+    off = np.abs(stored.to_numpy().astype(np.float64) - values.to_numpy())
+    assert off.max() <= 0.5 * 2**-17
+    assert len(names) * 0.5 * 2**-17 < 1e-4

@@ -22,13 +22,15 @@ GROUND = {
     "pipeline",
     "ledger",
     "lineage_ids",
+    "parquet",
     "traces",
     "warrants",
 }
 PURE = {
     *("simulate", "streams", "features", "history", "splits", "encoding", "drift", "evaluation", "comparison"),
     *("intervals", "fairness", "gates", "pricing", "exports", "group_errors", "decision", "model_drift"),
-    *("run_records", "run_facts", "model_card", "card_page", "page", "differences", "why", "retraining"),
+    *("drift_page", "run_records", "run_facts", "model_card", "card_page", "page", "differences", "why"),
+    "retraining",
 }
 EDGE = {"files", "sources", "repository", "receipts", "verification", "lineage", "dvc_cache", "hashes"} | {
     "run_warrant",

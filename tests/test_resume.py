@@ -53,7 +53,7 @@ def test_without_its_weights_the_first_backup_answers(copy: Clone) -> None:
     content[-1] ^= 1
     weights.unlink()
     weights.write_bytes(bytes(content))
-    rows = "pandas.read_parquet('data/splits/test.parquet')"
+    rows = "pandas.read_parquet('data/splits/test')"
     ask = f"import logging, pandas; from pathlib import Path; from pricetrail.model.bundle import Bundle; \
 from pricetrail.run_warrant import of_this_run; \
 logging.basicConfig(); folder = Path('models/candidate'); \

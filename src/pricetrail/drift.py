@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import difflib
 import math
-import re
 from dataclasses import dataclass, replace
 from typing import Final, get_args
 
@@ -22,6 +21,7 @@ from evidently.core.report import Snapshot
 from evidently.metrics import ValueDrift
 
 from pricetrail.contract import UNSPECIFIED
+from pricetrail.drift_page import Page, split_page
 from pricetrail.errors import ParamsError
 from pricetrail.features import (
     CATEGORICAL_FEATURES,
@@ -50,7 +50,6 @@ _METHODS: Final = {
     "Hellinger distance": "hellinger",
     "PSI": "psi",
 }
-_RANDOM_ID: Final = re.compile(r"[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}")
 
 
 @dataclass(frozen=True)
@@ -107,7 +106,7 @@ class DriftReport:
         columns: every column checked, the target last.
         input_share: share of input columns that drifted.
         verdict: ``input_share`` against ``drift.max_share``, and every column against ``drift.max_column_ratio``.
-        html: Evidently's offline page.
+        page: Evidently's offline page.
     """
 
     reference_rows: int
@@ -115,7 +114,7 @@ class DriftReport:
     columns: tuple[ColumnDrift, ...]
     input_share: float
     verdict: Verdict
-    html: str
+    page: Page
 
     @property
     def target(self) -> ColumnDrift | None:
@@ -158,7 +157,8 @@ def check_drift(windows: Windows, dials: Drift, rng: np.random.Generator) -> Dri
     if reference.empty or current.empty:
         reason = f"drift needs two windows, has {len(reference)} reference and {len(current)} current rows"
         verdict = not_computed("drift", dials.max_share, reason)
-        return DriftReport(len(reference), len(current), (), math.nan, verdict, f"<!doctype html><p>{reason}</p>\n")
+        page = Page(f"<!doctype html><p>{reason}</p>\n", {})
+        return DriftReport(len(reference), len(current), (), math.nan, verdict, page)
     known = [c for c in COLUMNS if _is_known(reference, c) and _is_known(current, c)]
     snapshot = _compare(reference, current, known, dials)
     distances = dict(zip(known, _distances(snapshot), strict=True))
@@ -166,8 +166,8 @@ def check_drift(windows: Windows, dials: Drift, rng: np.random.Generator) -> Dri
     inputs = [column for column in columns if column.role == "input"]
     share = sum(column.drifted for column in inputs) / len(inputs)
     verdict = _verdict(share, columns, dials)
-    html = without_random_ids(snapshot.get_html_str(as_iframe=False))
-    return DriftReport(len(windows.reference), len(windows.current), columns, share, verdict, html)
+    page = split_page(snapshot.get_html_str(as_iframe=False))
+    return DriftReport(len(windows.reference), len(windows.current), columns, share, verdict, page)
 
 
 def require_columns(dials: Drift) -> None:
@@ -275,9 +275,3 @@ def _column(name: str, distances: dict[str, float], windows: Windows, dials: Dri
         current_missing_share=missing_share(windows.current, name),
         missing_threshold=dials.missing_threshold,
     )
-
-
-def without_random_ids(html: str) -> str:
-    """Evidently's page with its random ids numbered in order of appearance, so that equal figures give equal bytes."""
-    numbers: dict[str, str] = {}
-    return _RANDOM_ID.sub(lambda match: numbers.setdefault(match.group(), f"id-{len(numbers):032d}"), html)

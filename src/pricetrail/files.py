@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from pricetrail.contract import Json
 from pricetrail.errors import SourceError
 from pricetrail.params import FILE, Params, parse_params
+from pricetrail.parquet import partition_bytes, table_to_bytes
 
 SIGNIFICANT_DIGITS = 6
 
@@ -157,11 +158,8 @@ def write_csv(path: Path, table: pd.DataFrame) -> None:
 
 
 def parquet_bytes(table: pd.DataFrame) -> bytes:
-    """A table as Parquet; no version of pandas and no index in it."""
-    arrow = pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata(None)
-    sink = pa.BufferOutputStream()
-    pq.write_table(arrow, sink, compression="zstd")
-    return bytes(sink.getvalue())
+    """A table as Parquet; see ``parquet``."""
+    return table_to_bytes(table)
 
 
 def write_table(path: Path, table: pd.DataFrame) -> None:
@@ -177,12 +175,11 @@ def write_partitions(folder: Path, table: pd.DataFrame, partition: pd.Series) ->
         table: rows, in the order they keep inside a partition.
         partition: name of each row's partition, shape (n,).
     """
-    groups = table.groupby(partition.to_numpy(), sort=True)
-    write_folder(folder, {f"{name}.parquet": parquet_bytes(rows) for name, rows in groups})
+    write_folder(folder, partition_bytes(table, partition))
 
 
 def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Write files into a folder that appears whole or not at all, and replaces what was there."""
+    """Write files by their path inside a folder that appears whole or not at all, and replaces what was there."""
     temporary = folder.with_name(f".{folder.name}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)

@@ -23,7 +23,7 @@ from pricetrail.features import DAY, FEATURE_UNITS
 from pricetrail.history import HISTORY_UNITS
 
 PREDICTIONS, SHAP_VALUES = Path("data/predictions.parquet"), Path("data/shap_values.parquet")
-TEST, METRICS = Path("data/splits/test.parquet"), Path("metrics/test.json")
+TEST, METRICS = Path("data/splits/test"), Path("metrics/test.json")
 TEST_ROW, BASE, PREDICTED = "test_row", "shap_base_log_quantity", "predicted_log_quantity"
 UNITS = {**FEATURE_UNITS, **HISTORY_UNITS}
 LARGEST_GAP_LOG_QUANTITY = 1e-3  # what rounding leaves; more, and the files are of two runs

@@ -21,7 +21,7 @@ from pricetrail.encoding import Encoder
 from pricetrail.errors import BundleError
 from pricetrail.features import TARGET
 from pricetrail.model.learned_baselines import ElasticNet, Floats, LightGbm, Svr
-from pricetrail.model.tables import table_from_bytes, table_to_bytes
+from pricetrail.parquet import table_from_bytes, table_to_bytes
 
 # The keys of a naive model's groups, coarsest first: a finer group that is known overrules.
 GROUPS: Final[Mapping[str, tuple[tuple[str, ...], ...]]] = {

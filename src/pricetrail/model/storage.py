@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,23 +20,26 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import Tensor
 
+from pricetrail.contract import iso_week
 from pricetrail.encoding import Encoder
 from pricetrail.errors import BundleError
-from pricetrail.features import FEATURE_UNITS, TARGET
+from pricetrail.features import DAY, FEATURE_UNITS, TARGET
 from pricetrail.history import HISTORY_UNITS
 from pricetrail.intervals import Conformal
 from pricetrail.model.baselines import BACKUP_FILES, Baseline, load_baseline
 from pricetrail.model.inputs import LookBack, TargetScale
 from pricetrail.model.network import NetworkSpec
-from pricetrail.model.tables import table_from_bytes, table_to_bytes
+from pricetrail.parquet import partition_bytes, table_from_bytes, table_to_bytes
 from pricetrail.warrants import Warrant
 
 log = logging.getLogger(__name__)
 
 MANIFEST: Final = "manifest.json"
 WEIGHTS: Final = "weights.safetensors"
-_ENCODER, _MODEL, _STATE, _HISTORY = "encoder.json", "model.json", "product_state.parquet", "history.parquet"
-_NEEDED: Final = (_ENCODER, _MODEL, _STATE, _HISTORY)
+_ENCODER, _MODEL, _STATE = "encoder.json", "model.json", "product_state.parquet"
+_NEEDED: Final = (_ENCODER, _MODEL, _STATE)
+_HISTORY: Final = "history-"  # one file an ISO week, so that a new week leaves the others' bytes alone
+_HISTORY_FILE: Final = re.compile(rf"{_HISTORY}\d{{4}}-W\d\d\.parquet")
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,7 @@ def pack(parts: Parts) -> dict[str, bytes]:
     """File names and bytes, the manifest last; the same parts give the same bytes."""
     units = {name: FEATURE_UNITS.get(name, "category") for name in parts.encoder.feature_names} | HISTORY_UNITS
     model = {
-        "format": 2,
+        "format": 3,
         "target": {"name": TARGET, "unit": "log1p(units)", **asdict(parts.scale)},
         "features": units,
         "network": asdict(parts.spec),
@@ -74,8 +78,9 @@ def pack(parts: Parts) -> dict[str, bytes]:
         _ENCODER: parts.encoder.to_json().encode(),
         _MODEL: (json.dumps(model, indent=1) + "\n").encode(),
         _STATE: table_to_bytes(parts.product_state),
-        _HISTORY: table_to_bytes(parts.history),
     }
+    weeks = partition_bytes(parts.history, iso_week(parts.history[DAY]))
+    files |= {f"{_HISTORY}{week}": content for week, content in weeks.items()}
     for backup, _ in parts.backups:
         files |= backup.to_files()
     hashes = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
@@ -92,11 +97,12 @@ def unpack(folder: Path, warrant: Warrant) -> Parts:
     """
     hashes = _manifest(folder, warrant)
     files = {name: _verified(folder, name, hashes) for name in _NEEDED}
+    weeks = [_verified(folder, name, hashes) for name in _history_files(folder, hashes)]
     try:
         model = json.loads(files[_MODEL])
         return Parts(
             encoder=Encoder.from_json(files[_ENCODER].decode()),
-            history=table_from_bytes(files[_HISTORY]).to_pandas(),
+            history=pa.concat_tables([table_from_bytes(week) for week in weeks]).to_pandas(),
             product_state=table_from_bytes(files[_STATE]).to_pandas(),
             spec=_spec(model["network"]),
             weights=_weights(folder, hashes),
@@ -120,6 +126,20 @@ def _manifest(folder: Path, warrant: Warrant) -> Mapping[str, str]:
         raise BundleError(str(error.filename), "must be in the bundle, and is not there") from None
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise BundleError(str(folder / MANIFEST), f"must name a sha256 for each file: {error}") from None
+
+
+def _history_files(folder: Path, hashes: Mapping[str, str]) -> list[str]:
+    """The files of the history in order of time: those that are listed, and those that are there.
+
+    Raises:
+        BundleError: there is none.
+    """
+    names = sorted(
+        name for name in {*hashes, *(file.name for file in folder.iterdir())} if _HISTORY_FILE.fullmatch(name)
+    )
+    if not names:
+        raise BundleError(str(folder / f"{_HISTORY}*.parquet"), "must be in the bundle, and is not there")
+    return names
 
 
 def _verified(folder: Path, name: str, hashes: Mapping[str, str]) -> bytes:

@@ -12,7 +12,7 @@ from pricetrail.run_warrant import of_this_run
 from pricetrail.stages import run_stage
 from pricetrail.streams import stream
 
-PREDICTIONS, VALIDATION = Path("data/predictions.parquet"), Path("data/splits/validation.parquet")
+PREDICTIONS, VALIDATION = Path("data/predictions.parquet"), Path("data/splits/validation")
 BUNDLE, METRICS = Path("models/candidate"), Path("metrics/model_drift.json")
 
 log = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ from pricetrail.run_warrant import of_this_run
 from pricetrail.stages import run_stage
 from pricetrail.streams import stream
 
-PREDICTIONS, TEST, BUNDLE = Path("data/predictions.parquet"), Path("data/splits/test.parquet"), Path("models/candidate")
+PREDICTIONS, TEST, BUNDLE = Path("data/predictions.parquet"), Path("data/splits/test"), Path("models/candidate")
 METRICS, TABLE = Path("metrics/models.json"), Path("reports/models.csv")
 
 

@@ -8,6 +8,7 @@ import pandas as pd
 
 from pricetrail import files
 from pricetrail.drift import check_drift, find_windows, require_columns
+from pricetrail.drift_page import ASSETS
 from pricetrail.features import DAY, select_sku
 from pricetrail.splits import find_boundaries
 from pricetrail.stages import run_stage
@@ -47,7 +48,8 @@ def main() -> None:
             "verdicts": [asdict(report.verdict)],
         },
     )
-    files.write_text(PAGE, report.html)
+    files.write_text(PAGE, report.page.html)
+    files.write_folder(PAGE.with_name(ASSETS), {name: text.encode() for name, text in report.page.assets.items()})
     files.write_csv(PLOT, pd.DataFrame(columns, columns=PLOT_COLUMNS))
 
 

@@ -24,7 +24,7 @@ def main() -> None:
     params = files.read_params()
     torch.set_num_threads(params.threads)
     bundle = Bundle.load(BUNDLE, of_this_run(BUNDLE))
-    train, test = (files.read_table(SPLITS / f"{name}.parquet") for name in ("train", "test"))
+    train, test = (files.read_table(SPLITS / name) for name in ("train", "test"))
 
     predictions = inference.prediction_table(bundle, test, baseline=float(train[TARGET].median()))
     scores = evaluation.score(predictions, params.gates, stream(params.seed, "skill"))
@@ -35,7 +35,7 @@ def main() -> None:
     prices = pricing.recommend(curves, params.pricing.objective)
 
     files.write_table(PREDICTIONS, predictions)
-    files.write_table(SHAP_VALUES, explanation.values.astype("float32").reset_index(names="test_row"))
+    files.write_table(SHAP_VALUES, explanation.stored().reset_index(names="test_row"))
     files.write_table(PRICES, prices)
     files.write_csv(PRICE_CURVES, pricing.top_curves(curves, prices, context))
     files.write_folder(SHAP_PLOTS, shap_figures.shap_plots(explanation, explained))

@@ -4,10 +4,11 @@ import logging
 from pathlib import Path
 
 from pricetrail import files
-from pricetrail.contract import require_learnable
+from pricetrail.contract import iso_week, require_learnable
 from pricetrail.encoding import fit_encoder
 from pricetrail.features import DAY, select_sku
 from pricetrail.history import History
+from pricetrail.parquet import partition_bytes
 from pricetrail.splits import find_boundaries, split_by_day
 from pricetrail.stages import run_stage
 
@@ -38,7 +39,10 @@ def main() -> None:
         f"{boundaries.test_from:%Y-%m-%d}",
     )
     tables["history"] = history
-    files.write_folder(SPLITS, {f"{name}.parquet": files.parquet_bytes(table) for name, table in tables.items()})
+    weeks = {name: partition_bytes(table, iso_week(table[DAY])) for name, table in tables.items()}
+    files.write_folder(
+        SPLITS, {f"{name}/{week}": file for name, split in weeks.items() for week, file in split.items()}
+    )
     files.write_text(ENCODER, encoder.to_json())
 
 

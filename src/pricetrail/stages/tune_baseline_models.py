@@ -35,7 +35,7 @@ def main() -> None:
     """Tune, fit, score on the validation days, and write each as data."""
     params = files.read_params()
     encoder = Encoder.from_json(files.read_text(ENCODER))
-    train, validation = (files.read_table(SPLITS / f"{name}.parquet") for name in ("train", "validation"))
+    train, validation = (files.read_table(SPLITS / name) for name in ("train", "validation"))
     tuned = tune_baselines(train, validation, encoder, params.baselines, params.seed, params.threads, _log_trial)
     index = [_entry(found, validation, encoder) for found in tuned]
     contents = {name: content for found in tuned for name, content in found.baseline.to_files().items()}

@@ -20,7 +20,7 @@ from pricetrail.stages import SOURCE, run_stage
 SPLITS, ENCODER, STATE = Path("data/splits"), Path("models/encoder.json"), Path("data/product_state.parquet")
 BASELINES, BUNDLE, METRICS = Path("models/baselines"), Path("models/candidate"), Path("metrics/validation.json")
 STUDY, CURVE, JOURNALS = Path("reports/tuning"), Path("reports/training"), Path(".pricetrail/journals")
-ROWS = [SPLITS / f"{name}.parquet" for name in ("train", "validation", "history")]
+ROWS = [SPLITS / name for name in ("train", "validation", "history")]
 
 
 def main() -> None:
@@ -32,9 +32,9 @@ def main() -> None:
     backups = candidate.read_backups(files.read_folder(BASELINES))
     look_back = LookBack(params.tuning.sku_lines, params.tuning.customer_lines)
     material = candidate.Material(train, validation, encoder, History(history), look_back)
-    data = material.tensors()
-    dials = (params.tuning.model_dump_json(), str(params.seed), str(params.threads))
-    decisive = map(files.read_bytes, [*ROWS, ENCODER, *sorted(SOURCE.rglob("*.py"))])
+    data, dials = material.tensors(), (params.tuning.model_dump_json(), str(params.seed), str(params.threads))
+    rows = [path for folder in ROWS for path in sorted(folder.iterdir())]
+    decisive = map(files.read_bytes, [*rows, ENCODER, *sorted(SOURCE.rglob("*.py"))])
     trials = journal.Journal(JOURNALS / f"{journal.digest([*(dial.encode() for dial in dials), *decisive])}.journal")
     with watching() as watch, live_curve(CURVE) as live:
         study = find(data, encoder.column_edges, params.tuning, params.seed, watch, trials)
@@ -46,12 +46,12 @@ def main() -> None:
         trained = candidate.fit(study.best, data, encoder, params.seed, on_epoch)
     study = with_final_fit(study, trained)
     bundle = candidate.assemble(material, study.best, trained, state, backups)
-    errors = evaluation.errors(validation[TARGET].to_numpy().astype("float64"), bundle.predict(validation))
     files.write_folder(BUNDLE, bundle.files())
     tables = {"trials.csv": files.csv_bytes(study.trials), "importances.csv": files.csv_bytes(study.importances)}
-    kept = {"trials.parquet": files.parquet_bytes(study.trials)}
-    files.write_folder(STUDY, {**tables, **kept, "parallel_coordinates.png": parallel_coordinates(study.trials)})
+    tables |= {"trials.parquet": files.parquet_bytes(study.trials)}
+    files.write_folder(STUDY, {**tables, "parallel_coordinates.png": parallel_coordinates(study.trials)})
     chosen = {**asdict(study.best.network), **asdict(study.best.training), "epochs": trained.best.number + 1}
+    errors = evaluation.errors(validation[TARGET].to_numpy("float64"), bundle.predict(validation))
     files.write_json(METRICS, {**asdict(errors), "chosen": [chosen]})
     trials.delete()
 
