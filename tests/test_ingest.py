@@ -13,6 +13,7 @@ import pytest
 
 from pricetrail.errors import DataError
 from pricetrail.operation.released_days import released, released_until
+from pricetrail.operation.updates import check_update
 from source_project import FOLDER, POINTER, Project, folder_hash, ingest, week
 
 W48 = week("2011-11-28", "2011-11-29", "2011-11-30")
@@ -175,6 +176,7 @@ def test_the_release_in_production_is_the_newest_by_its_counter(fresh: Project) 
     fresh.release("price-model@v9", "2011-12-30")
     fresh.release("price-model#staging#99", "2011-12-30")
     fresh.release("other-model#production#99", "2011-12-30")
+    fresh.release("price-model#production-abroad#99", "2011-12-30")
     assert released_until() is None
     fresh.release("price-model#production#2", "2011-03-01", when="2026-01-03T00:00:00")
     fresh.release("price-model#production#10", "2011-02-01", when="2026-01-01T00:00:00")  # a clock set back
@@ -246,6 +248,17 @@ def test_an_edit_of_a_tracked_file_needs_a_reason(project: Project) -> None:
     assert refused(project, project.give("w50.csv", W50), "--restate", "not of this one") == said
     accepted(f"{FOLDER}/w48.csv", "--restate", "mended")
     assert project.restated() == {"w48.csv": "mended"}
+
+
+@pytest.mark.slow
+def test_an_update_is_told_from_the_remote_where_the_cache_is_gone(project: Project) -> None:
+    project.must("dvc", "remote", "add", "-q", "-d", "store", "../store")
+    project.must("dvc", "push", "-q")
+    project.commit()
+    shutil.rmtree(project.root / ".dvc/cache")
+    assert check_update() == ()
+    (project.root / FOLDER / "w49.csv").write_text(W49)
+    assert [file.name for file in check_update()] == ["w49.csv"]
 
 
 def test_a_commit_takes_along_what_was_ingested_and_no_more(project: Project) -> None:

@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pricetrail import files, repository, sources
-from pricetrail.dvc_cache import dvc
+from pricetrail.dvc_cache import cache_folder, dvc, listing
 from pricetrail.errors import OperationError
-from pricetrail.hashes import list_folder
+from pricetrail.hashes import list_folder, md5_of_tree
 from pricetrail.operation.incoming import SourceFile, read_source_file
 from pricetrail.operation.released_days import released, rewriting
 from pricetrail.operation.source_folder import pointer
+from pricetrail.provenance import parse_source
 
 
 def check_update(rev: str = "HEAD") -> tuple[SourceFile, ...]:
@@ -36,8 +37,8 @@ def check_update(rev: str = "HEAD") -> tuple[SourceFile, ...]:
     path = params.data.path
     if not Path(path).is_dir():
         return ()
-    before, release = _known_at(rev, path), released()
-    present = list_folder(Path(path))
+    present, release = list_folder(Path(path)), released()
+    before = _known_at(rev, path, present)
     for name in sorted(set(before) - set(present) - set(params.data.restated)):
         raise OperationError(f"{path}/{name}", f"must not go, since {pointer(path)} named it; {_remedy(name)}")
     fresh = list[SourceFile]()
@@ -53,10 +54,20 @@ def check_update(rev: str = "HEAD") -> tuple[SourceFile, ...]:
     return tuple(fresh)
 
 
-def _known_at(rev: str, path: str) -> Mapping[str, str]:
-    """The md5 of each file of the folder at a revision; empty where it was not tracked there."""
-    if pointer(path) not in repository.listed(rev):
+def _known_at(rev: str, path: str, present: Mapping[str, str]) -> Mapping[str, str]:
+    """The md5 of each file of the folder at a revision; empty where it was not tracked there, or was a file."""
+    place = pointer(path)
+    if place not in repository.listed(rev):
         return {}
+    (md5,) = parse_source(repository.read_at(place, rev), place).outs.values()
+    if md5 == md5_of_tree(present):
+        return present
+    known = listing(cache_folder(), md5) if md5.endswith(".dir") else {}
+    return _listed_by_dvc(rev, path) if known is None else known
+
+
+def _listed_by_dvc(rev: str, path: str) -> Mapping[str, str]:
+    """The same from the remote, without a file of the folder fetched."""
     listed = json.loads(dvc("list", ".", path, "--rev", rev, "-R", "--show-hash", "--json"))
     if not listed:
         raise OperationError(pointer(path), f"must be in the cache or the remote as of {rev}, to tell what is new")
