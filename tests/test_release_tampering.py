@@ -156,6 +156,13 @@ def decision_edited(shop: Shop) -> None:
     retag(shop, shop.tag_message(TAG), commit=shop.commit())
 
 
+def decision_edited_alone(shop: Shop) -> None:
+    tree = shop.read("metrics/decision.json")
+    tree["gates"][0]["reason"] = "looks good to me"
+    shop.write("metrics/decision.json", tree)
+    retag(shop, shop.tag_message(TAG), commit=shop.commit())
+
+
 def decision_withheld(shop: Shop) -> None:
     shop.run("b", {"accuracy": False})
     record, signature = parts(shop)
@@ -254,6 +261,7 @@ ATTACKS: dict[Callable[[Shop], None], set[str]] = {
     object_altered_in_remote_and_cache: {"bundle", "manifest", "signature"},
     object_gone: {"bundle", "manifest", "signature"},
     decision_edited: {"commit", "signature"},
+    decision_edited_alone: {"commit", "decision", "signature"},
     decision_withheld: {"decision", "signature"},
     withheld_said_to_be_released: {"commit", "decision", "signature"},
     lock_edited: {"commit", "lock"},
