@@ -106,7 +106,7 @@ def another_key_that_names_ours(shop: Shop) -> None:
 def signature_without_a_key(shop: Shop) -> None:
     record, signature = parts(shop)
     tree = json.loads(signature)
-    del tree["verificationMaterial"]["publicKey"]
+    tree["verificationMaterial"]["publicKey"]["hint"] = ""  # the library would take it, with a warning on stdout
     retag(shop, message(record, json.dumps(tree)))
 
 
