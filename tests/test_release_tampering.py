@@ -106,7 +106,7 @@ def another_key_that_names_ours(shop: Shop) -> None:
 def signature_without_a_key(shop: Shop) -> None:
     record, signature = parts(shop)
     tree = json.loads(signature)
-    del tree["verificationMaterial"]["publicKey"]
+    tree["verificationMaterial"]["publicKey"]["hint"] = ""  # the library would take it, with a warning on stdout
     retag(shop, message(record, json.dumps(tree)))
 
 
@@ -153,6 +153,13 @@ def decision_edited(shop: Shop) -> None:
         entry = next(entry for entry in tree[verdicts] if entry["gate"] == "accuracy")
         entry["reason"] = "looks good to me"
         shop.write(path, tree)
+    retag(shop, shop.tag_message(TAG), commit=shop.commit())
+
+
+def decision_edited_alone(shop: Shop) -> None:
+    tree = shop.read("metrics/decision.json")
+    tree["gates"][0]["reason"] = "looks good to me"
+    shop.write("metrics/decision.json", tree)
     retag(shop, shop.tag_message(TAG), commit=shop.commit())
 
 
@@ -254,6 +261,7 @@ ATTACKS: dict[Callable[[Shop], None], set[str]] = {
     object_altered_in_remote_and_cache: {"bundle", "manifest", "signature"},
     object_gone: {"bundle", "manifest", "signature"},
     decision_edited: {"commit", "signature"},
+    decision_edited_alone: {"commit", "decision", "signature"},
     decision_withheld: {"decision", "signature"},
     withheld_said_to_be_released: {"commit", "decision", "signature"},
     lock_edited: {"commit", "lock"},

@@ -6,6 +6,8 @@ import contextlib
 import importlib.metadata
 import json
 import os
+import re
+import socket
 import stat
 import subprocess
 import sys
@@ -22,6 +24,7 @@ from typer.testing import CliRunner
 from house import ROOT
 from pricetrail import cli
 from pricetrail.errors import ReleaseError
+from pricetrail.operation.store import Store, ensure_running
 from pricetrail.releases import make, publish, tags
 from pricetrail.releases.keys import SHORT, VARIABLE, ensure_keys, make_keys
 from pricetrail.releases.make import is_release_due, require_in_remote, require_releasable, tag_release
@@ -255,6 +258,46 @@ def test_the_remote_keeps_what_it_has(shop: Shop) -> None:
             remote.keep("a.json", b"2")
         assert remote.kept("a.json") == b"1"
     assert [file.name for file in (shop.remote / "releases").iterdir()] == ["a.json"]
+
+
+@pytest.fixture
+def s3(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+    """The project's remote in the embedded S3 server, with the objects of its runs."""
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    remote = f"url = s3://shop/dvc\n    endpointurl = http://127.0.0.1:{port}\n    verify = true"
+    config = (shop.folder / ".dvc/config").read_text()
+    shop.write(".dvc/config", config.replace("url = ../../remote", remote))
+    shop.write(".gitignore", (shop.folder / ".gitignore").read_text() + "/.s3/\n")
+    shop.commit()
+    store = ensure_running(shop.folder)
+    assert store is not None
+    try:
+        with open_remote(shop.folder) as there:
+            for file in (file for file in (shop.remote / "files").rglob("*") if file.is_file()):
+                there.handle.fs.put_file(str(file), f"shop/dvc/{file.relative_to(shop.remote)}")
+        yield store
+    finally:
+        store.stop()
+
+
+def test_a_release_lives_in_s3(shop: Shop, s3: Store) -> None:
+    assert require_in_remote(shop.folder, "HEAD", shop.cache) == 4
+    assert release(shop).version == "v1.0.0"
+    assert verify(shop.folder, "production", shop.box / "empty cache").passed
+    (sbom,) = (file for file in s3.objects.rglob("*.sbom.cdx.json*") if file.is_file() and file.read_bytes() == SBOM)
+    assert f"releases/{sha256(SBOM)}.sbom.cdx.json" in str(sbom)
+    sbom.write_bytes(SBOM.replace(b"torch", b"other"))
+    found = verify(shop.folder, "production", shop.cache)
+    assert [check.name for check in found.checks if not check.passed] == ["sbom", "signature"]
+    s3.stop()
+    (told,) = (check for check in verify(shop.folder, "production", shop.cache).checks if check.name == "sbom")
+    assert not told.passed
+    assert re.search(r"^remote s3://shop/dvc: must answer: ", told.detail)
+    with pytest.raises(ReleaseError, match="must answer"):
+        require_in_remote(shop.folder, "HEAD", shop.cache)
 
 
 def test_without_a_remote_there_is_no_release(shop: Shop) -> None:
