@@ -53,11 +53,15 @@ def update_sources(place: Workplace, minutes: float) -> tuple[str, ...]:
 
     Raises:
         UnreachableError: a source does not answer.
+        OperationError: what it brought breaks the contract, or rewrites days already released.
     """
     listed = git("ls-files", "-z", "*.dvc", folder=place.folder).split("\0")
     imported = tuple(path for path in listed if path and "\ndeps:" in f"\n{files.read_text(place.folder / path)}")
     if imported:
         must(["dvc", "update", *imported], place.folder, minutes, place.env)
+        checked = run([sys.executable, "-m", "pricetrail.operation.updates", place.base], place.folder)
+        if checked.code:
+            raise OperationError("dvc update", f"must bring lines that can be taken: {checked.reason}")
     return imported
 
 

@@ -1,14 +1,18 @@
-"""What ``dvc update`` brought into an imported source, held against the days already released."""
+"""What ``dvc update`` brought into an imported source, held against the days already released.
+
+The weekly run asks in its clone: ``python -m pricetrail.operation.updates BASE``.
+"""
 
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 from pricetrail import files, repository, sources
 from pricetrail.dvc_cache import cache_folder, dvc, listing
-from pricetrail.errors import OperationError
+from pricetrail.errors import OperationError, PricetrailError
 from pricetrail.hashes import list_folder, md5_of_tree
 from pricetrail.operation.incoming import SourceFile, read_source_file
 from pricetrail.operation.released_days import released, rewriting
@@ -76,3 +80,11 @@ def _listed_by_dvc(rev: str, path: str) -> Mapping[str, str]:
 
 def _remedy(name: str) -> str:
     return f"name it with a reason in params.yaml, `data.restated: {{{name}: <reason>}}`, or mend the source"
+
+
+if __name__ == "__main__":
+    try:
+        for fresh in check_update(sys.argv[1]):
+            sys.stdout.write(f"{fresh.name}\n")
+    except PricetrailError as error:
+        sys.exit(f"ERROR: {error}")
