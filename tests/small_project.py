@@ -24,7 +24,8 @@ IGNORED = "/out\n/three\n/.s3/\n/.pricetrail/\n"
 def environment(**extra: str) -> dict[str, str]:
     """This code and interpreter, nobody's credentials or settings of git."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "GIT_", "PREFECT_"))}
-    nowhere = {"AWS_SHARED_CREDENTIALS_FILE": os.devnull, "AWS_CONFIG_FILE": os.devnull}
+    empty = str(ROOT / "src/pricetrail/py.typed")  # botocore takes no device for a file
+    nowhere = {"AWS_SHARED_CREDENTIALS_FILE": empty, "AWS_CONFIG_FILE": empty}
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     alone = {"AWS_EC2_METADATA_DISABLED": "true", "PATH": path, "PYTHONPATH": str(ROOT / "src"), **nowhere}
     return {**kept, **alone, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull, **extra}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import json
+import os
 import re
 import shutil
 import sqlite3
@@ -32,7 +33,7 @@ def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def project(pristine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A copy whose embedded server, where one was started, is stopped."""
-    for name in set(environment()) ^ set(__import__("os").environ):
+    for name in set(os.environ) - set(environment()):
         monkeypatch.delenv(name, raising=False)
     for name, value in environment().items():
         monkeypatch.setenv(name, value)
@@ -273,7 +274,9 @@ def test_keys_that_others_can_read(project: Path) -> None:
     assert stat.S_IMODE(local.stat().st_mode) == 0o600
     local.chmod(0o640)
     finding = found("credentials", project)
-    assert (finding.state, finding.advice) == (State.OK, "")  # embedded() sets it right again
+    assert (finding.state, finding.advice) == (State.FAILED, "chmod 600 .dvc/config.local")
+    must(project, *finding.advice.split())
+    assert found("credentials", project).state == State.OK
     must(project, "dvc", "remote", "modify", "s3", "secret_access_key", "told-to-everyone")
     finding = found("credentials", project)
     assert finding.state == State.FAILED
