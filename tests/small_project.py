@@ -15,6 +15,7 @@ DAG = """\
 stages:
   make:
     cmd: mkdir -p out && printf one > out/one && printf two > out/two && printf three > three
+    deps: [requirements.lock]
     outs: [out, three]
 """
 OBJECTS = 4  # one, two, the list of out, three

@@ -173,7 +173,7 @@ def probe(project: Path) -> Outcome:
     if back != content:
         return failed(f"{remote.url} gave other bytes back than were written", "do not push there: ask who runs it")
     if left:
-        return failed(f"{remote.url}: {path} is there after it was deleted", "look at the bucket's locks")
+        return failed(f"{path} is still there after it was deleted", DELETE_ADVICE)
     return ok(f"{remote.url}: {PROBE_BYTES} bytes came back the same; {', '.join(took)}")
 
 
@@ -188,6 +188,8 @@ def _advice(error: BaseException | None) -> str:
     return REMOTE_ADVICE
 
 
+# S3 refuses a bulk delete inside its answer, which s3fs does not read: so does `dvc gc --cloud` seem to work
+DELETE_ADVICE: Final = "allow DeleteObject, docs/aws.md, and delete it; or leave it so, and never `dvc gc --cloud`"
 REMOTE_ADVICE: Final = "see `dvc remote list` and docs/aws.md"
 
 
