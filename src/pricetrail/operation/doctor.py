@@ -25,7 +25,7 @@ CHECKS: Final = (
     Check("lock on disk", doctor_remote.lock_against_workspace, "see `dvc status`"),
     Check("disk", doctor_local.disk, "see `df -h`"),
     Check("clock", doctor_remote.clock, "see `timedatectl`, and that the remote answers"),
-    Check("runs", doctor_local.leftovers, f"see {doctor_local.RUNS}"),
+    Check("runs", doctor_local.leftovers, "see .pricetrail/runs"),
     Check("prefect", doctor_local.prefect, doctor_local.PREFECT_ADVICE),
 )
 

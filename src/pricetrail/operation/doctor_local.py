@@ -21,7 +21,7 @@ from pricetrail import files
 from pricetrail.differences import parse_packages
 from pricetrail.errors import OperationError
 from pricetrail.operation.findings import Outcome, failed, ok, warning, worst
-from pricetrail.operation.store import dvc_config
+from pricetrail.operation.workplace import RUNS, cache_of
 from pricetrail.params import FILE
 from pricetrail.repository import git
 
@@ -30,7 +30,7 @@ WARN_GIB: Final = 5  # free space, of which a year of weekly runs takes a part
 FAIL_GIB: Final = 1
 GIT_SECONDS: Final = 20  # for a git remote to answer
 PYTHON: Final = (3, 11)  # that the lock was made with
-RUNS, PREFECT = Path(".pricetrail/runs"), Path(".pricetrail/prefect")
+PREFECT: Final = Path(".pricetrail/prefect")
 DATABASE: Final = "PREFECT_API_DATABASE_CONNECTION_URL"
 
 
@@ -172,8 +172,7 @@ def disk(project: Path) -> Outcome:
     Raises:
         OperationError: DVC's settings cannot be read.
     """
-    cache = dvc_config(project)["cache"].get("dir") or project / ".dvc" / "cache"
-    places = {"cache": Path(cache), "temp": Path(tempfile.gettempdir())}
+    places = {"cache": cache_of(project), "temp": Path(tempfile.gettempdir())}
     if (project / ".s3").exists():
         places[".s3"] = project / ".s3"
     return worst([_space(names, free) for names, free in _free_by_device(places).items()])
@@ -198,8 +197,7 @@ def _space(names: str, free: float) -> Outcome:
 
 def leftovers(project: Path) -> Outcome:
     """Folders of runs that have not ended, or were killed."""
-    folder = project / RUNS
-    runs = sum(entry.is_dir() for entry in folder.iterdir()) if folder.is_dir() else 0
+    runs = sum(1 for _ in (project / RUNS).glob("[0-9a-f]*"))
     if not runs:
         return ok("no run left anything behind")
     advice = "nothing, if one runs now; else the next `make weekly` clears it away"
