@@ -165,9 +165,7 @@ def test_a_folder_as_remote(project: Path, tmp_path: Path) -> None:
 
 def test_a_store_that_gives_other_bytes_back(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     use_folder(project, tmp_path / "shelf")
-    from dvc_objects.fs.base import FileSystem
-
-    monkeypatch.setattr(FileSystem, "cat_file", lambda *_: b"truncated")
+    monkeypatch.setattr("dvc_objects.fs.base.FileSystem.cat_file", lambda *_: b"truncated")
     assert found("remote", project).state == State.FAILED
     assert "other bytes" in found("remote", project).found
 
@@ -176,12 +174,11 @@ def test_a_probe_that_fails_in_the_middle_leaves_nothing(
     project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     use_folder(project, tmp_path / "shelf")
-    from dvc_objects.fs.base import FileSystem
 
     def refuse(*_: object) -> bytes:
         raise PermissionError("Access Denied")
 
-    monkeypatch.setattr(FileSystem, "cat_file", refuse)
+    monkeypatch.setattr("dvc_objects.fs.base.FileSystem.cat_file", refuse)
     finding = found("remote", project)
     assert finding.state == State.FAILED
     assert "must let an object be read: PermissionError: Access Denied" in finding.found
