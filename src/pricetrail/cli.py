@@ -14,6 +14,7 @@ from rich.table import Column, Table
 from pricetrail import files, sources
 from pricetrail.commands import (
     decide,
+    doctor,
     explain,
     ingest,
     keys,
@@ -102,6 +103,7 @@ def models() -> None:
 
 
 app.command()(decide.decide)
+app.command()(doctor.doctor)
 app.command()(explain.explain)
 app.command()(keys.keys)
 app.command()(release.release)
