@@ -184,6 +184,11 @@ def test_a_new_object_is_read_back_repaired_from_the_cache_or_refused(tmp_path: 
     assert json.loads(read_back(project, base).stdout)["repaired"] == [md5]
     assert stored.read_text() == "two\n"
     assert json.loads(read_back(project, base).stdout)["repaired"] == []
+    project.commit("data.txt.dvc", (project.folder / "data.txt.dvc").read_text())
+    stored.unlink()
+    lost = json.loads(read_back(project, "HEAD").stdout)
+    assert (lost["objects"], lost["repaired"]) == (0, [md5]), "an old one that was lost is sent again"
+    assert stored.read_text() == "two\n"
     old = project.remote / "files/md5/5b/bf5a52328e7439ae6e719dfe712200"  # md5sum of "one\n", of the base
     old.unlink()
     assert json.loads(read_back(project, base).stdout)["repaired"] == [], "the lock does not name it any more"
