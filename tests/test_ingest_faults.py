@@ -127,7 +127,7 @@ def ended(pid: int) -> int:
 def test_a_killed_ingest_leaves_whole_files_and_the_next_completes_it(
     project: Project, fault: Callable[[], None]
 ) -> None:
-    command = (project.give("w49.csv", W49), project.give("w48.csv", W48_MENDED))
+    command = (project.give("w48.csv", W48_MENDED), project.give("w49.csv", W49))
     options = ("--restate", "till 3 was wrong", "--commit")
     before = project.named()
     assert ended(started(project, *command, *options, fault=fault)) == -signal.SIGKILL
