@@ -19,6 +19,7 @@ from pricetrail import files, repository, sources
 from pricetrail.dvc_cache import dvc
 from pricetrail.errors import OperationError, PricetrailError
 from pricetrail.hashes import md5_of_tree
+from pricetrail.operation import store
 from pricetrail.operation.incoming import SourceFile, read_source_file, span
 from pricetrail.operation.released_days import Released, released, rewriting
 from pricetrail.operation.source_folder import SourceFolder, source_folder
@@ -109,6 +110,7 @@ def ingest_files(
         result = Ingestion(folder.path, plan.added, plan.completed, plan.known, plan.restated, changed, "")
         made = _commit(result) if commit and changed else ""
         if push:
+            store.ensure_running(Path())
             dvc("push", "-q", folder.pointer)
             repository.git("push", "-q")
     return Ingestion(
