@@ -29,12 +29,20 @@ WHAT = (
 )
 
 
+def in_git_alone(clone: Clone) -> set[str]:
+    """The outputs that are small and that DVC does not keep."""
+    stages: dict[str, Any] = YAML(typ="safe").load(clone.path / "dvc.yaml")["stages"]
+    entries = [entry for stage in stages.values() for key in ("outs", "metrics") for entry in stage.get(key, [])]
+    options = {path: option for entry in entries if isinstance(entry, dict) for path, option in entry.items()}
+    return {path for path, option in options.items() if option.get("cache") is False}
+
+
 def objects_of(clone: Clone) -> Iterator[tuple[str, str]]:
-    """Output and md5 of each object that the clone's lock names and its cache has, folders' lists included."""
+    """Output and md5 of each object that the clone's locks name and its cache has, folders' lists included."""
     source: dict[str, Any] = YAML(typ="safe").load(clone.path / f"{SOURCE}.dvc")
-    cache = clone.path / ".dvc" / "cache"
+    cache, small = clone.path / ".dvc" / "cache", in_git_alone(clone)
     for output, md5 in {SOURCE: source["outs"][0]["md5"], **clone.outputs()}.items():
-        if object_at(cache, md5) is not None:  # the small ones are in git alone
+        if output not in small and object_at(cache, md5) is not None:  # the demo shop's are not here
             members = listing(cache, md5) if md5.endswith(".dir") else None
             yield from ((output, member) for member in (md5, *(members or {}).values()))
 

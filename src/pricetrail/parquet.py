@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-ZSTD_LEVEL: Final = 9
+ZSTD_LEVEL: Final = 3  # 9 saves 2% more, and costs the ETL a tenth of its time
 # A dictionary of values pays where they repeat. Above this share of distinct values another encoding is smaller.
 DISTINCT_FLOATS: Final = 0.2
 DISTINCT_OTHERS: Final = 0.5
