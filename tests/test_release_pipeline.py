@@ -41,7 +41,7 @@ def test_a_run_is_released_served_and_not_to_be_tampered_with(copy: Clone, tmp_p
     served = fetch_release("production", folder, tmp_path / "served", tmp_path / "empty cache")
     bundle = Bundle.load(served.folder, served.warrant)
     predictions = files.read_table(folder / "data/predictions.parquet")["predicted_log_quantity"].to_numpy()
-    found = bundle.predict(files.read_table(folder / "data/splits/test.parquet"))
+    found = bundle.predict(files.read_table(folder / "data/splits/test"))
     np.testing.assert_allclose(found, predictions, atol=1e-5)
 
     altered_weights(served.folder)
