@@ -28,7 +28,7 @@ from pricetrail.operation.steps import _cause, plan_tuning
 from pricetrail.operation.workplace import Workplace
 from pricetrail.params import parse_params
 from pricetrail.params_edit import with_dials
-from tiny_project import TinyProject, make_tiny_project
+from tiny_project import WHO, TinyProject, make_tiny_project
 
 PARAMS = (ROOT / "params.yaml").read_text()
 WEEKLY = parse_params(PARAMS).weekly
@@ -199,6 +199,33 @@ def test_a_new_object_is_read_back_repaired_from_the_cache_or_refused(tmp_path: 
     assert refused.returncode == 1
     assert f"remote object {md5}: must have the bytes that its name says" in refused.stderr
     assert "Traceback" not in refused.stderr
+
+
+def test_an_object_that_is_nowhere_is_a_fault_only_where_the_pipeline_needs_it(tmp_path: Path) -> None:
+    """A clone of ours with lines of its own has the demo shop in its lock, and nowhere else."""
+    project = make_tiny_project(tmp_path / "w")
+    (project.folder / "demo").mkdir()
+    (project.folder / "demo/lines.txt").write_text("demo\n")
+    (project.folder / "dvc.yaml").write_text(
+        "stages:\n  etl:\n    cmd: wc -c < data.txt > out\n    deps: [data.txt]\n    outs: [out]\n"
+    )
+    project.must("dvc", "add", "-q", "demo/lines.txt")
+    project.must("dvc", "repro", "-q")
+    project.must("dvc", "push", "-q")
+    project.must("git", "add", "-A")
+    project.must("git", *WHO, "commit", "-q", "-m", "a run")
+    base = project.must("git", "rev-parse", "HEAD")
+
+    def lose(md5: str) -> None:
+        for root in (project.remote, project.folder / ".dvc/cache"):
+            (root / "files/md5" / md5[:2] / md5[2:]).unlink()
+
+    lose("8aae25baff2ef9e3da0ac9ff82467823")  # md5sum of "demo\n"
+    assert read_back(project, base).returncode == 0
+    lose("5bbf5a52328e7439ae6e719dfe712200")  # md5sum of "one\n"
+    refused = read_back(project, base)
+    assert refused.returncode == 1
+    assert "must hold every object of the lock, lacks those of data.txt" in refused.stderr
 
 
 # the embedded store
@@ -400,7 +427,9 @@ def test_an_edit_that_breaks_a_rule_is_refused(dials: dict[str, int], told: str)
 # the tuning of the next run
 
 
-def planned(folder: Path, tracked: str, used: str, search_every: int = 4) -> dict[str, object]:
+def planned(
+    folder: Path, tracked: str, used: str, search_every: int = 4, studied: str = "data/lines"
+) -> dict[str, object]:
     lines = "../lines"
     text = with_dials(PARAMS, {"weekly.search_every": search_every, "data.path": "data/lines"})
     (folder / "data").mkdir(parents=True)
@@ -412,6 +441,7 @@ def planned(folder: Path, tracked: str, used: str, search_every: int = 4) -> dic
     (folder / "reports").mkdir()
     (folder / "metrics").mkdir()
     run_of_study = json.loads((ROOT / "reports/runs.jsonl").read_text().splitlines()[-1])
+    run_of_study["params"]["data.path"] = studied
     (folder / "reports/runs.jsonl").write_text(json.dumps(run_of_study) + "\n")
     (folder / "metrics/validation.json").write_text((ROOT / "metrics/validation.json").read_text())
     place = Workplace(folder, folder, lines, "main", "", False)
@@ -427,6 +457,12 @@ def test_new_data_after_a_study_retrain_its_best(tmp_path: Path) -> None:
     assert tuning.fixed is not None
     assert list(tuning.fixed.widths) == chosen["widths"]
     assert tuning.fixed.learning_rate == chosen["learning_rate"]
+
+
+def test_a_study_of_other_data_does_not_count(tmp_path: Path) -> None:
+    """A fresh clone's ledger holds the demo shop's run, whose network is none for lines of one's own."""
+    assert planned(tmp_path, "a1", "b2", studied="demo/lines") == {}
+    assert parse_params((tmp_path / "params.yaml").read_text()).tuning.method == "tpe"
 
 
 @pytest.mark.parametrize(("tracked", "used", "every"), [("a1", "a1", 4), ("a1", "b2", 0)])

@@ -13,11 +13,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from pricetrail.errors import OperationError
 from pricetrail.hashes import CHUNK_BYTES, md5_of_file
 
+PIPELINE: Final = "dvc.yaml"  # what a run reproduces, with all that it reads
 FAULTS = (OSError, ValueError)  # what a file system behind a network raises
 
 
@@ -112,9 +113,18 @@ def main(base: str) -> ReadBack:
             for _ in repo.brancher(revs=[base], workspace=False):
                 known |= _named(repo.index)
             remote, cache = repo.cloud.get_remote_odb(), repo.cache.local
-            return read_back(remote, cache, used, used - known)
+            return read_back(remote, cache, used - _unneeded(repo, used, cache), used - known)
     except (DvcException, *FAULTS) as error:
         raise OperationError("remote", f"must give back what was pushed: {error!r}") from None
+
+
+def _unneeded(repo: Any, used: frozenset[str], cache: Objects) -> frozenset[str]:  # noqa: ANN401  dvc.repo.Repo, untyped
+    """Objects that are not here and that the pipeline has no use for: with lines of one's own, the demo shop's."""
+    away = frozenset(name for name in used if not Path(cache.oid_to_path(name)).exists())
+    if not away or not Path(repo.root_dir, PIPELINE).exists():
+        return frozenset()
+    found = repo.used_objs(targets=[PIPELINE], with_deps=True)
+    return away - frozenset(name.value for objects in found.values() for name in objects)
 
 
 def _named(index: Any) -> frozenset[str]:  # noqa: ANN401  dvc.repo.index.Index, untyped
