@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import http.client
-import socket
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -24,12 +21,11 @@ class Chaos:
         is_down: connections are closed without an answer.
         is_slow: bodies pass at 1 KB/s.
         cut_get, cut_put: every body is cut in the middle; of a PUT so that the server gets half of it, whole by its length.
-        before: called with method and path before each request is passed on.
+        hits: requests that were treated badly.
     """
 
     def __init__(self, port: int, upstream: int) -> None:
         self.status, self.is_down, self.is_slow, self.cut_get, self.cut_put = 0, False, False, False, False
-        self.before: Callable[[str, str], None] = lambda method, path: None
         self.hits = 0
         chaos = self
 
@@ -53,39 +49,43 @@ class Chaos:
         self.server.server_close()
 
     def handle(self, request: BaseHTTPRequestHandler, upstream: int) -> None:
-        """One request."""
-        with suppress(OSError, http.client.HTTPException):
-            self.before(request.command, request.path)
-            if self.is_down:
-                self.hits += 1
-                request.close_connection = True
-                request.connection.shutdown(socket.SHUT_RDWR)
-                return
-            body = request.rfile.read(int(request.headers.get("Content-Length") or 0))
-            if self.status:
-                self.hits += 1
-                self._answer(request, self.status, {}, ERROR % CODES[self.status])
-                return
-            if self.is_slow and body:
-                self.hits += 1
-                time.sleep(len(body) / SLOW_BYTES)
-            headers = dict(request.headers)
-            if self.cut_put and request.command == "PUT" and len(body) > 1:
-                self.hits += 1
-                body = body[: len(body) // 2]
-                headers["Content-Length"] = str(len(body))
-            server = http.client.HTTPConnection(HOST, upstream, timeout=60)
-            server.putrequest(request.command, request.path, skip_host=True, skip_accept_encoding=True)
-            for name, value in headers.items():
-                server.putheader(name, value)
-            server.endheaders(body)
-            found = server.getresponse()
-            self._answer(request, found.status, dict(found.getheaders()), found.read())
-            server.close()
+        """One request; without an answer where the server gives none."""
+        try:
+            self._handle(request, upstream)
+        except (OSError, http.client.HTTPException):
+            request.close_connection = True
+
+    def _handle(self, request: BaseHTTPRequestHandler, upstream: int) -> None:
+        if self.is_down:
+            self.hits += 1
+            raise ConnectionError("down")
+        body = request.rfile.read(int(request.headers.get("Content-Length") or 0))
+        if self.status:
+            self.hits += 1
+            self._answer(request, self.status, {}, ERROR % CODES[self.status])
+            return
+        if self.is_slow and body:
+            self.hits += 1
+            time.sleep(len(body) / SLOW_BYTES)
+        headers = dict(request.headers)
+        if self.cut_put and request.command == "PUT" and len(body) > 1:
+            self.hits += 1
+            body = body[: len(body) // 2]
+            headers["Content-Length"] = str(len(body))
+        server = http.client.HTTPConnection(HOST, upstream, timeout=60)
+        server.putrequest(request.command, request.path, skip_host=True, skip_accept_encoding=True)
+        for name, value in headers.items():
+            server.putheader(name, value)
+        server.endheaders(body)
+        found = server.getresponse()
+        self._answer(request, found.status, dict(found.getheaders()), found.read())
+        server.close()
 
     def _answer(self, request: BaseHTTPRequestHandler, status: int, headers: dict[str, str], body: bytes) -> None:
         length = headers.get("Content-Length", headers.get("content-length", ""))
-        kept = {k: v for k, v in headers.items() if k.lower() not in {"content-length", "transfer-encoding", "connection"}}
+        kept = {
+            k: v for k, v in headers.items() if k.lower() not in {"content-length", "transfer-encoding", "connection"}
+        }
         request.send_response_only(status)
         for name, value in kept.items():
             request.send_header(name, value)
@@ -93,7 +93,13 @@ class Chaos:
         request.end_headers()
         if request.command == "HEAD":
             return
-        if self.cut_get and request.command == "GET" and "/files/md5/" in request.path and status < 300 and len(body) > 1:
+        if (
+            self.cut_get
+            and request.command == "GET"
+            and "/files/md5/" in request.path
+            and status < 300
+            and len(body) > 1
+        ):
             self.hits += 1
             request.wfile.write(body[: len(body) // 2])
             request.close_connection = True

@@ -431,5 +431,3 @@ def gate_closes(scene: Scene) -> list[Ended]:
 def webhook_dead(scene: Scene) -> list[Ended]:
     with scene.dials(weekly__webhook_url="http://127.0.0.1:9/"):
         return [scene.run()]
-
-

@@ -156,3 +156,6 @@ FAULTS: tuple[Fault, ...] = (
           acts.gate_closes, (FINE,), "Withheld", True, runs=2, edits=True),
     Fault("the webhook does not answer", "logged; published", acts.webhook_dead, (FINE,), "Released", True),
 )  # fmt: skip
+
+# Faults whose tests are elsewhere: name, how they are survived, `tests/<file>.py::<test>`.
+ELSEWHERE: tuple[tuple[str, str, str], ...] = ()

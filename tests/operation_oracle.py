@@ -91,7 +91,8 @@ def named_by(world: World, commit: str) -> frozenset[str]:
         elif path.endswith(".dvc"):
             folder = Path(path).parent.as_posix()
             outs += [
-                {**out, "path": f"{folder}/{out['path']}"} for out in YAML(typ="safe").load(show(world, commit, path))["outs"]
+                {**out, "path": f"{folder}/{out['path']}"}
+                for out in YAML(typ="safe").load(show(world, commit, path))["outs"]
             ]
     found = set()
     for out in outs:
@@ -159,7 +160,9 @@ def require_no_trace(world: World, before: Seen) -> None:
     assert not list(world.runs.glob("*")), "a folder of a dead run is left"
     assert not list(world.runs.glob(".*")), "a folder of a dead run is left"
     now = tree(world)
-    assert now == before.tree, {path for path in now.keys() | before.tree.keys() if now.get(path) != before.tree.get(path)}
+    assert now == before.tree, {
+        path for path in now.keys() | before.tree.keys() if now.get(path) != before.tree.get(path)
+    }
 
 
 def require_published(world: World, before: Seen, runs: int, releases: int) -> None:

@@ -6,6 +6,7 @@ import os
 import random
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -41,7 +42,11 @@ class ForeignS3:
             env={**os.environ, "NANIO_ACCESS_KEY": FOREIGN, "NANIO_SECRET_KEY": SECRET},
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
-        time.sleep(0.5)
+        while self.process.poll() is None:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
+                    return
+            time.sleep(0.02)
 
     def kill(self) -> None:
         self.process.kill()
@@ -117,7 +122,9 @@ class Scene:
         folder.mkdir()
         try:
             done = subprocess.run(
-                ["mount", "-t", "tmpfs", "-o", f"size={used + free}", "tmpfs", str(folder)], capture_output=True, text=True
+                ["mount", "-t", "tmpfs", "-o", f"size={used + free}", "tmpfs", str(folder)],
+                capture_output=True,
+                text=True,
             )
         except FileNotFoundError:
             raise NotHere("mount is not installed") from None

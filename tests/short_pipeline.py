@@ -64,7 +64,9 @@ def sha256(path: Path) -> str:
 def verdict(gate: GateName, value: float, threshold: float) -> Verdict:
     """Held against its threshold as the gate's rule says."""
     passed = value <= threshold if RULES[gate] == "<=" else value >= threshold
-    return Verdict(gate, value, threshold, passed, f"{gate} is {value:g}, must be {RULES[gate]} {threshold:g}", RULES[gate])
+    return Verdict(
+        gate, value, threshold, passed, f"{gate} is {value:g}, must be {RULES[gate]} {threshold:g}", RULES[gate]
+    )
 
 
 def write_evidence(found: Verdict, **figures: float) -> None:
@@ -106,4 +108,6 @@ def record_run() -> None:
 
 
 if __name__ == "__main__":
-    {work.__name__: work for work in (data_drift_check, tune_primary_model, assess_model_risk, record_run)}[sys.argv[1]]()
+    {work.__name__: work for work in (data_drift_check, tune_primary_model, assess_model_risk, record_run)}[
+        sys.argv[1]
+    ]()

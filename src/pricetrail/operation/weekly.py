@@ -21,12 +21,14 @@ from pricetrail.ledger import flat
 from pricetrail.operation import publication, steps, store, workplace
 from pricetrail.operation.endings import Ending, Outcome
 from pricetrail.operation.message import Metrics, message
+from pricetrail.operation.programs import UnreachableError
 from pricetrail.operation.publication import Published
 from pricetrail.operation.readback import ReadBack
 from pricetrail.operation.workplace import Workplace
 from pricetrail.params import Params, Weekly
 from pricetrail.releases import make
 from pricetrail.releases.keys import ensure_keys
+from pricetrail.releases.remote import NoAnswerError
 from pricetrail.repository import git
 
 DECISION: Final = Path("metrics/decision.json")
@@ -123,7 +125,7 @@ def publish(taken: Snapshot, reproduced: steps.Reproduced, held: ReadBack, weekl
     """Commit, tag where a release is due, and push both at once.
 
     Raises:
-        UnreachableError: the repository does not answer; nothing is published.
+        UnreachableError: the repository or the remote does not answer; nothing is published.
         OperationError: it refuses.
     """
     place = taken.place
@@ -136,7 +138,10 @@ def publish(taken: Snapshot, reproduced: steps.Reproduced, held: ReadBack, weekl
     def tag() -> tuple[str, ...]:
         if keys is None or not make.is_release_due(place.folder, "HEAD"):
             return ()
-        release = make.tag_release(place.folder, "HEAD", weekly.author, keys, place.cache)
+        try:
+            release = make.tag_release(place.folder, "HEAD", weekly.author, keys, place.cache)
+        except NoAnswerError as error:
+            raise UnreachableError(error.place, error.rule) from None
         versions.append(release.version)
         return (release.tag, release.stage_tag)
 
