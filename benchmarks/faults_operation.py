@@ -1,4 +1,4 @@
-"""Faults of ``docs/reliability.md`` that the scheduled run does not survive, each three times, at moments of their own."""
+"""Faults of ``docs/reliability.md`` that the scheduled run does not survive; each three times, at other moments."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from harness import BenchmarkError, Goal, Result
 
 sys.path.insert(0, str(harness.ROOT / "tests"))
 
-from operation_faults import FAULTS, Fault  # noqa: E402
-from operation_scene import NotHere  # noqa: E402
-from operation_trial import survive  # noqa: E402
-from operation_world import World, make_world, warm  # noqa: E402
+from operation_faults import FAULTS, Fault
+from operation_scene import NotHere
+from operation_trial import survive
+from operation_world import World, make_world, warm
 
 LEAST_FAULTS, REPETITIONS = 20, 3
 

@@ -20,7 +20,7 @@ class Chaos:
         status: answered to every request in place of the server's; 0 for none.
         is_down: connections are closed without an answer.
         is_slow: bodies pass at 1 KB/s.
-        cut_get, cut_put: every body is cut in the middle; of a PUT so that the server gets half of it, whole by its length.
+        cut_get, cut_put: every body is cut in the middle; that of a PUT with a length that says it is whole.
         hits: requests that were treated badly.
     """
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from ruamel.yaml import YAML
 
 from operation_world import World
+from pricetrail.releases.verifying import verify, version_tag
 
 BOT, ANN = "bot@pricetrail.invalid", "ann@shop.example"
 VERSION, STAGE = "price-model@", "price-model#production#"
@@ -142,10 +143,9 @@ def require_all_or_nothing(world: World, before: Seen) -> bool:
         assert commit in bot_commits(world), f"{name} stands on no commit of the branch that a run made"
     versions, stages = ([name for name in new if f"refs/tags/{kind}" in name] for kind in (VERSION, STAGE))
     assert len(versions) == len(stages) == len(new) / 2, new
-    is_published = now["refs/heads/main"] != before.tip and len(bot_commits(world)) > 1
+    is_published = is_new_run(world, before)
     subject = world.git("log", "-1", "--format=%s", bot_commits(world)[0], folder=world.bare)
-    if is_new_run(world, before) and ": released" in subject:
-        assert versions, "a run's commit that says released came without its tags"
+    assert bool(versions) == (is_published and ": released" in subject), "a release without its run, or the reverse"
     return is_published
 
 
@@ -166,7 +166,7 @@ def require_no_trace(world: World, before: Seen) -> None:
 
 
 def require_published(world: World, before: Seen, runs: int, releases: int) -> None:
-    """So many runs published since, and so many releases of theirs; each release verifies in a new clone without cache."""
+    """So many runs published since, so many releases of theirs; each release verifies in a new clone without cache."""
     since = world.git("rev-list", f"{before.tip}..main", folder=world.bare).split()
     published = [commit for commit in bot_commits(world) if commit in since]
     assert len(published) == runs, published
@@ -176,12 +176,12 @@ def require_published(world: World, before: Seen, runs: int, releases: int) -> N
     for name in sorted(set(refs(world))):
         if VERSION in name:
             require_release(world, name.removeprefix("refs/tags/"))
+    newest = max((name for name in refs(world) if VERSION in name), key=lambda name: int(name.rpartition("@v")[2][0]))
+    assert version_tag(world.box / "verified", "production") == newest.removeprefix("refs/tags/")
 
 
 def require_release(world: World, tag: str) -> None:
     """`pricetrail verify`, in a clone that has nothing but the remotes."""
-    from pricetrail.releases.verifying import verify
-
     folder = world.box / "verified"
     if not folder.exists():
         world.git("clone", "-q", str(world.bare), str(folder))

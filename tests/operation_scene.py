@@ -38,7 +38,7 @@ class ForeignS3:
     def start(self) -> None:
         command = [sys.executable, "-m", "nanio", "serve", "--data-dir", str(self.folder), "--no-access-log"]
         self.process = subprocess.Popen(
-            [*command, "--host", "127.0.0.1", "--port", str(self.port), "--log-level", "critical"],
+            [*command, "--host", "127.0.0.1", "--port", str(self.port), "--log-level", "warning"],
             env={**os.environ, "NANIO_ACCESS_KEY": FOREIGN, "NANIO_SECRET_KEY": SECRET},
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
@@ -47,6 +47,7 @@ class ForeignS3:
                 if probe.connect_ex(("127.0.0.1", self.port)) == 0:
                     return
             time.sleep(0.02)
+        raise AssertionError("nanio did not start")
 
     def kill(self) -> None:
         self.process.kill()

@@ -24,6 +24,7 @@ from typing import Any
 
 from clone import TINY, edit_params, environment
 from house import ROOT
+from pricetrail.operation.store import edit_local_config
 from short_pipeline import DVC_YAML
 from source_project import week
 
@@ -146,33 +147,23 @@ class World:
 
     def serve(self, port: int, key: str = OURS) -> None:
         """Where the project finds S3, and by which key."""
-        from pricetrail.operation.store import edit_local_config
-
         settings = {"endpointurl": f"http://127.0.0.1:{port}", "access_key_id": key, "secret_access_key": SECRET}
         edit_local_config(self.project, {f"remote.s3.{name}": value for name, value in settings.items()})
 
-    def s3_pid(self) -> int:
-        """Of the embedded server; 0 where there is none."""
-        with suppress(OSError, ValueError):
-            pid = int((self.project / ".s3/server.pid").read_text())
-            return pid if b"nanio" in Path(f"/proc/{pid}/cmdline").read_bytes() else 0
-        return 0
+    def s3(self) -> list[int]:
+        """Servers of this world's bucket."""
+        return [pid for pid, told in processes() if os.fsencode(self.bucket.parent) in told["cmdline"].split(b"\0")]
 
     def stop(self) -> None:
         """End every process that still works in this world."""
-        for pid in [*self.processes(), self.s3_pid()]:
+        for pid in [*self.processes(), *self.s3()]:
             with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL) if pid else None
+                os.kill(pid, signal.SIGKILL)
 
     def processes(self) -> list[int]:
         """Those that work in a run's folder, told by where they are or by what they were given."""
-        found = []
-        for process in Path("/proc").glob("[0-9]*"):
-            with suppress(OSError):
-                told = [os.fsencode((process / "cwd").readlink()), (process / "cmdline").read_bytes()]
-                if any(os.fsencode(self.runs) in text for text in told):
-                    found.append(int(process.name))
-        return found
+        runs = os.fsencode(self.runs)
+        return [pid for pid, told in processes() if any(runs in text for text in told.values())]
 
     def copy(self, box: Path) -> World:
         """Another world like this one, with a port of its own."""
@@ -206,8 +197,7 @@ class Live:
 
     @staticmethod
     def _read(stream: Any, lines: list[str]) -> None:
-        for line in stream:
-            lines.append(line.rstrip("\n"))
+        lines.extend(line.rstrip("\n") for line in stream)
 
     def until(self, what: Callable[[], bool], name: str) -> bool:
         """Wait for something; False where the run is over before."""
@@ -248,6 +238,14 @@ class Live:
 def run(world: World, **env: str) -> Ended:
     """A run from its begin to its end."""
     return Live(world, **env).end()
+
+
+def processes() -> Iterator[tuple[int, dict[str, bytes]]]:
+    """Number, folder and command line of each process that lives."""
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            folder = os.fsencode((process / "cwd").readlink())
+            yield int(process.name), {"cwd": folder, "cmdline": (process / "cmdline").read_bytes()}
 
 
 def free_port() -> int:
