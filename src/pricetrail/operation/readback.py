@@ -48,20 +48,23 @@ class ReadBack:
 
 
 def read_back(remote: Objects, cache: Objects, names: frozenset[str], fresh: frozenset[str]) -> ReadBack:
-    """Ask for every object, and compare the bytes of the new ones with their names.
+    """Ask for every object, and compare the bytes of the new ones, and of all folders' lists, with their names.
+
+    DVC reads the lists in the remote before it sends anything: a bad one stops every push.
 
     Raises:
         OperationError: a lost or bad one cannot be replaced.
     """
     total, repaired = 0, list[str]()
-    for name in sorted(names - fresh - set(remote.oids_exist(sorted(names - fresh)))):
+    read = fresh | {name for name in names if name.endswith(".dir")}
+    for name in sorted(names - read - set(remote.oids_exist(sorted(names - read)))):
         _repair(remote, cache, name)
         repaired.append(name)
-    for name in sorted(fresh):
+    for name in sorted(read):
         if _md5_in(remote, name) != name.removesuffix(".dir"):
             _repair(remote, cache, name)
             repaired.append(name)
-        total += int(remote.fs.size(remote.oid_to_path(name)) or 0)
+        total += int(remote.fs.size(remote.oid_to_path(name)) or 0) if name in fresh else 0
     return ReadBack(len(fresh), total, tuple(repaired))
 
 

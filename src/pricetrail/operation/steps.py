@@ -33,6 +33,7 @@ LEDGER, VALIDATION = Path("reports/runs.jsonl"), Path("metrics/validation.json")
 UNREACHABLE: Final = re.compile(
     r"connect|timed? ?out|unavailable|reset|endpoint|slow ?down|50[0-9]|internal ?error", re.I
 )
+CORRUPTED: Final = re.compile(r"is corrupted")
 
 log = logging.getLogger(__name__)
 
@@ -144,7 +145,12 @@ def push(place: Workplace, minutes: float) -> None:
         UnreachableError: the remote did not take them.
     """
     store.ensure_running(place.home)
-    must(["dvc", "push"], place.folder, minutes, place.env)
+    try:
+        must(["dvc", "push"], place.folder, minutes, place.env)
+    except UnreachableError as error:
+        if CORRUPTED.search(error.rule):  # a list that was cut off when an earlier run sent it
+            verify(place, minutes)
+        raise
 
 
 def verify(place: Workplace, minutes: float) -> ReadBack:
