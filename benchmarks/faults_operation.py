@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 import statistics
 import sys
 import tempfile
-from collections import Counter
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import harness
@@ -25,21 +28,33 @@ LEAST_FAULTS, REPETITIONS = 20, 3
 log = logging.getLogger("benchmarks")
 
 
-def _seconds(fault: Fault, world: World, box: Path, seed: int) -> float | None:
-    """To the next good run; None where the fault was not survived.
+@dataclass(frozen=True)
+class Trial:
+    """A fault that was injected once.
 
-    Raises:
-        NotHere: this machine cannot have it.
+    Attributes:
+        seconds: to the next good run; None where it was not survived.
+        skipped: why this machine cannot have it; empty where it can.
     """
+
+    fault: Fault
+    seconds: float | None
+    skipped: str = ""
+
+
+def _trial(fault: Fault, seed: int, worlds: Mapping[str, World], folder: Path) -> Trial:
+    box = folder / f"{FAULTS.index(fault)}-{seed}"
     try:
-        return survive(fault, world, box, seed)
-    except NotHere:
-        raise
+        trial = Trial(fault, survive(fault, worlds[fault.cache], box, seed))
+    except NotHere as reason:
+        trial = Trial(fault, None, str(reason))
     except Exception:
         log.exception("not survived: %s, repetition %d", fault.name, seed)
-        return None
-    finally:
-        shutil.rmtree(box, ignore_errors=True)
+        trial = Trial(fault, None)
+    shutil.rmtree(box, ignore_errors=True)
+    told = trial.skipped or ("not survived" if trial.seconds is None else f"next good run in {trial.seconds:.1f} s")
+    log.info("%s, repetition %d: %s", fault.name, seed, told)
+    return trial
 
 
 def measure() -> Result:
@@ -48,32 +63,28 @@ def measure() -> Result:
     Raises:
         BenchmarkError: no fault was injected.
     """
-    found, skipped = dict[str, list[float | None]](), Counter[str]()
     with tempfile.TemporaryDirectory(prefix="pricetrail-bench-") as folder:
         cold = make_world(Path(folder) / "cold")
         worlds = {"cold": cold, "warm": warm(cold, Path(folder) / "warm")}
-        for seed in range(1, REPETITIONS + 1):
-            for number, fault in enumerate(FAULTS):
-                try:
-                    seconds = _seconds(fault, worlds[fault.cache], Path(folder) / f"{number}-{seed}", seed)
-                except NotHere as reason:
-                    skipped[f"{fault.name}: {reason}"] += 1
-                    continue
-                found.setdefault(fault.name, []).append(seconds)
-                log.info("%s, repetition %d: %s", fault.name, seed, "lost" if seconds is None else f"{seconds:.1f} s")
+        trials = [(fault, seed) for seed in range(1, REPETITIONS + 1) for fault in FAULTS]
+        with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+            done = list(pool.map(lambda trial: _trial(*trial, worlds, Path(folder)), trials))
+    found = {fault.name: [one for one in done if one.fault == fault and not one.skipped] for fault in FAULTS}
+    found = {name: trials for name, trials in found.items() if trials}
     if not found:
         raise BenchmarkError("no fault was injected")
-    return _result(found, sorted(skipped))
+    skipped = {one.fault.name: one.skipped for one in done if one.skipped}
+    return _result(found, skipped)
 
 
-def _result(found: dict[str, list[float | None]], skipped: list[str]) -> Result:
-    lost = sum(seconds is None for all_seconds in found.values() for seconds in all_seconds)
+def _result(found: Mapping[str, Sequence[Trial]], skipped: Mapping[str, str]) -> Result:
+    lost = sum(trial.seconds is None for trials in found.values() for trial in trials)
     faults = {}
-    for name, repetitions in found.items():
-        good = [seconds for seconds in repetitions if seconds is not None]
+    for name, trials in found.items():
+        good = [trial.seconds for trial in trials if trial.seconds is not None]
         faults[name] = {
             "survived": len(good),
-            "of": len(repetitions),
+            "of": len(trials),
             "median_seconds_to_next_good_run": round(statistics.median(good), 1) if good else None,
             "most_seconds_to_next_good_run": round(max(good), 1) if good else None,
         }

@@ -256,6 +256,7 @@ def free_port() -> int:
 
 def make_world(box: Path) -> World:
     """Three weeks, published and released by a run; a fourth week is committed, and due."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a job of a shell's background would pass on to ignore it
     world = World(box)
     project = world.project
     listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True)

@@ -63,7 +63,7 @@ def test_the_page_lists_every_fault() -> None:
     assert len(rows) >= LEAST_FAULTS
 
 
-@pytest.mark.parametrize("row", ELSEWHERE, ids=lambda row: row[0])
-def test_a_fault_that_is_tested_elsewhere_is(row: tuple[str, str, str]) -> None:
-    file, _, name = row[2].partition("::")
-    assert f"def {name}(" in (ROOT / file).read_text()
+def test_a_fault_that_is_tested_elsewhere_is() -> None:
+    for _, _, test in ELSEWHERE:
+        file, _, name = test.partition("::")
+        assert f"def {name}(" in (ROOT / file).read_text(), test

@@ -1,4 +1,4 @@
-"""Read back from the remote what a run has pushed: ``python -m pricetrail.operation.readback BASE`` in its clone.
+"""Read back from the remote what a run has pushed: ``python -m pricetrail.operation.readback PUBLISHED`` in its clone.
 
 DVC looks at names only when it pushes, so an object that was cut off or altered on its way would stay so for ever. A
 bad or lost one is sent again from the cache, and read again. A program of its own, so that a hanging one can be killed.
@@ -38,7 +38,7 @@ class ReadBack:
     """What was read.
 
     Attributes:
-        objects, object_bytes: those of the workspace's lock that the base's lock does not name.
+        objects, object_bytes: those that the workspace names and the last published commit does not.
         repaired: the md5 of those that were replaced from the cache.
     """
 
@@ -98,8 +98,8 @@ def _chunks(remote: Objects, name: str) -> Iterator[bytes]:
             yield chunk
 
 
-def main(base: str) -> ReadBack:
-    """Hold the remote against the lock, and read back what the base's lock does not name.
+def main(published: str) -> ReadBack:
+    """Hold the remote against the lock, and read back what the last published commit (empty: none) does not name.
 
     ``dvc status --cloud`` and ``dvc push`` trust what DVC once saw there of a folder, so each object is asked for.
 
@@ -112,7 +112,7 @@ def main(base: str) -> ReadBack:
     try:
         with Repo() as repo:
             used, known = _named(repo.index), frozenset[str]()
-            for _ in repo.brancher(revs=[base], workspace=False):
+            for _ in repo.brancher(revs=[published], workspace=False) if published else ():
                 known |= _named(repo.index)
             remote, cache = repo.cloud.get_remote_odb(), repo.cache.local
             return read_back(remote, cache, used, used - known)

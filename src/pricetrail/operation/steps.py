@@ -160,7 +160,9 @@ def verify(place: Workplace, minutes: float) -> ReadBack:
         UnreachableError: the remote does not answer, or lacks an object.
     """
     store.ensure_running(place.home)
-    command = [sys.executable, "-m", "pricetrail.operation.readback", place.base]
+    # The base may name new lines that nobody pushed; all that the last published lock named was read back then.
+    published = git("log", "-1", "--format=%H", place.base, "--", "dvc.lock", folder=place.folder).strip()
+    command = [sys.executable, "-m", "pricetrail.operation.readback", published]
     found = json.loads(must(command, place.folder, minutes).splitlines()[-1])
     repaired = tuple(found["repaired"])
     if repaired:
