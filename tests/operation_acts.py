@@ -16,6 +16,14 @@ from operation_world import LINES, Ended, packed
 Act = Callable[[Scene], list[Ended]]
 
 
+def nothing(scene: Scene) -> None:
+    """Before a fault."""
+
+
+def a_run(scene: Scene) -> list[Ended]:
+    return [scene.run()]
+
+
 def killed_in(step: str, most: float) -> Act:
     """At most so many seconds after the begin of a step."""
 

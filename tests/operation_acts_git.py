@@ -74,6 +74,11 @@ def git_push_cut(hook: str) -> Act:
     return act
 
 
+def git_answers_late(scene: Scene) -> list[Ended]:
+    with scene.hook("post-receive", "sleep 60"), scene.dials(weekly__timeout_minutes=0.5):
+        return [scene.run()]
+
+
 def stale_lock_in_remote(scene: Scene) -> list[Ended]:
     lock = scene.world.bare / "refs/heads/main.lock"
     lock.touch()
@@ -82,7 +87,7 @@ def stale_lock_in_remote(scene: Scene) -> list[Ended]:
     return [ended]
 
 
-def clock_back(scene: Scene) -> list[Ended]:
+def clock_ahead(scene: Scene) -> None:
     """What is there was dated by a clock that went 70 years ahead."""
     world, future = scene.world, "4070908800 +0000"
     for ref in world.git("for-each-ref", "--format=%(refname)", "refs/tags", folder=world.bare).split():
@@ -95,4 +100,3 @@ def clock_back(scene: Scene) -> list[Ended]:
         world.git("update-ref", ref, made.stdout.strip(), folder=world.bare)
     (world.project / "note.md").write_text("From the future.\n")
     world.share("A note", GIT_COMMITTER_DATE=future, GIT_AUTHOR_DATE=future)
-    return [scene.run()]

@@ -26,12 +26,13 @@ class Fault:
         name: what happens.
         survived_by: how the run takes it, and who repairs it.
         act: sets it up, runs under it, takes it away.
-        codes: exits of the runs under it, in order.
+        codes: exits of the runs under it, in order; None where 0 and 1 are right.
         says: regular expression of what they say: log and headline, or outcome.
         is_published: whether a publication came through under it; None where either is right.
         cache: `warm`, or `cold`: whether the run finds the stages' outputs in DVC's run cache.
         foreign: S3 is another's, behind a proxy.
         runs, releases: published from the fault to the end of the next run.
+        before: how the world is made ready for it; what is there then must stay.
         edits: people work in the project meanwhile.
         quick: `make test` runs it, the others are run by `pytest -m long` and by the benchmark.
     """
@@ -39,13 +40,14 @@ class Fault:
     name: str
     survived_by: str
     act: Act
-    codes: tuple[int, ...]
+    codes: tuple[int | None, ...]
     says: str = ""
     is_published: bool | None = False
     cache: str = "warm"
     foreign: bool = False
     runs: int = 1
     releases: int = 1
+    before: Callable[[Scene], None] = acts.nothing
     edits: bool = False
     quick: bool = False
 
@@ -253,6 +255,14 @@ FAULTS: tuple[Fault, ...] = (
         "Released",
         True,
     ),
+    Fault(
+        "the git remote took the push and answers too late",
+        "the run finds its own commit there: published, once",
+        acts_git.git_answers_late,
+        (FINE,),
+        "Released",
+        True,
+    ),
     Fault("a stale lock file in the git remote", SAYS, acts_git.stale_lock_in_remote, (FAULT,), "lock"),
     Fault(
         "stale lock files in the project",
@@ -274,11 +284,11 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "the clock set back: branch and release are of 2099",
         "order follows git and the tags' numbers; published",
-        acts_git.clock_back,
+        acts.a_run,
         (FINE,),
         "Released",
         True,
-        edits=True,
+        before=acts_git.clock_ahead,
     ),
     Fault(
         "params and lines edited in the working tree during the run",
@@ -296,7 +306,7 @@ FAULTS: tuple[Fault, ...] = (
         "Released",
         True,
     ),
-    Fault("`.dvc/tmp` of the run deleted during reproduce", EITHER, acts.run_tmp_deleted, (FINE,), "Released", True),
+    Fault("`.dvc/tmp` of the run deleted during reproduce", EITHER, acts.run_tmp_deleted, (None,), is_published=None),
     Fault("the run's folder deleted during push", SAYS, acts.run_folder_deleted, (FAULT,)),
     Fault(
         "the cache wiped: a new machine",

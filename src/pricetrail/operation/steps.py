@@ -27,6 +27,9 @@ from pricetrail.retraining import dials_of_next_run
 from pricetrail.run_facts import read_runs
 
 FAILED_STAGE: Final = re.compile(r"failed to reproduce '(?:.*:)?([^':]+)'")
+OF_DVC: Final = re.compile(
+    r"failed to reproduce '[^']+': (?!failed to run: )(.+)"
+)  # what fails is not the stage's program
 GATE: Final = "drift_gate"
 EVIDENCE: Final = Path("metrics/drift.json")
 LEDGER, VALIDATION = Path("reports/runs.jsonl"), Path("metrics/validation.json")
@@ -118,6 +121,8 @@ def _cause(done: Done) -> str:
     own = ("ERROR: failed to reproduce", "> ", "Running stage")
     for place, line in enumerate(done.lines):
         if line.startswith("ERROR: failed to reproduce"):
+            if found := OF_DVC.search(line):
+                return found[1]
             told = [text for text in done.lines[:place] if text.strip() and not text.startswith(own)]
             return told[-1] if told else line
     return done.reason
