@@ -202,9 +202,10 @@ def key_missing(scene: Scene) -> list[Ended]:
 def gate_closes(scene: Scene) -> list[Ended]:
     world = scene.world
     text = (world.project / "params.yaml").read_text()
-    world.dials(drift__policy="stop", drift__max_share=0.0)
+    world.dials(drift__policy="stop", drift__max_share=0.1)
     world.share("Stop at any drift")
     ended = scene.run()
+    assert ended.code == 0, ended.log
     evidence = json.loads(show(world, bot_commits(world)[0], "metrics/drift.json"))
     assert evidence["verdicts"][0]["passed"] is False
     world.git("pull", "-q", "--rebase", "origin", "main")

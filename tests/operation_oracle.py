@@ -84,8 +84,9 @@ def bot_commits(world: World) -> list[str]:
 
 
 def named_by(world: World, commit: str) -> frozenset[str]:
-    """What the lock and the `.dvc` files of a commit name, git's own files left out."""
+    """What the lock and the `.dvc` files of a commit name; what DVC is told not to keep, git does."""
     files = set(world.git("ls-tree", "-r", "--name-only", commit, folder=world.bare).splitlines())
+    of_git = files | uncached(show(world, commit, "dvc.yaml"))
     outs = []
     for path in sorted(files):
         if path == "dvc.lock":
@@ -99,13 +100,23 @@ def named_by(world: World, commit: str) -> frozenset[str]:
             ]
     found = set()
     for out in outs:
-        if out["path"] in files:
+        if out["path"] in of_git:
             continue
         found.add(out["md5"])
         if out["md5"].endswith(".dir"):
             require_object(world, out["md5"])
             found |= {entry["md5"] for entry in json.loads(place(world, out["md5"]).read_bytes())}
     return frozenset(found)
+
+
+def uncached(pipeline: str) -> set[str]:
+    """Outputs with `cache: false`."""
+    outs = [
+        out
+        for stage in YAML(typ="safe").load(pipeline)["stages"].values()
+        for out in [*stage.get("outs", []), *stage.get("metrics", [])]
+    ]
+    return {path for out in outs if isinstance(out, dict) for path, told in out.items() if not told["cache"]}
 
 
 def show(world: World, commit: str, path: str) -> str:
