@@ -7,6 +7,7 @@ plain functions; an `Engine` runs them, so that Prefect (``pricetrail.flow``) an
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -21,7 +22,7 @@ from pricetrail.ledger import flat
 from pricetrail.operation import publication, steps, store, workplace
 from pricetrail.operation.endings import Ending, Outcome
 from pricetrail.operation.message import Metrics, message
-from pricetrail.operation.programs import UnreachableError
+from pricetrail.operation.programs import PATIENCE, UnreachableError
 from pricetrail.operation.publication import Published
 from pricetrail.operation.readback import ReadBack
 from pricetrail.operation.workplace import Workplace
@@ -80,6 +81,8 @@ def weekly_run(home: Path, engine: Engine, report: Callable[[Report], None]) -> 
         PricetrailError: a fault; nothing was published.
     """
     params = files.read_params(home / "params.yaml")
+    for name, value in PATIENCE.items():
+        os.environ.setdefault(name, value)  # of the release's own talks with the remote
     try:
         for name in workplace.reap(home):
             log.warning("run %s was cut off: removed what it left", name)
