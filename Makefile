@@ -40,7 +40,7 @@ s3-stop: setup ## stop it
 	@pricetrail s3 stop
 
 test: check ## lint, types, laws, rooms, and the real commands in temporary clones
-	pytest -n 2 --dist loadgroup -m "not real"
+	pytest -n 2 --dist loadgroup -m "not real and not long"
 
 test-real: setup ## the pipeline on ../shared/data/online_retail; skips where it is absent
 	pytest -m real -rs

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import logging
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
 from pricetrail import files
 from pricetrail.commands import one_line_errors
-from pricetrail.errors import PricetrailError
+from pricetrail.errors import OperationError, PricetrailError
 from pricetrail.operation.foreground import Foreground
 from pricetrail.operation.message import metrics_table
 from pricetrail.operation.notify import notify
@@ -38,7 +41,8 @@ def weekly(
             notify(dials.webhook_url, told.ending)
 
         try:
-            ending = weekly_run(Path(), Foreground(dials), report)
+            with _ended_by_sigterm():
+                ending = weekly_run(Path(), Foreground(dials), report)
         except PricetrailError as error:
             notify(dials.webhook_url, str(error))
             raise
@@ -50,3 +54,17 @@ def weekly(
     typer.echo(
         f"commit {ending.commit[:12]}{release}; {ending.objects} new objects, {ending.object_bytes / 1e6:.1f} MB"
     )
+
+
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """Let a run that is told to end take its programs and its folder with it."""
+
+    def end(*_: object) -> NoReturn:
+        raise OperationError("weekly run", "must not be stopped: got SIGTERM")
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -18,13 +18,16 @@ from pricetrail.errors import OperationError
 
 ENDING_SECONDS: Final = 10.0  # that a program gets to end when it is told to
 KEPT_LINES: Final = 400
+PATIENCE: Final[Mapping[str, str]] = {  # a dead server is found out in seconds; the step tries again
+    "AWS_MAX_ATTEMPTS": "2",
+    "AWS_RETRY_MODE": "standard",
+}
 QUIET: Final[Mapping[str, str]] = {
     "DVC_NO_ANALYTICS": "1",
     "GIT_TERMINAL_PROMPT": "0",  # a password prompt would wait for ever
     "PYTHONUNBUFFERED": "1",  # so that DVC announces a stage when it starts it
     "PYTHONDONTWRITEBYTECODE": "1",
-    "AWS_MAX_ATTEMPTS": "2",  # a dead server is found out in seconds; the step tries again
-    "AWS_RETRY_MODE": "standard",
+    **PATIENCE,
 }
 
 log = logging.getLogger(__name__)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from pricetrail.errors import OperationError
-from pricetrail.operation.programs import UnreachableError, must, run
+from pricetrail.operation.programs import Done, UnreachableError, must, run
 from pricetrail.operation.workplace import Workplace
 from pricetrail.repository import git
 
@@ -22,6 +22,7 @@ INPUTS: Final = re.compile(
     r"(dvc\.yaml|dag\.yaml|dvc\.lock|params\.yaml|requirements\.lock)|(src|demo|metrics|reports|data|models|keys)/.*|.*\.dvc"
 )
 INTO_HERE: Final = "git -c receive.denyCurrentBranch=updateInstead receive-pack"
+LOCKED: Final = re.compile(r"lock|unable to create|failed to update ref", re.I)  # by another push, or a dead one
 PUSHES: Final = 3  # of one run, where the branch keeps moving
 
 log = logging.getLogger(__name__)
@@ -95,7 +96,7 @@ def _push(place: Workplace, base: str, tags: Sequence[str], minutes: float) -> s
     """Push; the branch's commit there where it lost to another push, empty where it went through.
 
     Raises:
-        UnreachableError: the repository does not answer.
+        UnreachableError: the repository does not answer, or has a ref locked.
         OperationError: it refuses, and nothing else was there first.
     """
     head = _head(place)
@@ -103,7 +104,11 @@ def _push(place: Workplace, base: str, tags: Sequence[str], minutes: float) -> s
         return ""
     into = [f"--receive-pack={INTO_HERE}"] if place.is_here else []
     refs = [f"HEAD:refs/heads/{place.branch}", *(f"refs/tags/{name}" for name in tags)]
-    done = run(["git", "push", "--atomic", "--porcelain", *into, "origin", *refs], place.folder, minutes=minutes)
+    command = ["git", "push", "--atomic", "--porcelain", *into, "origin", *refs]
+    try:
+        done = run(command, place.folder, minutes=minutes)
+    except UnreachableError as error:  # it may have gone through all the same
+        done = Done(1, (str(error),))
     if done.code == 0:
         return ""
     told = must(["git", "ls-remote", "origin", f"refs/heads/{place.branch}", "refs/tags/*"], place.folder, minutes)
@@ -115,9 +120,21 @@ def _push(place: Workplace, base: str, tags: Sequence[str], minutes: float) -> s
         return ""
     tip = there.get(f"refs/heads/{place.branch}", "")
     if tip == base and not any(f"refs/tags/{name}" in there for name in tags):
-        raise OperationError("git push", f"must be accepted by {place.repository}: {done.reason}")
+        raise _refusal(place, done)
     must(["git", "fetch", "--quiet", "origin", place.branch], place.folder, minutes)
     return tip
+
+
+def _refusal(place: Workplace, done: Done) -> OperationError:
+    """What git says of the refs that were not taken, with the words of the repository's hook."""
+    refs = [
+        line.rpartition("\t")[2] for line in done.lines if line.startswith("!") and "atomic push failed" not in line
+    ]
+    told = [line.removeprefix("remote:").strip() for line in done.lines if line.startswith("remote:")]
+    reason = "; ".join(dict.fromkeys(text for text in [*refs, *told] if text)) or done.reason
+    is_final = bool(refs) and not LOCKED.search(reason)
+    kind = OperationError if is_final else UnreachableError
+    return kind("git push", f"must be accepted by {place.repository}: {reason}")
 
 
 def _forget(place: Workplace, tags: Sequence[str]) -> None:

@@ -1,4 +1,4 @@
-"""Read back from the remote what a run has pushed: ``python -m pricetrail.operation.readback BASE`` in its clone.
+"""Read back from the remote what a run has pushed: ``python -m pricetrail.operation.readback PUBLISHED`` in its clone.
 
 DVC looks at names only when it pushes, so an object that was cut off or altered on its way would stay so for ever. A
 bad or lost one is sent again from the cache, and read again. A program of its own, so that a hanging one can be killed.
@@ -39,7 +39,7 @@ class ReadBack:
     """What was read.
 
     Attributes:
-        objects, object_bytes: those of the workspace's lock that the base's lock does not name.
+        objects, object_bytes: those that the workspace names and the last published commit does not.
         repaired: the md5 of those that were replaced from the cache.
     """
 
@@ -49,20 +49,23 @@ class ReadBack:
 
 
 def read_back(remote: Objects, cache: Objects, names: frozenset[str], fresh: frozenset[str]) -> ReadBack:
-    """Ask for every object, and compare the bytes of the new ones with their names.
+    """Ask for every object, and compare the bytes of the new ones, and of all folders' lists, with their names.
+
+    DVC reads the lists in the remote before it sends anything: a bad one stops every push.
 
     Raises:
         OperationError: a lost or bad one cannot be replaced.
     """
     total, repaired = 0, list[str]()
-    for name in sorted(names - fresh - set(remote.oids_exist(sorted(names - fresh)))):
+    read = fresh | {name for name in names if name.endswith(".dir")}
+    for name in sorted(names - read - set(remote.oids_exist(sorted(names - read)))):
         _repair(remote, cache, name)
         repaired.append(name)
-    for name in sorted(fresh):
+    for name in sorted(read):
         if _md5_in(remote, name) != name.removesuffix(".dir"):
             _repair(remote, cache, name)
             repaired.append(name)
-        total += int(remote.fs.size(remote.oid_to_path(name)) or 0)
+        total += int(remote.fs.size(remote.oid_to_path(name)) or 0) if name in fresh else 0
     return ReadBack(len(fresh), total, tuple(repaired))
 
 
@@ -96,8 +99,8 @@ def _chunks(remote: Objects, name: str) -> Iterator[bytes]:
             yield chunk
 
 
-def main(base: str) -> ReadBack:
-    """Hold the remote against the lock, and read back what the base's lock does not name.
+def main(published: str) -> ReadBack:
+    """Hold the remote against the lock, and read back what the last published commit (empty: none) does not name.
 
     ``dvc status --cloud`` and ``dvc push`` trust what DVC once saw there of a folder, so each object is asked for.
 
@@ -110,7 +113,7 @@ def main(base: str) -> ReadBack:
     try:
         with Repo() as repo:
             used, known = _named(repo.index), frozenset[str]()
-            for _ in repo.brancher(revs=[base], workspace=False):
+            for _ in repo.brancher(revs=[published], workspace=False) if published else ():
                 known |= _named(repo.index)
             remote, cache = repo.cloud.get_remote_odb(), repo.cache.local
             return read_back(remote, cache, used - _unneeded(repo, used, cache), used - known)

@@ -27,12 +27,16 @@ from pricetrail.retraining import dials_of_next_run
 from pricetrail.run_facts import read_runs
 
 FAILED_STAGE: Final = re.compile(r"failed to reproduce '(?:.*:)?([^':]+)'")
+OF_DVC: Final = re.compile(
+    r"failed to reproduce '[^']+': (?!failed to run: )(.+)"
+)  # what fails is not the stage's program
 GATE: Final = "drift_gate"
 EVIDENCE: Final = Path("metrics/drift.json")
 LEDGER, VALIDATION = Path("reports/runs.jsonl"), Path("metrics/validation.json")
 UNREACHABLE: Final = re.compile(
     r"connect|timed? ?out|unavailable|reset|endpoint|slow ?down|50[0-9]|internal ?error", re.I
 )
+CORRUPTED: Final = re.compile(r"is corrupted")
 
 log = logging.getLogger(__name__)
 
@@ -107,7 +111,9 @@ def reproduce(place: Workplace) -> Reproduced:
         return Reproduced("")
     failed = [name for line in done.lines for name in FAILED_STAGE.findall(line)]
     if failed == [GATE]:
-        return Reproduced(_closed_gate(place))
+        reason = _closed_gate(place)
+        _put_back_outputs(place)
+        return Reproduced(reason)
     named = f"stage {failed[0]}" if failed else "dvc repro"
     if UNREACHABLE.search(done.reason) and not failed:
         raise UnreachableError(named, f"must succeed: {done.reason}")
@@ -119,6 +125,8 @@ def _cause(done: Done) -> str:
     own = ("ERROR: failed to reproduce", "> ", "Running stage")
     for place, line in enumerate(done.lines):
         if line.startswith("ERROR: failed to reproduce"):
+            if found := OF_DVC.search(line):
+                return found[1]
             told = [text for text in done.lines[:place] if text.strip() and not text.startswith(own)]
             return told[-1] if told else line
     return done.reason
@@ -139,6 +147,13 @@ def _closed_gate(place: Workplace) -> str:
     return verdict.reason
 
 
+def _put_back_outputs(place: Workplace) -> None:
+    """What DVC took away before the gate ran: the lock still names it, and `--allow-missing` would never miss it."""
+    gone = [path for path in git("ls-files", "-z", "--deleted", folder=place.folder).split("\0") if path]
+    if gone:
+        git("checkout", "--quiet", "--", *gone, folder=place.folder)
+
+
 def push(place: Workplace, minutes: float) -> None:
     """Send all objects of the lock to the remote.
 
@@ -146,7 +161,12 @@ def push(place: Workplace, minutes: float) -> None:
         UnreachableError: the remote did not take them.
     """
     store.ensure_running(place.home)
-    must(["dvc", "push"], place.folder, minutes, place.env)
+    try:
+        must(["dvc", "push"], place.folder, minutes, place.env)
+    except UnreachableError as error:
+        if CORRUPTED.search(error.rule):  # a list that was cut off when an earlier run sent it
+            verify(place, minutes)
+        raise
 
 
 def verify(place: Workplace, minutes: float) -> ReadBack:
@@ -156,7 +176,9 @@ def verify(place: Workplace, minutes: float) -> ReadBack:
         UnreachableError: the remote does not answer, or lacks an object.
     """
     store.ensure_running(place.home)
-    command = [sys.executable, "-m", "pricetrail.operation.readback", place.base]
+    # The base may name new lines that nobody pushed; all that the last published lock named was read back then.
+    published = git("log", "-1", "--format=%H", place.base, "--", "dvc.lock", folder=place.folder).strip()
+    command = [sys.executable, "-m", "pricetrail.operation.readback", published]
     found = json.loads(must(command, place.folder, minutes).splitlines()[-1])
     repaired = tuple(found["repaired"])
     if repaired:

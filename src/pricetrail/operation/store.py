@@ -6,6 +6,7 @@ MinIO, a folder) nothing here starts anything.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import secrets
 import signal
@@ -13,7 +14,8 @@ import socket
 import subprocess
 import sys
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -67,13 +69,21 @@ class Store:
         return self._pid() is not None and _answers(self.port)
 
     def _pid(self) -> int | None:
-        """The number of its process; None where that is gone, or now another program's."""
-        try:
-            pid = int(self.pid_file.read_text(encoding="utf-8"))
-            command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-        except (OSError, ValueError):
-            return None
-        return pid if os.fsencode(self.objects) in command else None
+        """The number of its process, by its command line: who wrote the file may have been killed before."""
+        for process in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):  # it has ended
+                words = (process / "cmdline").read_bytes().split(b"\0")
+                if os.fsencode(self.objects) in words and b"nanio" in words:
+                    return int(process.name)
+        return None
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """One process at a time: two runs must not start it twice."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
 
     def start(self) -> None:
         """Start it where it is not running; it stays after this program's end.
@@ -81,8 +91,11 @@ class Store:
         Raises:
             OperationError: it does not come up, or another server has its port.
         """
-        if self.is_running():
-            return
+        with self._alone():
+            if not self.is_running():
+                self._start()
+
+    def _start(self) -> None:
         if self._pid() is None and _answers(self.port):
             raise OperationError(
                 f"{HOST}:{self.port}", "must be free for the embedded S3: another server answers there"

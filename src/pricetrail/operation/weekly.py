@@ -7,6 +7,7 @@ plain functions; an `Engine` runs them, so that Prefect (``pricetrail.flow``) an
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -21,12 +22,14 @@ from pricetrail.ledger import flat
 from pricetrail.operation import publication, steps, store, workplace
 from pricetrail.operation.endings import Ending, Outcome
 from pricetrail.operation.message import Metrics, message
+from pricetrail.operation.programs import PATIENCE, UnreachableError
 from pricetrail.operation.publication import Published
 from pricetrail.operation.readback import ReadBack
 from pricetrail.operation.workplace import Workplace
 from pricetrail.params import Params, Weekly
 from pricetrail.releases import make
 from pricetrail.releases.keys import ensure_keys
+from pricetrail.releases.remote import NoAnswerError
 from pricetrail.repository import git
 
 DECISION: Final = Path("metrics/decision.json")
@@ -78,6 +81,8 @@ def weekly_run(home: Path, engine: Engine, report: Callable[[Report], None]) -> 
         PricetrailError: a fault; nothing was published.
     """
     params = files.read_params(home / "params.yaml")
+    for name, value in PATIENCE.items():
+        os.environ.setdefault(name, value)  # of the release's own talks with the remote
     try:
         for name in workplace.reap(home):
             log.warning("run %s was cut off: removed what it left", name)
@@ -123,7 +128,7 @@ def publish(taken: Snapshot, reproduced: steps.Reproduced, held: ReadBack, weekl
     """Commit, tag where a release is due, and push both at once.
 
     Raises:
-        UnreachableError: the repository does not answer; nothing is published.
+        UnreachableError: the repository or the remote does not answer; nothing is published.
         OperationError: it refuses.
     """
     place = taken.place
@@ -136,7 +141,10 @@ def publish(taken: Snapshot, reproduced: steps.Reproduced, held: ReadBack, weekl
     def tag() -> tuple[str, ...]:
         if keys is None or not make.is_release_due(place.folder, "HEAD"):
             return ()
-        release = make.tag_release(place.folder, "HEAD", weekly.author, keys, place.cache)
+        try:
+            release = make.tag_release(place.folder, "HEAD", weekly.author, keys, place.cache)
+        except NoAnswerError as error:
+            raise UnreachableError(error.place, error.rule) from None
         versions.append(release.version)
         return (release.tag, release.stage_tag)
 

@@ -10,6 +10,7 @@ import os
 import secrets
 import shutil
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from pricetrail.repository import git
 
 RUNS: Final = Path(".pricetrail/runs")
 HERE: Final = "."
+ROUNDS: Final = 500  # through all processes, until none is left that is to be killed
 
 
 @dataclass(frozen=True)
@@ -69,10 +71,10 @@ def cache_of(project: Path) -> Path:
 @contextmanager
 def run_folder(home: Path) -> Iterator[Path]:
     """A new folder of this process for one run, removed at the end."""
-    name = secrets.token_hex(6)
-    folder, unowned = home.absolute() / RUNS / name, home.absolute() / RUNS / f".{name}"
+    owner, name = _identity(os.getpid()), secrets.token_hex(6)
+    folder, unowned = home.absolute() / RUNS / name, home.absolute() / RUNS / f".{owner} {name}"
     unowned.mkdir(parents=True)
-    files.write_text(unowned / "owner", _identity(os.getpid()))
+    files.write_text(unowned / "owner", owner)
     unowned.rename(folder)  # so that no other run sees it without its owner
     try:
         yield folder
@@ -82,14 +84,28 @@ def run_folder(home: Path) -> Iterator[Path]:
 
 def reap(home: Path) -> tuple[str, ...]:
     """Remove what killed runs left: their processes, then their folders; names of the folders."""
+    for begun in (home / RUNS).glob(".*"):
+        if not _lives(begun.name[1:].rpartition(" ")[0]):
+            shutil.rmtree(begun, ignore_errors=True)
     dead = tuple(sorted(path for path in (home / RUNS).glob("[0-9a-f]*") if not _is_owned(path)))
     for folder in dead:
-        for process in Path("/proc").glob("[0-9]*"):
-            with suppress(OSError):  # it has ended, or is another user's
-                if (process / "cwd").readlink().is_relative_to(folder.absolute()):
-                    os.kill(int(process.name), signal.SIGKILL)
+        _end_all_in(folder.absolute())
         shutil.rmtree(folder, ignore_errors=True)
     return tuple(folder.name for folder in dead)
+
+
+def _end_all_in(folder: Path) -> None:
+    """Kill what works in a folder, and what that started while it was being killed."""
+    for _ in range(ROUNDS):
+        is_over = True
+        for process in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):  # it has ended, or is another user's
+                if (process / "cwd").readlink().is_relative_to(folder):
+                    os.kill(int(process.name), signal.SIGKILL)
+                    is_over = False
+        if is_over:
+            return
+        time.sleep(0.01)
 
 
 def make(home: Path, weekly: Weekly, folder: Path) -> Workplace:
@@ -157,7 +173,13 @@ def _identity(pid: int) -> str:
 def _is_owned(folder: Path) -> bool:
     """Whether the process that made a run's folder lives."""
     try:
-        owner = (folder / "owner").read_text(encoding="utf-8")
-        return _identity(int(owner.split()[0])) == owner
+        return _lives((folder / "owner").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+
+
+def _lives(identity: str) -> bool:
+    try:
+        return _identity(int(identity.split()[0])) == identity
     except (OSError, ValueError, IndexError):
         return False

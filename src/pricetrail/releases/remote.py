@@ -18,6 +18,10 @@ FOLDER: Final = "releases"  # beside DVC's own `files/`; `dvc gc` leaves it alon
 T = TypeVar("T")
 
 
+class NoAnswerError(ReleaseError):
+    """The remote does not answer, or not as it should; it may, later."""
+
+
 @dataclass(frozen=True)
 class Remote:
     """DVC's default remote.
@@ -34,7 +38,7 @@ class Remote:
         """A file's bytes; None where there is none.
 
         Raises:
-            ReleaseError: the remote does not answer.
+            NoAnswerError: the remote does not answer.
         """
 
         def read() -> bytes | None:
@@ -92,7 +96,7 @@ class Remote:
             return ask()
         except Exception as error:  # DVC's file systems have no error in common
             told = str(error) or type(error).__name__
-            raise ReleaseError(f"remote {self.url}", f"must answer: {told}") from None
+            raise NoAnswerError(f"remote {self.url}", f"must answer: {told}") from None
 
 
 @contextmanager
