@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 READY := $(VENV)/.ready
 
-.PHONY: help setup repro s3 s3-stop test test-real check bench docs edges lock clean
+.PHONY: help setup repro s3 s3-stop schedule test test-real check bench docs edges lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -34,6 +34,9 @@ s3: setup ## start the embedded S3 server: 127.0.0.1, objects in .s3/, keys in .
 
 s3-stop: setup ## stop it
 	@pricetrail s3 stop
+
+schedule: setup ## the weekly run by the clock, with Prefect's server and UI, until Ctrl-C
+	@pricetrail schedule
 
 test: check ## lint, types, laws, rooms, and the real commands in temporary clones
 	pytest -n 2 --dist loadgroup -m "not real"

@@ -24,6 +24,7 @@ from pricetrail.commands import (
     report,
     rollback,
     s3,
+    schedule,
     trace,
     verify,
     weekly,
@@ -111,6 +112,7 @@ app.command()(replay.replay)
 app.command()(report.report)
 app.command()(rollback.rollback)
 app.add_typer(s3.app, name="s3")
+app.command()(schedule.schedule)
 app.command()(trace.trace)
 app.command()(weekly.weekly)
 app.command()(verify.verify)

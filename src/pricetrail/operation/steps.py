@@ -71,9 +71,7 @@ def plan_tuning(place: Workplace) -> Mapping[str, Json]:
     params = parse_params(text)
     if not params.weekly.search_every or not _has_new_data(place, params):
         return {}
-    ledger = (
-        read_runs(files.read_text(place.folder / LEDGER), str(LEDGER)) if (place.folder / LEDGER).exists() else ()
-    )
+    ledger = read_runs(files.read_text(place.folder / LEDGER), str(LEDGER)) if (place.folder / LEDGER).exists() else ()
     validation = files.read_json(place.folder / VALIDATION) if (place.folder / VALIDATION).exists() else {}
     dials: Mapping[str, Json] = dials_of_next_run(params.tuning, params.weekly.search_every, ledger, validation)
     if dials:
