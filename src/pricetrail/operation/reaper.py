@@ -27,7 +27,7 @@ from prefect.states import Cancelled, Crashed
 
 UNDER_WAY: Final = (StateType.RUNNING, StateType.PENDING, StateType.CANCELLING)
 ENGINE: Final = b"prefect.engine"
-RUN_ID: Final = b"PREFECT__FLOW_RUN_ID="
+RUN_ID: Final = "PREFECT__FLOW_RUN_ID"
 PAGE: Final = 200
 
 log = logging.getLogger(__name__)
@@ -120,9 +120,9 @@ def running_here() -> frozenset[UUID]:
     """The flow runs that processes of this machine work on."""
     found = set[UUID]()
     for process in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError, ValueError):  # it has ended, or is another user's
+        with suppress(OSError, KeyError, ValueError):  # it has ended, is another user's, or runs no flow run
             if ENGINE in (process / "cmdline").read_bytes():
-                found.add(UUID(_environment(process)[RUN_ID.decode()]))
+                found.add(UUID(_environment(process)[RUN_ID]))
     return frozenset(found)
 
 

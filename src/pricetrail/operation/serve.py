@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from pathlib import Path
 from typing import Final
 
+import httpx
 from prefect import serve as prefect_serve
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.deployments.runner import RunnerDeployment
-from prefect.exceptions import ObjectNotFound
+from prefect.exceptions import ObjectNotFound, PrefectException
 from prefect.schedules import Cron
 from prefect.types.entrypoint import EntrypointType
 
@@ -23,8 +23,6 @@ from pricetrail.params import Weekly
 
 NAME: Final = "weekly"
 FULL_NAME: Final = f"{weekly_lineage.name}/{NAME}"
-
-log = logging.getLogger(__name__)
 
 
 def deployment(weekly: Weekly, project: Path) -> RunnerDeployment:
@@ -43,13 +41,16 @@ def serve(weekly: Weekly, project: Path) -> None:
     """Put right what killed runs left, then run what is due, until told to stop.
 
     Raises:
-        OperationError: Prefect has the schedule of another project by this name.
+        OperationError: Prefect does not answer, or has the schedule of another project by this name.
     """
-    with get_client(sync_client=True) as client:
-        if found := _deployed(client):
-            _require_own(found, project)
-            reap(client, found)
-    prefect_serve(deployment(weekly, project), limit=1, pause_on_shutdown=False, print_starting_message=False)
+    try:
+        with get_client(sync_client=True) as client:
+            if found := _deployed(client):
+                _require_own(found, project)
+                reap(client, found)
+        prefect_serve(deployment(weekly, project), limit=1, pause_on_shutdown=False, print_starting_message=False)
+    except (PrefectException, httpx.HTTPError, RuntimeError, ExceptionGroup) as error:
+        raise OperationError(_api(), f"must serve as Prefect's API: {type(error).__name__}: {error}") from None
 
 
 def _deployed(client: SyncPrefectClient) -> DeploymentResponse | None:
@@ -63,5 +64,8 @@ def _require_own(found: DeploymentResponse, project: Path) -> None:
     """Refuse a name that another project's schedule, or a work pool, has on a server that they share."""
     theirs = str(found.parameters.get("project"))
     if found.work_pool_name or (theirs != str(project.absolute()) and Path(theirs).is_dir()):
-        where = os.environ.get("PREFECT_API_URL", "Prefect")
-        raise OperationError(where, f"must have {FULL_NAME} for this project alone", found.work_pool_name or theirs)
+        raise OperationError(_api(), f"must have {FULL_NAME} for this project alone", found.work_pool_name or theirs)
+
+
+def _api() -> str:
+    return os.environ.get("PREFECT_API_URL", "Prefect")
