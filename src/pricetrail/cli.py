@@ -25,6 +25,7 @@ from pricetrail.commands import (
     report,
     rollback,
     s3,
+    schedule,
     trace,
     verify,
     weekly,
@@ -113,6 +114,7 @@ app.command()(replay.replay)
 app.command()(report.report)
 app.command()(rollback.rollback)
 app.add_typer(s3.app, name="s3")
+app.command()(schedule.schedule)
 app.command()(trace.trace)
 app.command()(weekly.weekly)
 app.command()(verify.verify)

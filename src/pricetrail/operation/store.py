@@ -66,7 +66,7 @@ class Store:
 
     def is_running(self) -> bool:
         """Whether its process lives and answers."""
-        return self._pid() is not None and _answers(self.port)
+        return self._pid() is not None and answers(self.port)
 
     def _pid(self) -> int | None:
         """The number of its process, by its command line: who wrote the file may have been killed before."""
@@ -96,7 +96,7 @@ class Store:
                 self._start()
 
     def _start(self) -> None:
-        if self._pid() is None and _answers(self.port):
+        if self._pid() is None and answers(self.port):
             raise OperationError(
                 f"{HOST}:{self.port}", "must be free for the embedded S3: another server answers there"
             )
@@ -115,7 +115,7 @@ class Store:
             )
         write_text(self.pid_file, str(process.pid))
         end = time.monotonic() + START_SECONDS
-        while not _answers(self.port):
+        while not answers(self.port):
             if process.poll() is not None or time.monotonic() > end:
                 raise OperationError("embedded S3", f"must start: see {self.log}")
             time.sleep(0.05)
@@ -155,7 +155,7 @@ def embedded(project: Path) -> Store | None:
         made = {
             "access_key_id": f"{KEY_PREFIX}-{secrets.token_hex(4)}",
             "secret_access_key": secrets.token_urlsafe(32),
-            **({} if not _answers(port) else {"endpointurl": f"http://{HOST}:{_free_port()}"}),
+            **({} if not answers(port) else {"endpointurl": f"http://{HOST}:{free_port()}"}),
         }
         edit_local_config(project, {f"remote.{name}.{key}": value for key, value in made.items()})
         settings = {**settings, **made}
@@ -204,13 +204,15 @@ def edit_local_config(project: Path, settings: dict[str, str]) -> None:
             section[last] = value
 
 
-def _answers(port: int) -> bool:
+def answers(port: int) -> bool:
+    """Whether something listens on a port of this machine."""
     with socket.socket() as probe:
         probe.settimeout(1)
         return probe.connect_ex((HOST, port)) == 0
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of this machine that nothing listens on."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return int(probe.getsockname()[1])

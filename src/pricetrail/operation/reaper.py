@@ -1,0 +1,131 @@
+"""Putting right what Prefect still believes of runs whose processes were killed while nobody watched them.
+
+Such a run stays Running for ever, and with a limit of one run no later one would ever start. Runs that were due while
+nothing served pile up too: one of them is enough.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+from uuid import UUID
+
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.actions import GlobalConcurrencyLimitUpdate
+from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterId, FlowRunFilter, FlowRunFilterState
+from prefect.client.schemas.filters import FlowRunFilterStateType as OfType
+from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.responses import DeploymentResponse
+from prefect.client.schemas.sorting import FlowRunSort
+from prefect.states import Cancelled, Crashed
+
+UNDER_WAY: Final = (StateType.RUNNING, StateType.PENDING, StateType.CANCELLING)
+ENGINE: Final = b"prefect.engine"
+RUN_ID: Final = "PREFECT__FLOW_RUN_ID"
+PAGE: Final = 200
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Known:
+    """A run that has not ended, as Prefect knows it.
+
+    Attributes:
+        due: when it was to start.
+    """
+
+    id: UUID
+    state: StateType
+    due: datetime
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What is to be done about runs.
+
+    Attributes:
+        dead: under way for Prefect, but without a process.
+        surplus: late ones but for the newest.
+        alive: under way, with a process.
+    """
+
+    dead: tuple[UUID, ...]
+    surplus: tuple[UUID, ...]
+    alive: tuple[UUID, ...]
+
+
+def judge(runs: Sequence[Known], processes: frozenset[UUID], now: datetime) -> Verdict:
+    """Tell runs that have a process from those that lost it, and late ones that one run stands for.
+
+    Args:
+        runs: those that have not ended.
+        processes: the runs that a process of this machine works on.
+        now: with its time zone.
+    """
+    under_way = [run.id for run in runs if run.state in UNDER_WAY]
+    late = sorted((run.due, run.id) for run in runs if run.state == StateType.SCHEDULED and run.due <= now)
+    return Verdict(
+        dead=tuple(run for run in under_way if run not in processes),
+        surplus=tuple(run for _, run in late[:-1]),
+        alive=tuple(run for run in under_way if run in processes),
+    )
+
+
+def reap(client: SyncPrefectClient, deployment: DeploymentResponse) -> Verdict:
+    """Judge a deployment's runs, and have Prefect's records say so; slots of dead runs are free again.
+
+    Only before it is served, and by the only one who serves it: a run that is just being started has no process yet.
+    """
+    verdict = judge(_unended(client, deployment.id), running_here(), datetime.now(UTC))
+    for run in verdict.dead:
+        log.warning("run %s had lost its process: now Crashed", run)
+        told = "Its process was gone when the schedule started again; the next run repairs what it left."
+        client.set_flow_run_state(run, Crashed(message=told), force=True)
+    for run in verdict.surplus:
+        log.info("run %s was due while nothing served: Cancelled, the latest one stands for it", run)
+        told = "Due while nothing served; the latest such run stands for it."
+        client.set_flow_run_state(run, Cancelled(message=told), force=True)
+    if limit := deployment.global_concurrency_limit:
+        slots = GlobalConcurrencyLimitUpdate(active_slots=min(len(verdict.alive), limit.limit))
+        client.update_global_concurrency_limit(limit.name, slots)
+    return verdict
+
+
+def _unended(client: SyncPrefectClient, deployment: UUID) -> list[Known]:
+    states = [*UNDER_WAY, StateType.SCHEDULED]
+    found = list[FlowRun]()
+    while True:
+        page = client.read_flow_runs(
+            deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=[deployment])),
+            flow_run_filter=FlowRunFilter(state=FlowRunFilterState(type=OfType(any_=states))),
+            sort=FlowRunSort.EXPECTED_START_TIME_ASC,
+            limit=PAGE,
+            offset=len(found),
+        )
+        found += page
+        if len(page) < PAGE:
+            break
+    now = datetime.now(UTC)
+    return [Known(run.id, run.state.type, run.next_scheduled_start_time or now) for run in found if run.state]
+
+
+def running_here() -> frozenset[UUID]:
+    """The flow runs that processes of this machine work on."""
+    found = set[UUID]()
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError, KeyError, ValueError):  # it has ended, is another user's, or runs no flow run
+            if ENGINE in (process / "cmdline").read_bytes():
+                found.add(UUID(_environment(process)[RUN_ID]))
+    return frozenset(found)
+
+
+def _environment(process: Path) -> Mapping[str, str]:
+    pairs = (os.fsdecode(pair).partition("=") for pair in (process / "environ").read_bytes().split(b"\0"))
+    return {name: value for name, _, value in pairs}
