@@ -72,7 +72,6 @@ FAULTS: tuple[Fault, ...] = (
         acts.killed_in_stage("tune_primary_model", 0.3),
         (KILLED,),
         cache="cold",
-        quick=True,
     ),
     Fault("`kill -9` of the flow in push", NEXT, acts.killed_in("push", 2.0), (KILLED,), quick=True),
     Fault("`kill -9` of the flow in verify", NEXT, acts.killed_in("verify", 2.0), (KILLED,)),
@@ -115,7 +114,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "the next run is killed too, while it removes what the first left", NEXT, acts.killed_twice, (KILLED, KILLED)
     ),
-    Fault("SIGTERM in reproduce", SAYS, acts.terminated, (FAULT,), "must not be stopped", cache="cold", quick=True),
+    Fault("SIGTERM in reproduce", SAYS, acts.terminated, (FAULT,), "must not be stopped", cache="cold"),
     Fault("Ctrl-C in push", SAYS, acts.interrupted, (130,)),
     Fault(
         "`kill -9` of a stage's process (out of memory)",
@@ -154,7 +153,6 @@ FAULTS: tuple[Fault, ...] = (
         "again in",
         True,
         foreign=True,
-        quick=True,
     ),
     Fault(
         "S3 answers 503 for a while",
@@ -227,7 +225,6 @@ FAULTS: tuple[Fault, ...] = (
         (FINE,),
         "rebased",
         True,
-        quick=True,
     ),
     Fault(
         "the branch moved by a commit of params",
@@ -237,7 +234,7 @@ FAULTS: tuple[Fault, ...] = (
         "Superseded",
     ),
     Fault("the git remote down at snapshot", SAYS, acts_git.git_down_from_start, (FAULT,), "git clone|git ls-remote"),
-    Fault("the git remote down at publish", SAYS, acts_git.git_down_at_publish, (FAULT,), "git", quick=True),
+    Fault("the git remote down at publish", SAYS, acts_git.git_down_at_publish, (FAULT,), "git"),
     Fault("the git remote refuses", SAYS, acts_git.git_refuses, (FAULT,), "no pushes on Mondays"),
     Fault(
         "`git push` cut off before the remote took it",
@@ -279,7 +276,6 @@ FAULTS: tuple[Fault, ...] = (
         (FAULT,),
         "2011-w48",
         edits=True,
-        quick=True,
     ),
     Fault(
         "the clock set back: branch and release are of 2099",
