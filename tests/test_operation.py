@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -28,7 +29,7 @@ from pricetrail.operation.steps import _cause, plan_tuning
 from pricetrail.operation.workplace import Workplace
 from pricetrail.params import parse_params
 from pricetrail.params_edit import with_dials
-from tiny_project import TinyProject, make_tiny_project
+from tiny_project import WHO, TinyProject, make_tiny_project
 
 PARAMS = (ROOT / "params.yaml").read_text()
 WEEKLY = parse_params(PARAMS).weekly
@@ -199,6 +200,43 @@ def test_a_new_object_is_read_back_repaired_from_the_cache_or_refused(tmp_path: 
     assert refused.returncode == 1
     assert f"remote object {md5}: must have the bytes that its name says" in refused.stderr
     assert "Traceback" not in refused.stderr
+
+
+def test_objects_that_are_nowhere_are_a_fault_only_where_the_pipeline_needs_them(tmp_path: Path) -> None:
+    """A clone with lines of its own has the demo shop, and the run on it, in its lock and nowhere else."""
+    project = make_tiny_project(tmp_path / "w")
+    (project.folder / "demo").mkdir()
+    (project.folder / "demo/lines").write_text("demo\n")
+    command = "mkdir out && cp data.txt out/made"
+    (project.folder / "dvc.yaml").write_text(
+        f"stages:\n  etl:\n    cmd: {command}\n    deps: [data.txt]\n    outs: [out]\n"
+    )
+
+    def reproduce() -> str:
+        project.must("dvc", "add", "-q", "demo", "data.txt")
+        project.must("dvc", "repro", "-q")
+        project.must("dvc", "push", "-q")
+        project.must("git", "add", "-A")
+        project.must("git", *WHO, "commit", "-q", "-m", "a run")
+        return project.must("git", "rev-parse", "HEAD")
+
+    def lose_all() -> None:
+        for root in (project.remote, project.folder / ".dvc/cache"):
+            shutil.rmtree(root / "files")
+
+    base = reproduce()
+    lose_all()
+    (project.folder / "data.txt").write_text("two\n")
+    project.must("dvc", "add", "-q", "data.txt")
+    project.must("dvc", "repro", "-q")
+    project.must("dvc", "push", "-q")
+    found = json.loads(read_back(project, base).stdout)
+    assert (found["objects"], found["repaired"]) == (2, []), "the new data, which out/made is too, and the list of out"
+    lose_all()
+    refused = read_back(project, base)
+    assert refused.returncode == 1
+    assert "ERROR: remote: must give back what was pushed" in refused.stderr
+    assert "'out'" in refused.stderr
 
 
 # the embedded store
@@ -400,7 +438,9 @@ def test_an_edit_that_breaks_a_rule_is_refused(dials: dict[str, int], told: str)
 # the tuning of the next run
 
 
-def planned(folder: Path, tracked: str, used: str, search_every: int = 4) -> dict[str, object]:
+def planned(
+    folder: Path, tracked: str, used: str, search_every: int = 4, studied: str = "data/lines"
+) -> dict[str, object]:
     lines = "../lines"
     text = with_dials(PARAMS, {"weekly.search_every": search_every, "data.path": "data/lines"})
     (folder / "data").mkdir(parents=True)
@@ -412,6 +452,7 @@ def planned(folder: Path, tracked: str, used: str, search_every: int = 4) -> dic
     (folder / "reports").mkdir()
     (folder / "metrics").mkdir()
     run_of_study = json.loads((ROOT / "reports/runs.jsonl").read_text().splitlines()[-1])
+    run_of_study["params"]["data.path"] = studied
     (folder / "reports/runs.jsonl").write_text(json.dumps(run_of_study) + "\n")
     (folder / "metrics/validation.json").write_text((ROOT / "metrics/validation.json").read_text())
     place = Workplace(folder, folder, lines, "main", "", False)
@@ -427,6 +468,12 @@ def test_new_data_after_a_study_retrain_its_best(tmp_path: Path) -> None:
     assert tuning.fixed is not None
     assert list(tuning.fixed.widths) == chosen["widths"]
     assert tuning.fixed.learning_rate == chosen["learning_rate"]
+
+
+def test_a_study_of_other_data_does_not_count(tmp_path: Path) -> None:
+    """A fresh clone's ledger holds the demo shop's run, whose network is none for lines of one's own."""
+    assert planned(tmp_path, "a1", "b2", studied="demo/lines") == {}
+    assert parse_params((tmp_path / "params.yaml").read_text()).tuning.method == "tpe"
 
 
 @pytest.mark.parametrize(("tracked", "used", "every"), [("a1", "a1", 4), ("a1", "b2", 0)])

@@ -13,11 +13,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from pricetrail.errors import OperationError
 from pricetrail.hashes import CHUNK_BYTES, md5_of_file
 
+PIPELINE: Final = "dvc.yaml"  # what a run reproduces, with all that it reads
 FAULTS = (OSError, ValueError)  # what a file system behind a network raises
 
 
@@ -108,18 +109,27 @@ def main(base: str) -> ReadBack:
 
     try:
         with Repo() as repo:
-            used, known = _named(repo.index), frozenset[str]()
+            used, known = _named(repo, is_needed=True), frozenset[str]()
             for _ in repo.brancher(revs=[base], workspace=False):
-                known |= _named(repo.index)
+                known |= _named(repo, is_needed=False)
             remote, cache = repo.cloud.get_remote_odb(), repo.cache.local
             return read_back(remote, cache, used, used - known)
     except (DvcException, *FAULTS) as error:
         raise OperationError("remote", f"must give back what was pushed: {error!r}") from None
 
 
-def _named(index: Any) -> frozenset[str]:  # noqa: ANN401  dvc.repo.index.Index, untyped
-    """The md5 of every object that a revision's lock names."""
-    return frozenset(found.value for objects in index.used_objs().values() for found in objects)
+def _named(repo: Any, is_needed: bool) -> frozenset[str]:  # noqa: ANN401  dvc.repo.Repo, untyped
+    """The md5 of every object that a revision's lock names, of what its pipeline makes and reads.
+
+    The demo shop's are none of these where the lines are one's own: a clone may never have had them.
+
+    Args:
+        repo: at the revision.
+        is_needed: a folder whose list is nowhere is an error; else it is left out.
+    """
+    targets = [PIPELINE] if repo.fs.exists(repo.fs.join(repo.root_dir, PIPELINE)) else None
+    used = repo.index.used_objs(targets, with_deps=True, force=not is_needed)
+    return frozenset(found.value for objects in used.values() for found in objects)
 
 
 if __name__ == "__main__":

@@ -75,7 +75,9 @@ def plan_tuning(place: Workplace) -> Mapping[str, Json]:
     params = parse_params(text)
     if not params.weekly.search_every or not _has_new_data(place, params):
         return {}
-    ledger = read_runs(files.read_text(place.folder / LEDGER), str(LEDGER)) if (place.folder / LEDGER).exists() else ()
+    recorded = files.read_text(place.folder / LEDGER) if (place.folder / LEDGER).exists() else ""
+    # A study of other data, such as the demo shop's, says nothing of these.
+    ledger = [run for run in read_runs(recorded, str(LEDGER)) if run.params.get("data.path") == params.data.path]
     validation = files.read_json(place.folder / VALIDATION) if (place.folder / VALIDATION).exists() else {}
     dials: Mapping[str, Json] = dials_of_next_run(params.tuning, params.weekly.search_every, ledger, validation)
     if dials:
