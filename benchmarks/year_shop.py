@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -36,6 +37,7 @@ SETTINGS: Final[Mapping[str, Json]] = {
     "weekly.search_every": 4,
     "weekly.repository": "origin",
 }
+ENDING_SECONDS: Final = 20.0  # that an interrupted command gets
 MARK: Final = re.compile(r"Running stage '(?:.*:)?(\w+)'|^\d\d:\d\d:\d\d (push|verify|publish|report)$")
 
 
@@ -137,7 +139,7 @@ class Shop:
                 _, status, used = os.wait4(process.pid, 0)
                 process.returncode = os.waitstatus_to_exitcode(status)
             except BaseException:
-                os.killpg(process.pid, signal.SIGTERM)
+                _end(process)
                 raise
             out.seek(0)
             said = out.read()
@@ -193,7 +195,7 @@ class Shop:
             git("push", "--quiet", "origin", *(f":refs/tags/{tag}" for tag in late), folder=self.path)
             git("tag", "--delete", *late, folder=self.path)
         if (self.path / "data/lines.dvc").exists():
-            self.clone.run("dvc", "checkout", "--quiet", "data/lines.dvc")
+            self.clone.run("dvc", "checkout", "--quiet", "--force", "data/lines.dvc")
         else:
             shutil.rmtree(self.path / "data/lines", ignore_errors=True)
 
@@ -208,6 +210,16 @@ class Shop:
     def _bucket_bytes(self) -> int:
         store = embedded(self.path)
         return sum(file.stat().st_size for file in store.objects.rglob("*") if file.is_file()) if store else 0
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """Interrupt a command, as Ctrl-C does, so that it ends what it started; a weekly run's rest is reaped by the next."""
+    os.killpg(process.pid, signal.SIGINT)
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(ENDING_SECONDS)
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 def _figures(folder: Path) -> dict[str, Any]:
