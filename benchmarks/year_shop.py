@@ -213,7 +213,7 @@ class Shop:
 
 
 def _end(process: subprocess.Popen[str]) -> None:
-    """Interrupt a command, as Ctrl-C does, so that it ends what it started; a weekly run's rest is reaped by the next."""
+    """Interrupt a command, as Ctrl-C does, so that it ends what it started."""
     os.killpg(process.pid, signal.SIGINT)
     with suppress(subprocess.TimeoutExpired):
         process.wait(ENDING_SECONDS)
