@@ -38,48 +38,56 @@ def draw(path: Path, weeks: Sequence[Week], errors: Sequence[Mapping[str, Any]])
         weeks: in order.
         errors: of the week after each.
     """
-    heights = [4.2, 1.5, 1.2, 1.5, 1.2]
-    with plt.rc_context(
-        {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "font.family": "DejaVu Sans"}
-    ):
+    heights = [1.0, 3.2, 1.5, 1.2, 1.5, 1.2]
+    style: Any = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "font.family": "DejaVu Sans"}
+    with plt.rc_context(style):
         drawing, axes = plt.subplots(
-            5, 1, figsize=(11, 11.5), sharex=True, gridspec_kw={"height_ratios": heights}, layout="constrained"
+            len(heights), 1, figsize=(11, 12), sharex=True, gridspec_kw={"height_ratios": heights}, layout="constrained"
         )
-        _draw_errors(axes[0], weeks, errors)
-        _draw_drift(axes[1], weeks)
-        _draw_gates(axes[2], weeks)
-        _draw_minutes(axes[3], weeks)
-        _draw_megabytes(axes[4], weeks)
+        _draw_errors(axes[0], weeks, errors, ["naive"])
+        _draw_errors(axes[1], weeks, errors, [name for name in LINES if name != "naive"])
+        _draw_drift(axes[2], weeks)
+        _draw_gates(axes[3], weeks)
+        _draw_minutes(axes[4], weeks)
+        _draw_megabytes(axes[5], weeks)
+        axes[0].set_title(f"{len(weeks)} weekly runs in production: UCI Online Retail, 2011", loc="left", weight="bold")
+        axes[1].set_ylabel("MSE of log quantity\non the week after the run")
+        axes[1].legend(ncols=3, frameon=False, loc="lower left", bbox_to_anchor=(0, 1), fontsize=8)
         days = [dt.date.fromisoformat(week.monday) for week in weeks]
         axes[-1].set_xticks(range(len(weeks)), [f"{day:%d %b}" for day in days], rotation=60, ha="right")
-        axes[-1].set_xlabel("Monday of the run, 2011")
+        axes[-1].set_xlabel("Monday of the run")
         drawing.align_ylabels(axes)
         path.parent.mkdir(parents=True, exist_ok=True)
         drawing.savefig(path, dpi=110, metadata={"Software": None})
         plt.close(drawing)
 
 
-def _draw_errors(axes: Axes, weeks: Sequence[Week], errors: Sequence[Mapping[str, Any]]) -> None:
-    for name, (label, colour, style, width) in LINES.items():
+def _draw_errors(axes: Axes, weeks: Sequence[Week], errors: Sequence[Mapping[str, Any]], names: Sequence[str]) -> None:
+    """Lines by week; the naive one is far above the others and has a panel of its own, so that these can be told."""
+    for name in names:
+        label, colour, style, width = LINES[name]
         values = [float("nan") if each[name] is None else each[name] for each in errors]
         if name == "serving" and not any(week.production for week in weeks):
             label = "serving release: none, every run was withheld"
         axes.plot(range(len(weeks)), values, label=label, color=colour, linestyle=style, linewidth=width)
+    axes.grid(axis="y", color="#e6e8eb", linewidth=0.8)
+    axes.margins(y=0.15)
+    if "serving" in names:
+        _mark_outcomes(axes, weeks, errors)
+    else:
+        axes.legend(frameon=False, loc="lower left", fontsize=8)
+        axes.set_ylim(bottom=0)
+
+
+def _mark_outcomes(axes: Axes, weeks: Sequence[Week], errors: Sequence[Mapping[str, Any]]) -> None:
     for number, (week, each) in enumerate(zip(weeks, errors, strict=True)):
         shown = each["serving"] if each["serving"] is not None else each["candidate"]
-        if shown is None:
-            continue
-        if week.version:
+        if week.version and shown is not None:
             axes.plot(number, shown, "o", color="#1f4e79", markersize=7, zorder=4)
-        elif week.outcome == "Withheld":
+        elif week.outcome == "Withheld" and shown is not None:
             axes.plot(number, shown, "X", color="white", markeredgecolor="#1f4e79", markersize=8, zorder=4)
     axes.plot([], [], "o", color="#1f4e79", label="run released its candidate")
     axes.plot([], [], "X", color="white", markeredgecolor="#1f4e79", label="run withheld: the older release goes on")
-    axes.set_ylim(bottom=0)
-    axes.set_ylabel("MSE of log quantity\non the week after the run")
-    axes.set_title("A year in production: UCI Online Retail, one weekly run each Monday", loc="left", weight="bold")
-    axes.grid(axis="y", color="#e6e8eb", linewidth=0.8)
-    axes.legend(ncols=3, frameon=False, loc="lower center", bbox_to_anchor=(0.5, 0.0), fontsize=8)
 
 
 def _draw_drift(axes: Axes, weeks: Sequence[Week]) -> None:
@@ -104,6 +112,10 @@ def _draw_gates(axes: Axes, weeks: Sequence[Week]) -> None:
             name = week.version.removesuffix(".0.0")
             axes.text(
                 number, len(gates) - 0.1, name, ha="center", va="center", fontsize=7, color="#1f4e79", weight="bold"
+            )
+        elif not week.is_good:
+            axes.text(
+                number, len(gates) - 0.1, week.outcome.lower(), ha="center", va="center", fontsize=7, color=CLOSED
             )
     axes.set_yticks([*range(len(gates)), len(gates) - 0.1], [*gates, "release"])
     axes.set_ylim(len(gates) + 0.3, -0.6)
@@ -131,6 +143,6 @@ def _draw_megabytes(axes: Axes, weeks: Sequence[Week]) -> None:
     most = max((whole for whole in map(sum, zip(files[1:], run[1:], strict=True))), default=files[0] + run[0])
     axes.set_ylim(0, 1.25 * most)  # the first run pushes everything there is, which would flatten the others
     if files[0] + run[0] > 1.25 * most:
-        axes.text(0, 1.2 * most, f" {files[0] + run[0]:.0f}", ha="left", va="top", fontsize=7)
+        axes.text(0, 1.2 * most, f"{files[0] + run[0]:.0f}", ha="center", va="top", fontsize=7, color="white")
     axes.set_ylabel("MB pushed")
     axes.legend(frameon=False, fontsize=7, loc="center left", bbox_to_anchor=(1.0, 0.5))

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from harness import Result
-from tables import figure, goal_cells
+from tables import figure, goal_cell
 from year_weeks import STEPS, Week
 
 Errors = Mapping[str, Any]
@@ -57,7 +57,7 @@ def page(weeks: Sequence[Week], errors: Sequence[Errors], found: Result) -> str:
     naive = "the serving release, of the candidate where none serves" if released else "the candidate"
     parts = [
         HEAD.format(runs=len(weeks), outcomes=outcomes, released=released),
-        "\n".join(f"- {line}" for line in goal_cells(found)),
+        "\n".join(f"- {goal_cell(goal, is_value=False)}" for goal in found.goals),
         KNOWN.format(frozen=frozen, naive=naive),
         *([] if released else [NONE]),
         ERRORS,

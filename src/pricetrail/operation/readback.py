@@ -112,27 +112,27 @@ def main(published: str) -> ReadBack:
 
     try:
         with Repo() as repo:
-            used, known = _named(repo.index), frozenset[str]()
+            used, known = _named(repo, is_needed=True), frozenset[str]()
             for _ in repo.brancher(revs=[published], workspace=False) if published else ():
-                known |= _named(repo.index)
+                known |= _named(repo, is_needed=False)
             remote, cache = repo.cloud.get_remote_odb(), repo.cache.local
-            return read_back(remote, cache, used - _unneeded(repo, used, cache), used - known)
+            return read_back(remote, cache, used, used - known)
     except (DvcException, *FAULTS) as error:
         raise OperationError("remote", f"must give back what was pushed: {error!r}") from None
 
 
-def _unneeded(repo: Any, used: frozenset[str], cache: Objects) -> frozenset[str]:  # noqa: ANN401  dvc.repo.Repo, untyped
-    """Objects that are not here and that the pipeline has no use for: with lines of one's own, the demo shop's."""
-    away = frozenset(name for name in used if not Path(cache.oid_to_path(name)).exists())
-    if not away or not Path(repo.root_dir, PIPELINE).exists():
-        return frozenset()
-    found = repo.used_objs(targets=[PIPELINE], with_deps=True)
-    return away - frozenset(name.value for objects in found.values() for name in objects)
+def _named(repo: Any, is_needed: bool) -> frozenset[str]:  # noqa: ANN401  dvc.repo.Repo, untyped
+    """The md5 of every object that a revision's lock names, of what its pipeline makes and reads.
 
+    The demo shop's are none of these where the lines are one's own: a clone may never have had them.
 
-def _named(index: Any) -> frozenset[str]:  # noqa: ANN401  dvc.repo.index.Index, untyped
-    """The md5 of every object that a revision's lock names."""
-    return frozenset(found.value for objects in index.used_objs().values() for found in objects)
+    Args:
+        repo: at the revision.
+        is_needed: a folder whose list is nowhere is an error; else it is left out.
+    """
+    targets = [PIPELINE] if repo.fs.exists(repo.fs.join(repo.root_dir, PIPELINE)) else None
+    used = repo.index.used_objs(targets, with_deps=True, force=not is_needed)
+    return frozenset(found.value for objects in used.values() for found in objects)
 
 
 if __name__ == "__main__":
