@@ -9,7 +9,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from contextlib import chdir
 from pathlib import Path
@@ -118,11 +117,12 @@ def project(template: Path, tmp_path: Path) -> Project:
     return Project(tmp_path / "shop")
 
 
-def test_a_run_comes_out_again_and_nothing_else_is_touched(project: Project) -> None:
-    before = set(Path(tempfile.gettempdir()).glob("pricetrail-replay-*"))
+def test_a_run_comes_out_again_and_nothing_else_is_touched(project: Project, tmp_path: Path) -> None:
+    own = tmp_path / "temporary"  # other tests replay at the same time
+    own.mkdir()
     (project.folder / "joined.txt").unlink()  # no output of the run is needed, on disk or in the cache
     shutil.rmtree(project.folder / ".dvc/cache/files/md5" / JOINED[:2])
-    done = project.cli("replay", "HEAD", "--json")
+    done = project.cli("replay", "HEAD", "--json", TMPDIR=str(own))
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert found["outputs"] == [
@@ -140,7 +140,7 @@ def test_a_run_comes_out_again_and_nothing_else_is_touched(project: Project) -> 
     ]
     assert project.must("git", "status", "--porcelain") == ""
     assert not (project.folder / ".dvc/cache/files/md5" / JOINED[:2]).exists()
-    assert set(Path(tempfile.gettempdir()).glob("pricetrail-replay-*")) <= before
+    assert not list(own.glob("pricetrail-replay-*"))
 
 
 def test_a_stage_that_is_not_deterministic_is_told(project: Project) -> None:
