@@ -64,7 +64,7 @@ def entry(
         decision: ``metrics/decision.json``.
         etl: ``metrics/etl.json``: days and clean lines.
         metrics: every metrics file by its name below ``metrics/``, no suffix.
-        params: all of ``params.yaml``.
+        params: the dials that the stage which records declares, by section.
 
     Raises:
         DataError: the decision or the ETL's file is not whole.

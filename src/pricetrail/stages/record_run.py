@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pricetrail import files, ledger
 from pricetrail.params import FILE
-from pricetrail.pipeline import before, parse_pipeline
+from pricetrail.pipeline import before, lookup, parse_pipeline
 from pricetrail.provenance import parse_yaml
 from pricetrail.receipts import stage_records
 from pricetrail.stages import run_stage
@@ -26,7 +26,8 @@ def main() -> None:
     """Record the stages before this one, and add the run to the ledger where it is new."""
     source = files.read_params().data.path
     params = parse_yaml(files.read_text(Path(FILE)), FILE)  # as they are written, which is what DVC records
-    plans = before(parse_pipeline(files.read_text(DAG), params), NAME)
+    pipeline = parse_pipeline(files.read_text(DAG), params)
+    plans = before(pipeline, NAME)
     demo = parse_pipeline(files.read_text(DEMO_DAG), params, "demo/dvc.yaml")
     stages = stage_records(plans, demo, source, params)
 
@@ -36,7 +37,8 @@ def main() -> None:
         for plan in plans
         for path in plan.metrics
     }
-    run = ledger.entry(stages, bundle, files.read_json(DECISION), files.read_json(ETL), metrics, params)
+    dials = {key: lookup(params, key) for plan in pipeline if plan.name == NAME for key in plan.params}
+    run = ledger.entry(stages, bundle, files.read_json(DECISION), files.read_json(ETL), metrics, dials)
     old = files.read_text(LEDGER) if LEDGER.exists() else ""
     new = ledger.with_entry(old, run, str(LEDGER))
 
