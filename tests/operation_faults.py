@@ -73,8 +73,8 @@ FAULTS: tuple[Fault, ...] = (
         (KILLED,),
         cache="cold",
     ),
-    Fault("`kill -9` of the flow in push", NEXT, acts.killed_in("push", 2.0), (KILLED,), quick=True),
-    Fault("`kill -9` of the flow in verify", NEXT, acts.killed_in("verify", 2.0), (KILLED,)),
+    Fault("`kill -9` of the flow in push", NEXT, acts.killed_in("push", 1.5), (KILLED,), quick=True),
+    Fault("`kill -9` of the flow in verify", NEXT, acts.killed_in("verify", 1.0), (KILLED,)),
     Fault("`kill -9` of the flow in publish, before its commit", NEXT, acts.killed_in("publish", 0.0), (KILLED,)),
     Fault(
         "`kill -9` of the flow in publish, between its tags and its push",
@@ -101,13 +101,13 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "the machine goes off in push: `kill -9` of all of the run's processes and of S3",
         NEXT,
-        acts.machine_off("push", 2.0),
+        acts.machine_off("push", 1.5),
         (KILLED,),
     ),
     Fault(
         "the machine goes off in publish",
         EITHER,
-        acts.machine_off("publish", 6.0),
+        acts.machine_off("publish", 1.8),
         (KILLED,),
         is_published=None,
     ),
