@@ -21,6 +21,7 @@ import pytest
 from pricetrail.operation import doctor, doctor_local, store
 from pricetrail.operation.findings import Check, Finding, State, examined
 from small_project import OBJECTS, environment, free_port, make_project, must, pricetrail, run
+from tiny_project import make_tiny_project
 
 MINE = {"access_key_id": "mine", "secret_access_key": "mine-and-nobody-elses"}
 
@@ -229,6 +230,17 @@ def test_packages_against_the_lock(project: Path) -> None:
     assert found("packages", project).state == State.FAILED
 
 
+def test_the_demo_shop_is_not_missed_where_nothing_reads_it(tmp_path: Path) -> None:
+    tiny = make_tiny_project(tmp_path / "w")
+    (tiny.folder / "demo").mkdir()
+    (tiny.folder / "demo/dvc.yaml").write_text("stages: {simulate: {cmd: 'true', outs: [lines.txt]}}\n")
+    out = "{path: lines.txt, hash: md5, md5: 0123456789abcdef0123456789abcdef}"
+    (tiny.folder / "demo/dvc.lock").write_text(f"schema: '2.0'\nstages: {{simulate: {{cmd: 'true', outs: [{out}]}}}}\n")
+    assert found("lock in remote", tiny.folder).found == "all 1 objects are in store"
+    (tiny.folder / "dvc.yaml").write_text("stages: {read: {cmd: 'true', deps: [demo/lines.txt]}}\n")
+    assert found("lock in remote", tiny.folder).state == State.FAILED
+
+
 def test_tools(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert subprocess.run(["git", "--version"], capture_output=True, text=True).stdout.split()[2] in (
         found("tools", project).found
@@ -314,6 +326,16 @@ def test_what_runs_left_behind(project: Path) -> None:
         (project / ".pricetrail/runs" / name).mkdir(parents=True)
     assert found("runs", project).found.startswith("2 in")
     assert found("runs", project).state == State.WARNING
+
+
+@pytest.mark.parametrize("spelling", ["SERVER", "API"])
+def test_prefects_database_elsewhere(spelling: str, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (project / ".pricetrail/prefect").mkdir(parents=True)
+    monkeypatch.setenv(f"PREFECT_{spelling}_DATABASE_CONNECTION_URL", "postgresql+asyncpg://u:secret@h/p")
+    told = found("prefect", project)
+    assert told.state == State.OK
+    assert f"PREFECT_{spelling}_DATABASE" in told.found
+    assert "secret" not in told.found
 
 
 def test_prefects_database(project: Path) -> None:

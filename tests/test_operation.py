@@ -12,12 +12,15 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
 
 from house import ROOT
+from pricetrail.commands.weekly import _ended_by_sigterm
 from pricetrail.errors import OperationError, ParamsError
 from pricetrail.operation import store, workplace
 from pricetrail.operation.endings import Ending, Outcome
@@ -53,6 +56,18 @@ def test_a_program_past_its_limit_is_killed_with_all_that_it_started(tmp_path: P
     while Path(f"/proc/{child}").exists() and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not Path(f"/proc/{child}").exists() or "Z" in Path(f"/proc/{child}/stat").read_text().split()[2]
+
+
+def test_what_a_dead_program_started_cannot_hold_it_open_past_the_limit(tmp_path: Path) -> None:
+    start = time.monotonic()
+    with pytest.raises(UnreachableError):
+        run(["bash", "-c", "sleep 60 & exit 0"], tmp_path, minutes=0.01)
+    assert time.monotonic() - start < 20
+
+
+def test_a_url_in_a_reason_keeps_its_password(tmp_path: Path) -> None:
+    done = run(["bash", "-c", "echo \"fatal: unable to access 'https://bot:s3cret@git.shop/x'\"; exit 1"], tmp_path)
+    assert done.reason == "fatal: unable to access 'https://***@git.shop/x'"
 
 
 def test_lines_are_told_as_they_come_and_both_streams_are_one(tmp_path: Path) -> None:
@@ -156,8 +171,51 @@ def test_a_dirty_project_is_not_published_into(project: TinyProject, tmp_path: P
 
 
 def test_a_branch_that_is_not_there_is_one_line(project: TinyProject, tmp_path: Path) -> None:
-    with pytest.raises(OperationError, match="branch nowhere not found"):
+    with pytest.raises(OperationError, match="branch nowhere not found") as caught:
         workplace.make(project.folder, weekly(branch="nowhere"), tmp_path / "clone")  # type: ignore[arg-type]
+    assert not isinstance(caught.value, UnreachableError), "no retry makes it"
+
+
+def test_a_snapshot_that_failed_after_its_clone_is_made_again(project: TinyProject, tmp_path: Path) -> None:
+    first = workplace.make(project.folder, WEEKLY, tmp_path / "clone")
+    (first.folder / "half.txt").write_text("of a source that did not answer\n")
+    assert workplace.make(project.folder, WEEKLY, tmp_path / "clone") == first
+    assert not (first.folder / "half.txt").exists()
+
+
+def test_a_folder_named_from_the_project_is_the_same_remote_in_the_clone(
+    project: TinyProject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the objects would go into the run's own folder, and be gone with it."""
+    shutil.copytree(project.folder.parent, tmp_path / "w", symlinks=True)
+    own = TinyProject(tmp_path / "w/project", tmp_path / "w/bare.git", tmp_path / "w/remote")
+    own.must("dvc", "remote", "modify", "store", "url", "../remote")
+    assert "../remote" in (own.folder / ".dvc/config").read_text()
+    own.must("git", *WHO, "commit", "-qam", "name the remote from here")
+    shutil.rmtree(own.remote)
+    place = workplace.make(own.folder, WEEKLY, own.folder / ".pricetrail/runs/0123456789ab/clone")
+    own.must("dvc", "push", "-q", folder=place.folder)
+    assert sum(path.is_file() for path in own.remote.rglob("*")) == 1
+
+
+def test_a_release_key_that_is_not_committed_is_named(project: TinyProject, tmp_path: Path) -> None:
+    (project.folder / "keys").mkdir()
+    (project.folder / "keys/release.pub.pem").write_text("public\n")
+    try:
+        with pytest.raises(OperationError, match=r"^keys: must be committed"):
+            workplace.make(project.folder, WEEKLY, tmp_path / "clone")
+    finally:
+        shutil.rmtree(project.folder / "keys")
+
+
+def test_sigterm_is_no_fault_that_anything_tries_again() -> None:
+    def patient() -> None:
+        for _ in range(3):
+            with suppress(Exception):  # as what talks to a remote does
+                os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(OperationError, match="must not be stopped: got SIGTERM"), _ended_by_sigterm():
+        patient()
 
 
 # what the remote holds
@@ -289,6 +347,25 @@ def test_the_store_is_started_once_survives_kill_9_and_stops(shop: Path) -> None
     assert not running.stop()
 
 
+def test_two_that_need_keys_at_once_make_one_pair(shop: Path) -> None:
+    (shop / ".dvc/config.local").unlink()
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: store.embedded(shop), range(4)))
+    assert len({one.secret_key for one in found if one}) == 1
+
+
+def test_a_server_whose_keys_were_lost_is_stopped_too(shop: Path) -> None:
+    old = store.ensure_running(shop)
+    (shop / ".dvc/config.local").unlink()
+    new = store.ensure_running(shop)
+    assert old is not None
+    assert new is not None
+    assert new.secret_key != old.secret_key
+    assert new.stop()
+    assert not store.answers(old.port)
+    assert not new.stop()
+
+
 def test_another_server_on_the_port_is_named(shop: Path) -> None:
     found = store.embedded(shop)
     assert found is not None
@@ -402,12 +479,13 @@ def test_the_webhook_gets_the_ending_and_one_that_fails_is_no_fault(caplog: pyte
         server.shutdown()
         server.server_close()
     notify(url, "nobody listens any more")
+    notify("https://host:port/x", "an address that is none")
     notify("", "nowhere")
     assert got[0]["text"] == "Weekly run: Withheld. Closed: drift."
     assert got[0]["commit"] == "b" * 40
     assert got[1]["text"] == "Weekly run: Failed. stage etl_pipeline: must succeed: a.csv ends early"
     assert len(got) == 2
-    assert caplog.text.count("webhook: must take the message") == 2
+    assert caplog.text.count("webhook: must take the message") == 3
 
 
 # params.yaml edited

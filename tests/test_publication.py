@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from pricetrail.errors import OperationError
 from pricetrail.operation import publication
-from pricetrail.operation.programs import UnreachableError
+from pricetrail.operation.programs import Done, UnreachableError, run
 from pricetrail.operation.workplace import Workplace
 from tiny_project import WHO, TinyProject, make_tiny_project
 
@@ -109,7 +110,17 @@ def test_the_run_goes_on_top_of_a_commit_that_touches_no_input(project: TinyProj
 
 
 @pytest.mark.parametrize(
-    "path", ["params.yaml", "dvc.lock", "src/pricetrail/a.py", "data/lines.dvc", "requirements.lock", "metrics/a.json"]
+    "path",
+    [
+        "params.yaml",
+        "dvc.lock",
+        "src/pricetrail/a.py",
+        "data/lines.dvc",
+        "requirements.lock",
+        "metrics/a.json",
+        ".dvc/config",
+        ".dvcignore",
+    ],
 )
 def test_the_run_gives_way_to_a_commit_that_touches_an_input(project: TinyProject, path: str) -> None:
     place = cloned(project)
@@ -169,6 +180,42 @@ def test_a_repository_that_is_gone_can_be_tried_again(project: TinyProject) -> N
         publish(place, "m@v1")
     away.rename(project.bare)
     assert publish(place, "m@v1") == publication.Published(commit, ("m@v1",))
+
+
+def test_a_push_that_went_through_is_known_again_though_nothing_answered(
+    project: TinyProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next attempt makes its tags anew: at another time, they are other objects."""
+    place = cloned(project)
+    commit = changed(place)
+
+    def cut(command: Sequence[str], *rest: object, **more: object) -> Done:
+        done = run(command, *rest, **more)  # type: ignore[arg-type]
+        return Done(128, ("fatal: the remote end hung up",)) if command[1] == "push" else done
+
+    def silent(*_: object) -> str:
+        raise UnreachableError("git ls-remote", "must succeed: could not resolve host")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(publication, "run", cut)
+        patch.setattr(publication, "must", silent)
+        with pytest.raises(UnreachableError):
+            publish(place, "m@v1")
+    refs = project.refs()
+    assert refs["refs/heads/main"] == commit
+
+    def tag() -> Sequence[str]:
+        publication.git(*WHO, "tag", "-a", "-m", "made at another time", "m@v1", folder=place.folder)
+        return ("m@v1",)
+
+    assert publication.publish(place, BOT, 1, tag) == publication.Published(commit, ("m@v1",))
+    assert project.refs() == refs, "published, once"
+
+
+def test_a_refusal_does_not_tell_the_repositorys_password(project: TinyProject) -> None:
+    place = replace(cloned(project), repository="https://bot:s3cret@git.shop/p.git")
+    told = publication._refusal(place, Done(1, ("!\tHEAD:refs/heads/main\t[remote rejected] (hook declined)",)))
+    assert str(told) == "git push: must be accepted by https://***@git.shop/p.git: [remote rejected] (hook declined)"
 
 
 def test_the_project_itself_is_published_into_with_its_working_tree(project: TinyProject) -> None:

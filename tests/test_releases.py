@@ -237,6 +237,41 @@ def test_tracked_sources_count_and_files_that_git_holds_do_not(shop: Shop) -> No
         require_in_remote(shop.folder, "HEAD", shop.cache)
 
 
+def test_the_demo_shops_objects_count_only_where_the_pipeline_reads_them(shop: Shop) -> None:
+    """With lines of one's own nobody may ever have had them."""
+    lines = {"path": "lines", "hash": "md5", "md5": f"{md5(b'lines of the demo shop')}.dir"}
+    shop.write("demo/dvc.lock", {"schema": "2.0", "stages": {"simulate": {"cmd": "true", "outs": [lines]}}})
+    shop.commit()
+    assert require_in_remote(shop.folder, "HEAD", shop.cache) == 4
+    lock = (shop.folder / "dvc.lock").read_text()
+    deps = f"    deps:\n    - path: demo/lines\n      md5: {lines['md5']}\n"
+    shop.write("dvc.lock", lock.replace("    outs:\n", f"{deps}    outs:\n"))
+    shop.commit()
+    with pytest.raises(ReleaseError, match="1 of 5 objects are not"):
+        require_in_remote(shop.folder, "HEAD", shop.cache)
+
+
+@pytest.mark.parametrize("content", [b"[1]", b"{}x", b'{"relpath": 1}', b'[{"md5": "a"}]'])
+def test_an_object_that_is_no_list_of_files_is_one_line(shop: Shop, content: bytes) -> None:
+    name = f"{md5(content)}.dir"
+    for place in (shop.remote, shop.cache):
+        file = place / "files/md5" / name[:2] / name[2:]
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
+        with open_remote(shop.folder) as remote, pytest.raises(ReleaseError, match="must be a list of files"):
+            Objects(shop.cache, remote).members(name)
+
+
+def test_keys_are_made_in_a_project_only(shop: Shop) -> None:
+    """Below one `.gitignore` does not cover them."""
+    (shop.folder / "docs").mkdir()
+    with contextlib.chdir(shop.folder / "docs"):
+        done = CliRunner().invoke(cli.app, ["keys"], env={"NO_COLOR": "1", "COLUMNS": "200"})
+    assert done.exit_code == 1
+    assert "params.yaml" in done.output
+    assert not any((shop.folder / "docs").iterdir())
+
+
 def test_a_release_stays_when_dvc_collects_garbage(released: Shop) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "dvc", "gc", "--workspace", "--cloud", "--force"],
@@ -517,6 +552,26 @@ def test_a_machine_without_the_private_half_is_told_so(shop: Shop, monkeypatch: 
         ensure_keys(shop.folder)
     monkeypatch.setenv(VARIABLE, str(make_keys(shop.box / "other").private))
     with pytest.raises(ReleaseError, match="must be the public half of"):
+        ensure_keys(shop.folder)
+
+
+def test_a_new_pair_goes_to_the_file_that_the_variable_names(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    elsewhere, usual = shop.box / "secrets/key.pem", shop.keys.private
+    old = usual.read_bytes()
+    monkeypatch.setenv(VARIABLE, str(elsewhere))
+    made = make_keys(shop.folder, replace=True)
+    assert ensure_keys(shop.folder).private == made.private == elsewhere
+    assert usual.read_bytes() == old
+    monkeypatch.setenv(VARIABLE, str(elsewhere / "below/a/file.pem"))
+    with pytest.raises(ReleaseError, match=r"file\.pem: must be a file that can be written: Not a directory"):
+        make_keys(shop.folder, replace=True)
+
+
+def test_the_key_itself_in_the_variable_is_not_told(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, "-----BEGIN PRIVATE KEY----- c2VjcmV0")
+    with pytest.raises(
+        ReleaseError, match=f"^{VARIABLE}: must name the file of a private key, and holds the key itself$"
+    ):
         ensure_keys(shop.folder)
 
 

@@ -31,8 +31,10 @@ from clone import edit_params
 from house import ROOT
 from pricetrail.errors import OperationError
 from pricetrail.flow import is_worth_a_retry, weekly_lineage
+from pricetrail.operation import serve
 from pricetrail.operation.artifacts import links
 from pricetrail.operation.endings import Ending, Outcome
+from pricetrail.operation.notify import notify
 from pricetrail.operation.prefect_server import MARK, Server, settings
 from pricetrail.operation.programs import UnreachableError
 from pricetrail.operation.reaper import Known, judge, running_here
@@ -182,6 +184,20 @@ def test_a_fault_is_failed_with_its_cause_in_one_line_and_the_webhook_hears_of_i
     state = weekly_lineage.fn(str(tmp_path))
     assert (state.type, state.name, state.message) == (StateType.FAILED, "Failed", cause)
     assert [body["text"] for body in hook.bodies] == [f"Weekly run: Failed. {cause}"]
+
+
+def test_a_cron_line_that_means_nothing_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(
+        OperationError, match=r"^params\.yaml: weekly\.cron must be a cron line: .*, got '0 25 \* \* 1'$"
+    ):
+        serve._deployable(parse_params(edit_params(DIALS, {"weekly.cron": "0 25 * * 1"})).weekly, tmp_path)
+
+
+def test_a_webhook_that_is_a_secret_stays_out_of_params(hook: Hook, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PRICETRAIL_WEBHOOK_URL", hook.url)
+    notify("", "S3 is down")
+    notify("http://127.0.0.1:9/not-this-one", "S3 is down")
+    assert [body["text"] for body in hook.bodies] == ["Weekly run: Failed. S3 is down"] * 2
 
 
 @pytest.mark.filterwarnings("ignore:Logger .* attempted to send logs to the API without a flow run id")

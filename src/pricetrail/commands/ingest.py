@@ -46,7 +46,7 @@ def _told(done: Ingestion) -> list[str]:
     if done.commit:
         lines.append(f"[{done.commit[:7]}] {done.message}")
     elif done.changed:
-        lines += ["", "To track the change with git, and share the files, run:", ""]
+        lines += ["", "To track the change with git, and share the files, run the same with --push, or:", ""]
         lines += [f"    git add {' '.join(done.changed)}", f'    git commit -m "{done.message}"']
         lines += [f"    dvc push {pointer(done.path)}", "    git push", "", "`dvc repro` runs the pipeline on them."]
     return lines

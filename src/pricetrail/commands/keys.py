@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from pricetrail import files
 from pricetrail.commands import one_line_errors
 
 
@@ -19,6 +20,7 @@ def keys(
     from pricetrail.releases.keys import SHORT, make_keys
 
     with one_line_errors():
+        files.read_params()  # in no project, or below one, leave no private key that git would take
         pair = make_keys(Path(), replace=replace)
         typer.echo(f"{pair.private}: private half, mode 600, not in git; keep a copy in a safe place")
         typer.echo(f"{pair.public}: public half, key {pair.fingerprint[:SHORT]}; commit it:")

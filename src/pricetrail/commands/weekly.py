@@ -56,15 +56,21 @@ def weekly(
     )
 
 
+class _StoppedError(BaseException):
+    """No `Exception`, so that nothing on its way takes it for a fault of the remote, and tries again."""
+
+
 @contextmanager
 def _ended_by_sigterm() -> Iterator[None]:
     """Let a run that is told to end take its programs and its folder with it."""
 
     def end(*_: object) -> NoReturn:
-        raise OperationError("weekly run", "must not be stopped: got SIGTERM")
+        raise _StoppedError
 
     before = signal.signal(signal.SIGTERM, end)
     try:
         yield
+    except _StoppedError:
+        raise OperationError("weekly run", "must not be stopped: got SIGTERM") from None
     finally:
         signal.signal(signal.SIGTERM, before)

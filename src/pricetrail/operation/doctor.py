@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from pricetrail.operation import doctor_local, doctor_remote
+from pricetrail.operation import doctor_clock, doctor_local, doctor_remote
 from pricetrail.operation.findings import Check, Finding, examined
 
 CHECKS: Final = (
@@ -24,7 +24,7 @@ CHECKS: Final = (
     Check("lock in remote", doctor_remote.lock_against_remote, "mend the remote first"),
     Check("lock on disk", doctor_remote.lock_against_workspace, "see `dvc status`"),
     Check("disk", doctor_local.disk, "see `df -h`"),
-    Check("clock", doctor_remote.clock, "see `timedatectl`, and that the remote answers"),
+    Check("clock", doctor_clock.clock, "see `timedatectl`, and that the remote answers"),
     Check("runs", doctor_local.leftovers, "see .pricetrail/runs"),
     Check("prefect", doctor_local.prefect, doctor_local.PREFECT_ADVICE),
 )

@@ -31,7 +31,7 @@ FAIL_GIB: Final = 1
 GIT_SECONDS: Final = 20  # for a git remote to answer
 PYTHON: Final = (3, 11)  # that the lock was made with
 PREFECT: Final = Path(".pricetrail/prefect")
-DATABASE: Final = "PREFECT_API_DATABASE_CONNECTION_URL"
+DATABASES: Final = ("PREFECT_SERVER_DATABASE_CONNECTION_URL", "PREFECT_API_DATABASE_CONNECTION_URL")
 
 
 def tools(project: Path) -> Outcome:
@@ -210,8 +210,9 @@ def prefect(project: Path) -> Outcome:
     Raises:
         sqlite3.Error: it cannot be read.
     """
-    if os.environ.get(DATABASE):
-        return ok(f"the database is the one of {DATABASE}, not looked at")
+    for name in DATABASES:
+        if os.environ.get(name):
+            return ok(f"the database is the one of {name}, not looked at")
     folder = project / PREFECT
     if not folder.is_dir():
         return ok("no schedule was started here yet")

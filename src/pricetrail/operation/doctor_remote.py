@@ -1,12 +1,10 @@
-"""Checks of the DVC remote: credentials, a probe object, what of the lock is there, the clock."""
+"""Checks of the DVC remote: credentials, a probe object, what of the lock is there."""
 
 from __future__ import annotations
 
-import email.utils
 import json
 import os
 import secrets
-import ssl
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -17,23 +15,19 @@ from urllib.parse import urlsplit
 
 import botocore.exceptions
 import botocore.session
-import httpx
 from dvc.config import Config
 from dvc.repo import Repo
 
 from pricetrail.dvc_cache import dvc, listing, object_at
 from pricetrail.errors import OperationError
 from pricetrail.operation.findings import Outcome, cause, failed, ok, warning, worst
-from pricetrail.operation.store import HOST, KEY_PREFIX, dvc_config, ensure_running
-from pricetrail.repository import git
+from pricetrail.operation.readback import PIPELINE
+from pricetrail.operation.store import KEY_PREFIX, dvc_config, ensure_running
 
 SECRETS: Final = ("access_key_id", "secret_access_key", "session_token", "password", "connection_string", "account_key")
 CONNECT_SECONDS: Final = 5
 READ_SECONDS: Final = 20
 PROBE_BYTES: Final = 4096
-SKEW_FAILS: Final = 900  # S3 refuses signatures that are older
-SKEW_WARNS: Final = 60
-AWS: Final = "https://s3.amazonaws.com"
 
 
 @dataclass(frozen=True)
@@ -214,10 +208,16 @@ def lock_against_remote(project: Path) -> Outcome:
     with opened(project, remote) as repo:
         odb = repo.cloud.get_remote_odb()
         cache = Path(repo.cache.local.path)
+        read = {dep.fs_path for stage in repo.index.stages if stage.path_in_repo == PIPELINE for dep in stage.deps}
         heads = {
             out.hash_info.value
             for out in repo.index.outs
-            if out.use_cache and out.can_push and out.hash_info and not out.stage.is_repo_import and not out.remote
+            if (out.stage.path_in_repo == PIPELINE or out.stage.is_data_source or out.fs_path in read)
+            and out.use_cache
+            and out.can_push
+            and out.hash_info
+            and not out.stage.is_repo_import
+            and not out.remote
         }
         if odb.fs.protocol != "local":
             odb.fs.fs.invalidate_cache()
@@ -258,42 +258,3 @@ def lock_against_workspace(project: Path) -> Outcome:
         return ok("dvc.lock is that of the files on disk")
     names = list(changed)
     return warning(f"{len(names)} stages or files changed, first {names[0]}", "dvc repro")
-
-
-def clock(project: Path) -> Outcome:
-    """This machine's clock against the S3 server's, or against git's newest commit.
-
-    Raises:
-        OperationError: there is no remote.
-        httpx.HTTPError: the server does not answer.
-    """
-    remote = default_remote(project)
-    if remote.is_s3:
-        endpoint = str(remote.settings.get("endpointurl") or AWS)
-        ahead, measured = _ahead_of(endpoint, remote.settings.get("ssl_verify", True)), endpoint
-    else:
-        newest = git("for-each-ref", "--sort=-creatordate", "--count=1", "--format=%(creatordate:unix)", folder=project)
-        ahead, measured = max(0.0, float(newest or 0) - time.time()) * -1, "git's newest commit"
-    found = f"{abs(ahead):.0f} s {'behind' if ahead < 0 else 'ahead of'} {measured}"
-    advice = "set the clock: `timedatectl set-ntp true`; S3 refuses signatures that are 15 minutes off"
-    if abs(ahead) >= SKEW_FAILS:
-        return failed(found, advice)
-    return warning(found, advice) if abs(ahead) >= SKEW_WARNS else ok(found)
-
-
-def _ahead_of(url: str, verify: object) -> float:
-    """Seconds that this clock is ahead of a server's, give or take one.
-
-    Raises:
-        httpx.HTTPError: it does not answer.
-        OperationError: it tells no date.
-    """
-    context = ssl.create_default_context(cafile=verify) if isinstance(verify, str) else verify is not False
-    here = urlsplit(url).hostname == HOST
-    started = time.time()
-    with httpx.Client(timeout=CONNECT_SECONDS, verify=context, trust_env=not here) as client:
-        said = client.head(url).headers.get("date")
-    if said is None:
-        raise OperationError(url, "must tell its date")
-    middle = (started + time.time()) / 2
-    return middle - (email.utils.parsedate_to_datetime(said).timestamp() + 0.5)  # a date has whole seconds

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from pricetrail.errors import OperationError
+from pricetrail.operation.findings import redacted
 
 ENDING_SECONDS: Final = 10.0  # that a program gets to end when it is told to
 KEPT_LINES: Final = 400
@@ -54,8 +55,8 @@ class Done:
         told = [line.strip() for line in self.lines if line.strip()]
         for start in ("ERROR: ", "error: ", "fatal: ", "! [", "remote: "):
             if found := [line for line in told if line.startswith(start)]:
-                return found[0].removeprefix("ERROR: ")
-        return told[-1] if told else "it gave no reason"
+                return redacted(found[0].removeprefix("ERROR: "))
+        return redacted(told[-1]) if told else "it gave no reason"
 
 
 def run(
@@ -89,6 +90,8 @@ def run(
     def end_it() -> None:
         late.set()
         _end(process)
+        with suppress(ProcessLookupError):  # what it started may outlive it, and hold the pipe open
+            os.killpg(process.pid, signal.SIGKILL)
 
     timer = threading.Timer(minutes * 60, end_it)
     timer.daemon = True

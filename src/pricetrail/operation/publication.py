@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from pricetrail.errors import OperationError
+from pricetrail.operation.findings import redacted
 from pricetrail.operation.programs import Done, UnreachableError, must, run
 from pricetrail.operation.workplace import Workplace
 from pricetrail.repository import git
 
 TRACKED: Final = ("dvc.lock", "demo/dvc.lock", "metrics", "reports", "keys")  # that a run may have made anew
 INPUTS: Final = re.compile(
-    r"(dvc\.yaml|dag\.yaml|dvc\.lock|params\.yaml|requirements\.lock)|(src|demo|metrics|reports|data|models|keys)/.*|.*\.dvc"
+    r"(dvc\.yaml|dag\.yaml|dvc\.lock|params\.yaml|requirements\.lock|\.dvcignore)|(src|demo|metrics|reports|data|models|keys)/.*|.*\.dvc|\.dvc/config"
 )
 INTO_HERE: Final = "git -c receive.denyCurrentBranch=updateInstead receive-pack"
 LOCKED: Final = re.compile(r"lock|unable to create|failed to update ref", re.I)  # by another push, or a dead one
@@ -118,6 +119,10 @@ def _push(place: Workplace, base: str, tags: Sequence[str], minutes: float) -> s
     }
     if wanted.items() <= there.items():  # it went through, only its answer was lost
         return ""
+    # The tags of an earlier attempt, made at another time, are on this run's own commit: it went through then.
+    is_ours = head != base and all(there.get(f"refs/tags/{name}^{{}}") == head for name in tags)
+    if is_ours and there.get(f"refs/heads/{place.branch}") == head:
+        return ""
     tip = there.get(f"refs/heads/{place.branch}", "")
     if tip == base and not any(f"refs/tags/{name}" in there for name in tags):
         raise _refusal(place, done)
@@ -134,7 +139,7 @@ def _refusal(place: Workplace, done: Done) -> OperationError:
     reason = "; ".join(dict.fromkeys(text for text in [*refs, *told] if text)) or done.reason
     is_final = bool(refs) and not LOCKED.search(reason)
     kind = OperationError if is_final else UnreachableError
-    return kind("git push", f"must be accepted by {place.repository}: {reason}")
+    return kind("git push", redacted(f"must be accepted by {place.repository}: {reason}"))
 
 
 def _forget(place: Workplace, tags: Sequence[str]) -> None:

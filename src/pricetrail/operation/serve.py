@@ -41,16 +41,24 @@ def serve(weekly: Weekly, project: Path) -> None:
     """Put right what killed runs left, then run what is due, until told to stop.
 
     Raises:
-        OperationError: Prefect does not answer, or has the schedule of another project by this name.
+        OperationError: ``weekly.cron`` means nothing, Prefect does not answer, or has another project's
+            schedule by this name.
     """
     try:
         with get_client(sync_client=True) as client:
             if found := _deployed(client):
                 _require_own(found, project)
                 reap(client, found)
-        prefect_serve(deployment(weekly, project), limit=1, pause_on_shutdown=False, print_starting_message=False)
+        prefect_serve(_deployable(weekly, project), limit=1, pause_on_shutdown=False, print_starting_message=False)
     except (PrefectException, httpx.HTTPError, RuntimeError, ExceptionGroup) as error:
         raise OperationError(_api(), f"must serve as Prefect's API: {type(error).__name__}: {error}") from None
+
+
+def _deployable(weekly: Weekly, project: Path) -> RunnerDeployment:
+    try:
+        return deployment(weekly, project)
+    except ValueError as error:  # the dials' own check counts the words of the line, no more
+        raise OperationError("params.yaml", f"weekly.cron must be a cron line: {error}", weekly.cron) from None
 
 
 def _deployed(client: SyncPrefectClient) -> DeploymentResponse | None:

@@ -63,7 +63,8 @@ def update_sources(place: Workplace, minutes: float) -> tuple[str, ...]:
     imported = tuple(path for path in listed if path and "\ndeps:" in f"\n{files.read_text(place.folder / path)}")
     if imported:
         must(["dvc", "update", *imported], place.folder, minutes, place.env)
-        checked = run([sys.executable, "-m", "pricetrail.operation.updates", place.base], place.folder)
+        command = [sys.executable, "-m", "pricetrail.operation.updates", place.base]
+        checked = run(command, place.folder, minutes=minutes)
         if checked.code:
             raise OperationError("dvc update", f"must bring lines that can be taken: {checked.reason}")
     return imported

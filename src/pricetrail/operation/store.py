@@ -28,6 +28,7 @@ from pricetrail.errors import OperationError
 from pricetrail.files import write_text
 
 HOST: Final = "127.0.0.1"
+FOLDER: Final = ".s3"
 KEY_PREFIX: Final = "pricetrail"  # tells our keys from those of a server that somebody else runs here
 START_SECONDS: Final = 20.0
 STOP_SECONDS: Final = 10.0
@@ -69,21 +70,17 @@ class Store:
         return self._pid() is not None and answers(self.port)
 
     def _pid(self) -> int | None:
-        """The number of its process, by its command line: who wrote the file may have been killed before."""
+        return next(iter(self._pids()), None)
+
+    def _pids(self) -> tuple[int, ...]:
+        """Processes that serve its folder, by their command line: who wrote the file may have been killed before."""
+        found = list[int]()
         for process in Path("/proc").glob("[0-9]*"):
             with suppress(OSError):  # it has ended
                 words = (process / "cmdline").read_bytes().split(b"\0")
                 if os.fsencode(self.objects) in words and b"nanio" in words:
-                    return int(process.name)
-        return None
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """One process at a time: two runs must not start it twice."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / "lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
+                    found.append(int(process.name))
+        return tuple(found)
 
     def start(self) -> None:
         """Start it where it is not running; it stays after this program's end.
@@ -91,7 +88,7 @@ class Store:
         Raises:
             OperationError: it does not come up, or another server has its port.
         """
-        with self._alone():
+        with _alone(self.folder):
             if not self.is_running():
                 self._start()
 
@@ -122,19 +119,23 @@ class Store:
 
     def stop(self) -> bool:
         """End it; False where it was not running."""
-        pid = self._pid()
-        if pid is None:
-            return False
-        os.kill(pid, signal.SIGTERM)
-        end = time.monotonic() + STOP_SECONDS
-        while self._pid() is not None and time.monotonic() < end:
-            with suppress(ChildProcessError):
-                os.waitpid(pid, os.WNOHANG)
-            time.sleep(0.05)
-        if self._pid() is not None:
-            os.kill(pid, signal.SIGKILL)
+        there = self._pids()  # two, where .dvc/config.local was lost while one ran
+        for pid in there:
+            self._end(pid)
         self.pid_file.unlink(missing_ok=True)
-        return True
+        return bool(there)
+
+    def _end(self, pid: int) -> None:
+        for number, seconds in ((signal.SIGTERM, STOP_SECONDS), (signal.SIGKILL, 1.0)):
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
+            end = time.monotonic() + seconds
+            while pid in self._pids() and time.monotonic() < end:
+                with suppress(ChildProcessError):
+                    os.waitpid(pid, os.WNOHANG)
+                time.sleep(0.05)
+            if pid not in self._pids():
+                return
 
 
 def embedded(project: Path) -> Store | None:
@@ -143,30 +144,51 @@ def embedded(project: Path) -> Store | None:
     Raises:
         OperationError: DVC's settings cannot be read.
     """
-    config = dvc_config(project)
-    name = config["core"].get("remote")
-    settings = config["remote"].get(name, {}) if name else {}
+    name, settings = _default_remote(project)
     url, endpoint = urlsplit(settings.get("url", "")), urlsplit(settings.get("endpointurl", ""))
     key = str(settings.get("access_key_id", ""))
     if url.scheme != "s3" or endpoint.hostname != HOST or not (key.startswith(KEY_PREFIX) or not key):
         return None
     if not key:
-        port = endpoint.port or 9000
+        settings = _with_keys(project, endpoint.port or 9000)
+    return Store(
+        folder=project.absolute() / FOLDER,
+        remote=name,
+        bucket=url.netloc,
+        port=urlsplit(settings["endpointurl"]).port or 9000,
+        access_key=settings["access_key_id"],
+        secret_key=settings["secret_access_key"],
+    )
+
+
+def _default_remote(project: Path) -> tuple[str, dict[str, str]]:
+    config = dvc_config(project)
+    name = config["core"].get("remote") or ""
+    return name, dict(config["remote"].get(name, {}))
+
+
+def _with_keys(project: Path, port: int) -> dict[str, str]:
+    """The settings of the embedded remote, its keys made where nobody else has just made them."""
+    with _alone(project.absolute() / FOLDER):
+        name, settings = _default_remote(project)
+        if settings.get("access_key_id"):
+            return settings
         made = {
             "access_key_id": f"{KEY_PREFIX}-{secrets.token_hex(4)}",
             "secret_access_key": secrets.token_urlsafe(32),
             **({} if not answers(port) else {"endpointurl": f"http://{HOST}:{free_port()}"}),
         }
         edit_local_config(project, {f"remote.{name}.{key}": value for key, value in made.items()})
-        settings = {**settings, **made}
-    return Store(
-        folder=project.absolute() / ".s3",
-        remote=str(name),
-        bucket=url.netloc,
-        port=urlsplit(settings["endpointurl"]).port or 9000,
-        access_key=settings["access_key_id"],
-        secret_key=settings["secret_access_key"],
-    )
+        return {**settings, **made}
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """One process at a time: two runs must neither make two pairs of keys nor start two servers."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def ensure_running(project: Path) -> Store | None:

@@ -105,7 +105,7 @@ def _run(home: Path, clone: Path, params: Params, engine: _Timed, report: Callab
     engine.step("push", lambda: steps.push(place, minutes), retried=True)
     held = engine.step("verify", lambda: steps.verify(place, minutes), retried=True)
     ending = engine.step("publish", lambda: publish(taken, reproduced, held, weekly), retried=True)
-    told = Report(ending, *_metrics(place), _page(place))
+    told = Report(ending, *_metrics(place), "" if reproduced.stopped else _page(place))
     try:
         engine.step("report", lambda: report(told))
     except Exception:  # all is published; who could not be told must not make it look otherwise

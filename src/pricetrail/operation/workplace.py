@@ -7,6 +7,7 @@ started, to the next one, which removes both.
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -21,13 +22,15 @@ from dvc.config import Config
 
 from pricetrail import files
 from pricetrail.errors import LineageError, OperationError
-from pricetrail.operation.programs import must
+from pricetrail.operation.programs import UnreachableError, must
 from pricetrail.operation.store import dvc_config, edit_local_config
 from pricetrail.params import Weekly
+from pricetrail.releases.keys import PUBLIC
 from pricetrail.repository import git
 
 RUNS: Final = Path(".pricetrail/runs")
 HERE: Final = "."
+NO_BRANCH: Final = re.compile(r"Remote branch .* not found")
 ROUNDS: Final = 500  # through all processes, until none is left that is to be killed
 
 
@@ -122,8 +125,17 @@ def make(home: Path, weekly: Weekly, folder: Path) -> Workplace:
         raise OperationError(
             str(home), "must have no uncommitted change, since the run publishes into it: commit or stash"
         )
-    command = ["git", "clone", "--quiet", "--branch", branch, "--", url, str(folder)]
-    must(command, home, weekly.timeout_minutes)
+    if is_here and git("status", "--porcelain", "--", str(PUBLIC.parent), folder=home):
+        raise OperationError(
+            str(PUBLIC.parent), "must be committed, since releases are verified by it: git add keys && git commit"
+        )
+    shutil.rmtree(folder, ignore_errors=True)  # of an attempt that got no further
+    try:
+        must(["git", "clone", "--quiet", "--branch", branch, "--", url, str(folder)], home, weekly.timeout_minutes)
+    except UnreachableError as error:
+        if NO_BRANCH.search(error.rule):
+            raise OperationError(error.place, error.rule) from None
+        raise
     base = git("rev-parse", "HEAD", folder=folder).strip()
     _give_settings(home, folder)
     return Workplace(home, folder, url, branch, base, is_here)
@@ -161,7 +173,19 @@ def _give_settings(home: Path, clone: Path) -> None:
         for key, value in settings.items()
     }
     core = {f"core.{key}": value for key, value in local.get("core", {}).items()}
-    edit_local_config(clone, {**kept, **core, "cache.dir": str(cache_of(home))})
+    edit_local_config(clone, {**_moved_folders(home, clone), **kept, **core, "cache.dir": str(cache_of(home))})
+
+
+def _moved_folders(home: Path, clone: Path) -> dict[str, str]:
+    """Remotes that are folders named from the project: the same words would mean another folder in the clone."""
+    theirs, own = dvc_config(home)["remote"], dvc_config(clone)["remote"]
+    return {
+        f"remote.{name}.url": theirs[name]["url"]
+        for name, settings in own.items()
+        if name in theirs
+        and "://" not in settings["url"]
+        and os.path.relpath(settings["url"], clone) == os.path.relpath(theirs[name]["url"], home)
+    }
 
 
 def _identity(pid: int) -> str:

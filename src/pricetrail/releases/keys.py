@@ -53,7 +53,7 @@ def ensure_keys(folder: Path, home: Path | None = None) -> KeyPair:
             raise ReleaseError(str(pair.public), f"must be the public half of {pair.private}")
         return pair
     if VARIABLE in os.environ:
-        raise ReleaseError(VARIABLE, "must name the file of a private key", str(pair.private))
+        raise ReleaseError(VARIABLE, "must name the file of a private key, and there is none of that name")
     if pair.public.exists():
         remedy = f"copy it there, name its file in {VARIABLE}, or make a new pair by `pricetrail keys --replace`"
         raise ReleaseError(str(pair.private), f"must hold the private half of {PUBLIC}, and is not there: {remedy}")
@@ -67,9 +67,9 @@ def make_keys(folder: Path, *, replace: bool = False, home: Path | None = None) 
     verifiable; its private half is gone.
 
     Raises:
-        ReleaseError: there is a pair, and it is not to be replaced.
+        ReleaseError: there is a pair, and it is not to be replaced; or the private half cannot be written.
     """
-    pair = KeyPair((home or folder) / PRIVATE, folder / PUBLIC)
+    pair = KeyPair(_private(home or folder), folder / PUBLIC)
     there = [path for path in (pair.private, pair.public) if path.exists()]
     if there and not replace:
         raise ReleaseError(str(there[0]), "must not be there yet; `pricetrail keys --replace` makes a new pair")
@@ -78,10 +78,11 @@ def make_keys(folder: Path, *, replace: bool = False, home: Path | None = None) 
         retired = pair.public.with_name(f"{fingerprint(pair.public)[:SHORT]}{PUBLIC_SUFFIX}")
         files.write_bytes(retired, pair.public.read_bytes())
         pair.public.unlink()  # before the private half changes: the two never belong to different pairs
-    _write_secret(
-        pair.private,
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()),
-    )
+    pem = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    try:
+        _write_secret(pair.private, key.private_bytes(*pem))
+    except OSError as error:
+        raise ReleaseError(str(pair.private), f"must be a file that can be written: {error.strerror}") from None
     files.write_bytes(pair.public, _public_half(pair.private))
     return pair
 
@@ -110,6 +111,8 @@ def fingerprint(public: Path) -> str:
 
 def _private(folder: Path) -> Path:
     named = os.environ.get(VARIABLE)
+    if named and "PRIVATE KEY" in named:
+        raise ReleaseError(VARIABLE, "must name the file of a private key, and holds the key itself")
     return Path(named) if named else folder / PRIVATE
 
 

@@ -146,11 +146,14 @@ class Objects:
         """The md5 of each file of a folder by its path inside it.
 
         Raises:
-            ReleaseError: the folder's list is nowhere, altered, or names a path outside of the folder.
+            ReleaseError: the folder's list is nowhere, altered, no list, or names a path outside of the folder.
         """
-        names = listing(self.cache, md5)
-        if names is None:
-            names = {str(entry["relpath"]): str(entry["md5"]) for entry in json.loads(self.read(md5))}
+        try:
+            names = listing(self.cache, md5)
+            if names is None:
+                names = {str(entry["relpath"]): str(entry["md5"]) for entry in json.loads(self.read(md5))}
+        except (ValueError, TypeError, KeyError, AttributeError):
+            raise ReleaseError(f"object {md5}", "must be a list of files") from None
         for name in names:
             if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
                 raise ReleaseError(f"object {md5}", "must name files inside its folder", name)
