@@ -36,7 +36,7 @@ HEAD: Final = """\
 
 Written by `make year` (`benchmarks/year.py`). UCI Online Retail, week by week: each Monday `pricetrail ingest
 --push` of the week's files, then `pricetrail weekly`; dials as shipped, but `weekly.search_every: 4`. {runs} runs:
-{outcomes}; {released} releases. How to run it like this, and what it shows: [0016](decisions/0017-year.md).
+{outcomes}; {released} releases. How to run it like this, and what it shows: [0017](decisions/0017-year.md).
 
 ![Errors on the week after each run, drift, gates, minutes and megabytes](year.png)"""
 NONE: Final = "**No release was ever in production**: every run was withheld. Read the candidate's column."
