@@ -22,7 +22,7 @@ import pytest
 from house import ROOT
 from pricetrail.commands.weekly import _ended_by_sigterm
 from pricetrail.errors import OperationError, ParamsError
-from pricetrail.operation import store, workplace
+from pricetrail.operation import steps, store, workplace
 from pricetrail.operation.endings import Ending, Outcome
 from pricetrail.operation.foreground import Foreground
 from pricetrail.operation.message import MOST, message, metrics_table, subject
@@ -221,8 +221,8 @@ def test_sigterm_is_no_fault_that_anything_tries_again() -> None:
 # what the remote holds
 
 
-def read_back(project: TinyProject, base: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "pricetrail.operation.readback", base]
+def read_back(project: TinyProject, base: str, pushed: int = 0) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "pricetrail.operation.readback", base, str(pushed)]
     env = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
     return subprocess.run(command, cwd=project.folder, env=env, capture_output=True, text=True, check=False)
 
@@ -258,6 +258,24 @@ def test_a_new_object_is_read_back_repaired_from_the_cache_or_refused(tmp_path: 
     assert refused.returncode == 1
     assert f"remote object {md5}: must have the bytes that its name says" in refused.stderr
     assert "Traceback" not in refused.stderr
+
+
+def test_all_is_read_back_from_a_remote_that_had_not_what_was_published(tmp_path: Path) -> None:
+    """A new bucket, or the embedded one of a fresh clone."""
+    project = make_tiny_project(tmp_path / "w")
+    assert json.loads(read_back(project, "HEAD").stdout)["objects"] == 0
+    shutil.rmtree(project.remote)
+    shutil.rmtree(project.folder / ".dvc/tmp")
+    place = Workplace(project.folder, project.folder, str(project.bare), "main", "HEAD", is_here=False)
+    assert steps.push(place, 1) == 1
+    (stored,) = (path for path in (project.remote / "files").rglob("*") if path.is_file())
+    stored.chmod(0o644)
+    stored.write_text("noe\n")
+    told = json.loads(read_back(project, "HEAD", pushed=1).stdout)
+    assert (told["objects"], told["object_bytes"], len(told["repaired"])) == (1, 4, 1)
+    assert stored.read_text() == "one\n"
+    assert steps.push(place, 1) == 0
+    assert json.loads(read_back(project, "HEAD", pushed=0).stdout)["objects"] == 0
 
 
 def test_objects_that_are_nowhere_are_a_fault_only_where_the_pipeline_needs_them(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Read back from the remote what a run has pushed: ``python -m pricetrail.operation.readback PUBLISHED`` in its clone.
+"""Read back from the remote what a run pushed: ``python -m pricetrail.operation.readback COMMIT PUSHED``, in its clone.
 
 DVC looks at names only when it pushes, so an object that was cut off or altered on its way would stay so for ever. A
 bad or lost one is sent again from the cache, and read again. A program of its own, so that a hanging one can be killed.
@@ -39,7 +39,8 @@ class ReadBack:
     """What was read.
 
     Attributes:
-        objects, object_bytes: those that the workspace names and the last published commit does not.
+        objects, object_bytes: those that the workspace names and the last published commit does not; all of them where
+            the remote lacked old ones, too.
         repaired: the md5 of those that were replaced from the cache.
     """
 
@@ -99,10 +100,14 @@ def _chunks(remote: Objects, name: str) -> Iterator[bytes]:
             yield chunk
 
 
-def main(published: str) -> ReadBack:
-    """Hold the remote against the lock, and read back what the last published commit (empty: none) does not name.
+def main(published: str, pushed: int = 0) -> ReadBack:
+    """Hold the remote against the lock, and read back what the last published commit does not name.
 
     ``dvc status --cloud`` and ``dvc push`` trust what DVC once saw there of a folder, so each object is asked for.
+
+    Args:
+        published: the commit; empty for none.
+        pushed: objects that were just sent. Where these are more than the new ones, all are read back.
 
     Raises:
         OperationError: the remote does not answer, or an object is lost or bad and cannot be replaced.
@@ -116,7 +121,8 @@ def main(published: str) -> ReadBack:
             for _ in repo.brancher(revs=[published], workspace=False) if published else ():
                 known |= _named(repo, is_needed=False)
             remote, cache = repo.cloud.get_remote_odb(), repo.cache.local
-            return read_back(remote, cache, used, used - known)
+            fresh = used - known if pushed <= len(used - known) else used
+            return read_back(remote, cache, used, fresh)
     except (DvcException, *FAULTS) as error:
         raise OperationError("remote", f"must give back what was pushed: {error!r}") from None
 
@@ -137,6 +143,6 @@ def _named(repo: Any, is_needed: bool) -> frozenset[str]:  # noqa: ANN401  dvc.r
 
 if __name__ == "__main__":
     try:
-        sys.stdout.write(json.dumps(asdict(main(sys.argv[1]))) + "\n")
+        sys.stdout.write(json.dumps(asdict(main(sys.argv[1], int(sys.argv[2])))) + "\n")
     except OperationError as error:
         sys.exit(f"ERROR: {error}")

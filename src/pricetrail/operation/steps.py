@@ -36,6 +36,7 @@ LEDGER, VALIDATION = Path("reports/runs.jsonl"), Path("metrics/validation.json")
 UNREACHABLE: Final = re.compile(
     r"connect|timed? ?out|unavailable|reset|endpoint|slow ?down|50[0-9]|internal ?error", re.I
 )
+PUSHED: Final = re.compile(r"^(\d+) files? pushed", re.M)
 CORRUPTED: Final = re.compile(r"is corrupted")
 
 log = logging.getLogger(__name__)
@@ -155,23 +156,29 @@ def _put_back_outputs(place: Workplace) -> None:
         git("checkout", "--quiet", "--", *gone, folder=place.folder)
 
 
-def push(place: Workplace, minutes: float) -> None:
-    """Send all objects of the lock to the remote.
+def push(place: Workplace, minutes: float) -> int:
+    """Send all objects of the lock to the remote; how many it lacked.
 
     Raises:
         UnreachableError: the remote did not take them.
     """
     store.ensure_running(place.home)
     try:
-        must(["dvc", "push"], place.folder, minutes, place.env)
+        told = must(["dvc", "push"], place.folder, minutes, place.env)
     except UnreachableError as error:
         if CORRUPTED.search(error.rule):  # a list that was cut off when an earlier run sent it
             verify(place, minutes)
         raise
+    return sum(int(count) for count in PUSHED.findall(told))
 
 
-def verify(place: Workplace, minutes: float) -> ReadBack:
+def verify(place: Workplace, minutes: float, pushed: int = 0) -> ReadBack:
     """Make sure that the remote has every object of the lock, and that the new ones are what their names say.
+
+    Args:
+        place: the clone.
+        minutes: limit of the program that asks.
+        pushed: objects that were sent: more than are new tell that the remote had lost old ones, or is another one.
 
     Raises:
         UnreachableError: the remote does not answer, or lacks an object.
@@ -179,7 +186,7 @@ def verify(place: Workplace, minutes: float) -> ReadBack:
     store.ensure_running(place.home)
     # The base may name new lines that nobody pushed; all that the last published lock named was read back then.
     published = git("log", "-1", "--format=%H", place.base, "--", "dvc.lock", folder=place.folder).strip()
-    command = [sys.executable, "-m", "pricetrail.operation.readback", published]
+    command = [sys.executable, "-m", "pricetrail.operation.readback", published, str(pushed)]
     found = json.loads(must(command, place.folder, minutes).splitlines()[-1])
     repaired = tuple(found["repaired"])
     if repaired:

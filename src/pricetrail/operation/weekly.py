@@ -102,8 +102,8 @@ def _run(home: Path, clone: Path, params: Params, engine: _Timed, report: Callab
     taken = engine.step("snapshot", lambda: snapshot(home, weekly, clone), retried=True)
     place = taken.place
     reproduced = engine.step("reproduce", lambda: steps.reproduce(place), retried=True)
-    engine.step("push", lambda: steps.push(place, minutes), retried=True)
-    held = engine.step("verify", lambda: steps.verify(place, minutes), retried=True)
+    pushed = engine.step("push", lambda: steps.push(place, minutes), retried=True)
+    held = engine.step("verify", lambda: steps.verify(place, minutes, pushed), retried=True)
     ending = engine.step("publish", lambda: publish(taken, reproduced, held, weekly), retried=True)
     told = Report(ending, *_metrics(place), "" if reproduced.stopped else _page(place))
     try:
