@@ -1,13 +1,20 @@
-"""Faults of ``docs/reliability.md`` that the scheduled run does not survive; each three times, at other moments."""
+"""Faults of ``docs/reliability.md`` that the scheduled run does not survive; each three times, at other moments.
+
+``python benchmarks/faults_operation.py --resume`` injects only those that the last time did not come to, or that were
+not survived then; the result tells how many trials each commit of the code has.
+"""
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import shutil
 import statistics
 import sys
 import tempfile
+import threading
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,6 +22,7 @@ from pathlib import Path
 
 import harness
 from harness import BenchmarkError, Goal, Result
+from pricetrail.repository import git
 
 sys.path.insert(0, str(harness.ROOT / "tests"))
 
@@ -24,6 +32,8 @@ from operation_trial import survive
 from operation_world import World, make_world, warm
 
 LEAST_FAULTS, REPETITIONS = 20, 3
+STATE = harness.ROOT / ".bench" / "faults_operation.jsonl"  # a line a trial
+LOCK = threading.Lock()
 
 log = logging.getLogger("benchmarks")
 
@@ -35,22 +45,49 @@ class Trial:
     Attributes:
         seconds: to the next good run; None where it was not survived.
         skipped: why this machine cannot have it; empty where it can.
+        commit: of the code.
     """
 
     fault: Fault
+    seed: int
     seconds: float | None
     skipped: str = ""
+    commit: str = ""
+
+    @property
+    def is_done(self) -> bool:
+        """Whether it needs no other try."""
+        return self.seconds is not None or bool(self.skipped)
 
 
-def _trial(fault: Fault, seed: int, worlds: Mapping[str, World], folder: Path) -> Trial:
+def _known() -> dict[tuple[str, int], Trial]:
+    """What the state has, the latest trial of each."""
+    lines = STATE.read_text(encoding="utf-8").splitlines() if STATE.exists() else []
+    faults, found = {fault.name: fault for fault in FAULTS}, dict[tuple[str, int], Trial]()
+    for line in lines:
+        tree = json.loads(line)
+        if tree["fault"] in faults:
+            name, seed = tree["fault"], tree["seed"]
+            found[name, seed] = Trial(faults[name], seed, tree["seconds"], tree["skipped"], tree["commit"])
+    return found
+
+
+def _keep(trial: Trial) -> None:
+    tree = {**vars(trial), "fault": trial.fault.name}
+    with LOCK, STATE.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(tree) + "\n")
+
+
+def _trial(fault: Fault, seed: int, worlds: Mapping[str, World], folder: Path, commit: str) -> Trial:
     box = folder / f"{FAULTS.index(fault)}-{seed}"
     try:
-        trial = Trial(fault, survive(fault, worlds[fault.cache], box, seed))
+        trial = Trial(fault, seed, survive(fault, worlds[fault.cache], box, seed), commit=commit)
     except NotHere as reason:
-        trial = Trial(fault, None, str(reason))
+        trial = Trial(fault, seed, None, str(reason), commit)
     except Exception:
         log.exception("not survived: %s, repetition %d", fault.name, seed)
-        trial = Trial(fault, None)
+        trial = Trial(fault, seed, None, commit=commit)
+    _keep(trial)
     shutil.rmtree(box, ignore_errors=True)
     told = trial.skipped or ("not survived" if trial.seconds is None else f"next good run in {trial.seconds:.1f} s")
     log.info("%s, repetition %d: %s", fault.name, seed, told)
@@ -63,21 +100,28 @@ def measure() -> Result:
     Raises:
         BenchmarkError: no fault was injected.
     """
+    if "--resume" not in sys.argv:
+        STATE.unlink(missing_ok=True)
+    STATE.parent.mkdir(exist_ok=True)
+    commit, known = git("rev-parse", "--short=12", "HEAD", folder=harness.ROOT).strip(), _known()
     with tempfile.TemporaryDirectory(prefix="pricetrail-bench-") as folder:
         cold = make_world(Path(folder) / "cold")
         worlds = {"cold": cold, "warm": warm(cold, Path(folder) / "warm")}
-        trials = [(fault, seed) for seed in range(1, REPETITIONS + 1) for fault in FAULTS]
+        kept = [trial for trial in known.values() if trial.is_done]
+        had = {(trial.fault.name, trial.seed) for trial in kept}
+        wanted = [(fault, seed) for seed in range(1, REPETITIONS + 1) for fault in FAULTS]
+        left = [(fault, seed) for fault, seed in wanted if (fault.name, seed) not in had]
         with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-            done = list(pool.map(lambda trial: _trial(*trial, worlds, Path(folder)), trials))
+            done = kept + list(pool.map(lambda trial: _trial(*trial, worlds, Path(folder), commit), left))
     found = {fault.name: [one for one in done if one.fault == fault and not one.skipped] for fault in FAULTS}
     found = {name: trials for name, trials in found.items() if trials}
     if not found:
         raise BenchmarkError("no fault was injected")
     skipped = {one.fault.name: one.skipped for one in done if one.skipped}
-    return _result(found, skipped)
+    return _result(found, skipped, Counter(one.commit for one in done))
 
 
-def _result(found: Mapping[str, Sequence[Trial]], skipped: Mapping[str, str]) -> Result:
+def _result(found: Mapping[str, Sequence[Trial]], skipped: Mapping[str, str], commits: Mapping[str, int]) -> Result:
     lost = sum(trial.seconds is None for trials in found.values() for trial in trials)
     faults = {}
     for name, trials in found.items():
@@ -103,7 +147,7 @@ def _result(found: Mapping[str, Sequence[Trial]], skipped: Mapping[str, str]) ->
             Goal("faults not survived", lost, "=", 0, "faults"),
             Goal("faults injected", len(found), ">=", LEAST_FAULTS, "faults"),
         ),
-        details={"faults": faults, "skipped": skipped},
+        details={"faults": faults, "skipped": skipped, "trials_by_commit": dict(commits)},
     )
 
 

@@ -140,6 +140,14 @@ def test_of_two_runs_at_once_one_publishes(project: TinyProject) -> None:
     assert project.refs()["refs/heads/main"] == commit
 
 
+def test_of_two_runs_that_make_the_same_in_the_same_second_one_publishes(project: TinyProject) -> None:
+    first, second = cloned(project, "1/clone"), cloned(project, "2/clone")
+    commits = {changed(first), changed(second)}
+    assert len(commits) == 2
+    done = publish(first, "m@v1")
+    assert publish(second, "m@v1") == publication.Published(second.base, superseded_by=done.commit)
+
+
 def test_of_two_releases_of_one_commit_one_is_made(project: TinyProject) -> None:
     first, second = cloned(project, "first"), cloned(project, "second")
     assert publish(first, "m@v1").tags == ("m@v1",)

@@ -47,7 +47,8 @@ class Published:
 def commit(place: Workplace, message: str, author: str) -> bool:
     """Commit what the run changed of the files that git tracks; whether HEAD is a commit of the run.
 
-    Called again, it finds its own commit.
+    Called again, it finds its own commit. The message names the run: two that make the same in the same second must not
+    make the same commit, or each would take the other's push for its own.
     """
     if _head(place) != place.base:
         return True
@@ -57,7 +58,8 @@ def commit(place: Workplace, message: str, author: str) -> bool:
         git("add", "--", *there, folder=place.folder)
     if not git("diff", "--cached", "--name-only", folder=place.folder).strip():
         return False
-    git(*_as(author), "commit", "--quiet", "--no-verify", "--file", "-", folder=place.folder, given=message)
+    text = f"{message.rstrip()}\n\nRun: {place.folder.parent.name}\n"
+    git(*_as(author), "commit", "--quiet", "--no-verify", "--file", "-", folder=place.folder, given=text)
     return True
 
 
