@@ -202,7 +202,7 @@ def a_second_schedule_of_the_project_is_refused_and_sigterm_ends_all(schedule: S
     server = schedule.server
     schedule.process.terminate()
     assert schedule.process.wait(60) == 0
-    assert is_over(server)
+    assert wait_for(lambda: is_over(server))
     with pytest.raises(httpx.ConnectError):
         schedule.get("health")
 
