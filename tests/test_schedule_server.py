@@ -19,7 +19,7 @@ import pytest
 from clone import Clone, environment
 from house import ROOT
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("schedule")]
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 PATIENCE = 240.0  # seconds, of a busy machine
 STEPS = {"snapshot", "reproduce", "push", "verify", "publish", "report"}
 ENDED = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
@@ -63,8 +63,9 @@ class Schedule:
         return str(self.get("deployments/name/weekly_lineage/weekly")["id"])
 
     def start_run(self) -> Run:
-        made: Run = self.post(f"deployments/{self.deployment}/create_flow_run")
-        return made
+        return wait_for(
+            lambda: dict(self.post(f"deployments/{self.deployment}/create_flow_run"))
+        )  # 503: SQLite is busy
 
     def ended(self, run: Run) -> Run:
         found = wait_for(
