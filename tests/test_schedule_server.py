@@ -19,7 +19,7 @@ import pytest
 from clone import Clone, environment
 from house import ROOT
 
-pytestmark = [pytest.mark.slow, pytest.mark.long]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("schedule")]
 PATIENCE = 240.0  # seconds, of a busy machine
 STEPS = {"snapshot", "reproduce", "push", "verify", "publish", "report"}
 ENDED = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
@@ -63,9 +63,8 @@ class Schedule:
         return str(self.get("deployments/name/weekly_lineage/weekly")["id"])
 
     def start_run(self) -> Run:
-        return wait_for(
-            lambda: dict(self.post(f"deployments/{self.deployment}/create_flow_run"))
-        )  # 503: SQLite is busy
+        """A new run; asked again where Prefect's SQLite is busy, which is a 503."""
+        return wait_for(lambda: dict(self.post(f"deployments/{self.deployment}/create_flow_run")))
 
     def ended(self, run: Run) -> Run:
         found = wait_for(
@@ -121,7 +120,7 @@ def schedule(shop: Clone, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     )
 
 
-def the_clock_starts_a_run_and_all_of_it_can_be_seen(schedule: Schedule) -> None:
+def test_the_clock_starts_a_run_and_all_of_it_can_be_seen(schedule: Schedule) -> None:
     def first() -> Run | None:
         runs = schedule.post("flow_runs/filter", sort="EXPECTED_START_TIME_ASC")
         return next((run for run in runs if run["state_type"] in {"RUNNING", *ENDED}), None)
@@ -146,7 +145,7 @@ def the_clock_starts_a_run_and_all_of_it_can_be_seen(schedule: Schedule) -> None
     assert "Stage 'tune_primary_model' didn't change, skipping" in lines
 
 
-def a_fault_is_failed_with_its_cause_and_only_what_was_out_of_reach_is_tried_again(schedule: Schedule) -> None:
+def test_a_fault_is_failed_with_its_cause_and_only_what_was_out_of_reach_is_tried_again(schedule: Schedule) -> None:
     """Also: a server that was killed is there again, at its old address, for the runs that need it."""
     os.kill(schedule.server, signal.SIGKILL)
     wait_for(lambda: schedule.get("health"))
@@ -169,7 +168,7 @@ def a_fault_is_failed_with_its_cause_and_only_what_was_out_of_reach_is_tried_aga
     assert tries == {"away": 3, "dirty": 1}
 
 
-def what_a_kill_of_schedule_and_run_leaves_is_put_right_at_the_next_start(schedule: Schedule) -> None:
+def test_what_a_kill_of_schedule_and_run_leaves_is_put_right_at_the_next_start(schedule: Schedule) -> None:
     killed = schedule.start_run()
     wait_for(lambda: schedule.get(f"flow_runs/{killed['id']}")["state_type"] == "RUNNING")
     wait_for(lambda: schedule.of("task_runs", killed))
@@ -191,7 +190,7 @@ def what_a_kill_of_schedule_and_run_leaves_is_put_right_at_the_next_start(schedu
     assert not list((schedule.project.folder / ".pricetrail/runs").iterdir())
 
 
-def a_second_schedule_of_the_project_is_refused_and_sigterm_ends_all(schedule: Schedule) -> None:
+def test_a_second_schedule_of_the_project_is_refused_and_sigterm_ends_all(schedule: Schedule) -> None:
     env = environment_of_schedule()
     second = subprocess.run(
         [sys.executable, "-m", "pricetrail.cli", "schedule"],
@@ -206,14 +205,6 @@ def a_second_schedule_of_the_project_is_refused_and_sigterm_ends_all(schedule: S
     assert wait_for(lambda: is_over(server))
     with pytest.raises(httpx.ConnectError):
         schedule.get("health")
-
-
-def test_a_schedule_from_its_first_run_to_its_end(schedule: Schedule) -> None:
-    """One test, since each part goes on where the one before stopped: xdist once gave them to two workers."""
-    the_clock_starts_a_run_and_all_of_it_can_be_seen(schedule)
-    a_fault_is_failed_with_its_cause_and_only_what_was_out_of_reach_is_tried_again(schedule)
-    what_a_kill_of_schedule_and_run_leaves_is_put_right_at_the_next_start(schedule)
-    a_second_schedule_of_the_project_is_refused_and_sigterm_ends_all(schedule)
 
 
 def is_over(pid: int) -> bool:

@@ -78,13 +78,7 @@ def run(
     Raises:
         UnreachableError: it was still running at the limit.
     """
-    if command[0] == "dvc":
-        command = [sys.executable, "-m", *command]
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
-    process = subprocess.Popen(
-        command, cwd=folder, env={**os.environ, "PATH": path, **QUIET, **(env or {})}, text=True, errors="replace",
-        start_new_session=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    )  # fmt: skip
+    process = _started(command, folder, env or {})
     late = threading.Event()
 
     def end_it() -> None:
@@ -110,6 +104,16 @@ def run(
     if late.is_set():
         raise UnreachableError(" ".join(_named(command)), f"must end within {minutes:g} minutes")
     return Done(process.returncode, tuple(lines))
+
+
+def _started(command: Sequence[str], folder: Path, env: Mapping[str, str]) -> subprocess.Popen[str]:
+    """The program in a session of its own, both of its streams in one pipe."""
+    found = [sys.executable, "-m", *command] if command[0] == "dvc" else command
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    return subprocess.Popen(
+        found, cwd=folder, env={**os.environ, "PATH": path, **QUIET, **env}, text=True, errors="replace",
+        start_new_session=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
 
 
 def must(command: Sequence[str], folder: Path, minutes: float = 0, env: Mapping[str, str] | None = None) -> str:

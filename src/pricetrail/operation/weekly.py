@@ -105,7 +105,7 @@ def _run(home: Path, clone: Path, params: Params, engine: _Timed, report: Callab
     pushed = engine.step("push", lambda: steps.push(place, minutes), retried=True)
     held = engine.step("verify", lambda: steps.verify(place, minutes, pushed), retried=True)
     ending = engine.step("publish", lambda: publish(taken, reproduced, held, weekly), retried=True)
-    told = Report(ending, *_metrics(place), "" if reproduced.stopped else _page(place))
+    told = Report(ending, *_metrics(place), _page(place, reproduced))
     try:
         engine.step("report", lambda: report(told))
     except Exception:  # all is published; who could not be told must not make it look otherwise
@@ -196,9 +196,10 @@ def _metrics(place: Workplace) -> tuple[Metrics, Metrics]:
     return before, after
 
 
-def _page(place: Workplace) -> str:
+def _page(place: Workplace, reproduced: steps.Reproduced) -> str:
+    """The decision's page; empty where the run stopped before it, and the page is an older run's."""
     page = place.folder / "reports/decision.md"
-    return files.read_text(page) if page.exists() else ""
+    return files.read_text(page) if page.exists() and not reproduced.stopped else ""
 
 
 class _Timed:

@@ -16,6 +16,7 @@ from pricetrail.provenance import parse_lock, parse_source
 from pricetrail.repository import git
 
 CANDIDATE: Final = "models/candidate"
+LOCK: Final = "dvc.lock"
 DECISION, LINEAGE, TEST = "metrics/decision.json", "reports/lineage.json", "metrics/test.json"
 MD5: Final = re.compile(r"[0-9a-f]{32}(\.dir)?")
 
@@ -129,21 +130,21 @@ def objects_at(folder: Path, commit: str) -> frozenset[str]:
         DataError: a lock or a ``.dvc`` file is damaged.
     """
     listed = git("ls-tree", "-r", "-z", "--name-only", commit, folder=folder).split("\0")
-    found, read = set[str](), set[str]()
-    if "dvc.lock" in listed:
-        read = {dep for stage in parse_lock(bytes_at(folder, commit, "dvc.lock").decode()) for dep in stage.deps}
-    for path in listed:
-        if path.endswith(".dvc"):
-            found |= set(parse_source(bytes_at(folder, commit, path).decode(), path).outs.values())
-        elif Path(path).name == "dvc.lock":
-            outs = _outs_at(folder, commit, path)
-            if path == "dvc.lock" or not read.isdisjoint(outs):
-                found |= {md5 for out, md5 in outs.items() if not any(inside(name, out) for name in listed if name)}
+    locks = {
+        path: parse_lock(bytes_at(folder, commit, path).decode(), path)
+        for path in listed
+        if PurePosixPath(path).name == LOCK
+    }
+    read = {dep for stage in locks.get(LOCK, ()) for dep in stage.deps}
+    found = {
+        md5
+        for path in listed
+        if path.endswith(".dvc")
+        for md5 in parse_source(bytes_at(folder, commit, path).decode(), path).outs.values()
+    }
+    for path, stages in locks.items():
+        place = PurePosixPath(path).parent  # a lock names its outputs from its own folder
+        outs = {(place / out).as_posix(): md5 for stage in stages for out, md5 in stage.outs.items()}
+        if path == LOCK or not read.isdisjoint(outs):
+            found |= {md5 for out, md5 in outs.items() if not any(inside(name, out) for name in listed if name)}
     return frozenset(found)
-
-
-def _outs_at(folder: Path, commit: str, lock: str) -> dict[str, str]:
-    """The md5 of every output of a lock, by path from the project's root."""
-    parent = PurePosixPath(lock).parent
-    stages = parse_lock(bytes_at(folder, commit, lock).decode(), lock)
-    return {(parent / out).as_posix(): md5 for stage in stages for out, md5 in stage.outs.items()}

@@ -78,9 +78,9 @@ def make_keys(folder: Path, *, replace: bool = False, home: Path | None = None) 
         retired = pair.public.with_name(f"{fingerprint(pair.public)[:SHORT]}{PUBLIC_SUFFIX}")
         files.write_bytes(retired, pair.public.read_bytes())
         pair.public.unlink()  # before the private half changes: the two never belong to different pairs
-    pem = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     try:
-        _write_secret(pair.private, key.private_bytes(*pem))
+        _write_secret(pair.private, key.private_bytes(*form))
     except OSError as error:
         raise ReleaseError(str(pair.private), f"must be a file that can be written: {error.strerror}") from None
     files.write_bytes(pair.public, _public_half(pair.private))
