@@ -29,6 +29,7 @@ from pricetrail.operation.message import MOST, message, metrics_table, subject
 from pricetrail.operation.notify import notify
 from pricetrail.operation.programs import Done, UnreachableError, must, run
 from pricetrail.operation.steps import _cause, plan_tuning
+from pricetrail.operation.weekly import _page
 from pricetrail.operation.workplace import Workplace
 from pricetrail.params import parse_params
 from pricetrail.params_edit import with_dials
@@ -183,9 +184,7 @@ def test_a_snapshot_that_failed_after_its_clone_is_made_again(project: TinyProje
     assert not (first.folder / "half.txt").exists()
 
 
-def test_a_folder_named_from_the_project_is_the_same_remote_in_the_clone(
-    project: TinyProject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_folder_named_from_the_project_is_the_same_remote_in_the_clone(project: TinyProject, tmp_path: Path) -> None:
     """Else the objects would go into the run's own folder, and be gone with it."""
     shutil.copytree(project.folder.parent, tmp_path / "w", symlinks=True)
     own = TinyProject(tmp_path / "w/project", tmp_path / "w/bare.git", tmp_path / "w/remote")
@@ -206,6 +205,14 @@ def test_a_release_key_that_is_not_committed_is_named(project: TinyProject, tmp_
             workplace.make(project.folder, WEEKLY, tmp_path / "clone")
     finally:
         shutil.rmtree(project.folder / "keys")
+
+
+def test_a_run_that_the_drift_gate_stopped_does_not_show_the_last_decision(tmp_path: Path) -> None:
+    (tmp_path / "reports").mkdir()
+    (tmp_path / "reports/decision.md").write_text("# Released\n")
+    place = Workplace(tmp_path, tmp_path, "", "main", "", is_here=True)
+    assert _page(place, steps.Reproduced("the share of drifted inputs is 0.5")) == ""
+    assert _page(place, steps.Reproduced("")) == "# Released\n"
 
 
 def test_sigterm_is_no_fault_that_anything_tries_again() -> None:
