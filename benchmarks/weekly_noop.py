@@ -21,7 +21,7 @@ from typing import Any, Final
 import harness
 from harness import Clone, Goal, Result
 from pricetrail import files
-from pricetrail.contract import Json
+from pricetrail.json_type import Json
 from pricetrail.params_edit import with_dials
 from pricetrail.repository import git
 from usage import BenchmarkError

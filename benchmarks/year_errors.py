@@ -20,11 +20,11 @@ import torch
 
 import harness
 from pricetrail import evaluation, files, lock_warrant
-from pricetrail.contract import Json
 from pricetrail.dvc_cache import object_at
 from pricetrail.features import TARGET
 from pricetrail.hashes import md5_of_file
 from pricetrail.history import History
+from pricetrail.json_type import Json
 from pricetrail.model.bundle import Bundle
 from pricetrail.provenance import parse_lock
 from pricetrail.releases.commits import bytes_at

@@ -22,7 +22,7 @@ from typing import Any, Final
 
 import harness
 from pricetrail import files
-from pricetrail.contract import Json
+from pricetrail.json_type import Json
 from pricetrail.operation.store import embedded
 from pricetrail.params import parse_params
 from pricetrail.params_edit import with_dials

@@ -18,6 +18,8 @@ GROUND = {
     "params_edit",
     "sections",
     "contract",
+    "json_type",
+    "json_type",
     "provenance",
     "pipeline",
     "ledger",

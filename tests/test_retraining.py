@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from pricetrail.contract import Json
 from pricetrail.errors import DataError
+from pricetrail.json_type import Json
 from pricetrail.params import parse_params
 from pricetrail.params_edit import with_dials
 from pricetrail.retraining import dials_of_next_run

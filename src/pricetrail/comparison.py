@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import pandas as pd
 
-from pricetrail.contract import Json
 from pricetrail.evaluation import Errors, Floats, Interval, errors, interval, resample_days, resampled_mean
 from pricetrail.features import DAY, TARGET
+from pricetrail.json_type import Json
 from pricetrail.params import Gates
 
 

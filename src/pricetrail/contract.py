@@ -7,7 +7,7 @@ of one drop reason (it was parsed, but is no sale of a product). Nothing is lost
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
@@ -21,7 +21,6 @@ from pandera.errors import SchemaErrors
 from pricetrail.errors import ContractError, DataError
 
 Mask = NDArray[np.bool_]
-Json = Mapping[str, "Json"] | Sequence["Json"] | str | float | int | bool | None  # what a metrics file may hold
 
 SOURCE_FILE: Final = "source_file"
 SOURCE_ROW: Final = "source_row"  # the header is row 1, so the first line is row 2

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from pricetrail.contract import Json
+from pricetrail.json_type import Json
 
 PIN: Final = re.compile(r"^([A-Za-z0-9][\w.-]*?)(?:\[[^\]]*\])?\s*==\s*([^\s;#\\]+)", re.MULTILINE)
 LOWER_IS_BETTER: Final = re.compile(

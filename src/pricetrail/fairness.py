@@ -14,10 +14,10 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 import pandas as pd
 
-from pricetrail.contract import Json
 from pricetrail.evaluation import Floats
 from pricetrail.gates import Verdict, at_most, not_computed, worst
 from pricetrail.group_errors import AND, COUNTS, GroupErrors, group_errors, known_interval
+from pricetrail.json_type import Json
 from pricetrail.params import Fairness, Gates
 from pricetrail.streams import stream
 

@@ -13,8 +13,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pricetrail.contract import Json
 from pricetrail.errors import SourceError
+from pricetrail.json_type import Json
 from pricetrail.params import FILE, Params, parse_params
 from pricetrail.parquet import partition_bytes, table_to_bytes
 

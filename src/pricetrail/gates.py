@@ -15,8 +15,8 @@ from typing import Final, Literal, get_args
 
 from pydantic import TypeAdapter, ValidationError
 
-from pricetrail.contract import Json
 from pricetrail.errors import DataError
+from pricetrail.json_type import Json
 
 Outcome = Literal["released", "withheld"]
 GateName = Literal["drift", "accuracy", "fairness"]

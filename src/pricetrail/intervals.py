@@ -22,10 +22,10 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from pydantic import TypeAdapter, ValidationError
 
-from pricetrail.contract import Json
 from pricetrail.errors import BundleError, DataError
 from pricetrail.evaluation import Floats, Interval, interval, resample_days, resampled_mean
 from pricetrail.features import DAY, TARGET
+from pricetrail.json_type import Json
 
 LEVELS: Final = (0.8, 0.95)
 BINS: Final = 4

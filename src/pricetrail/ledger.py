@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from pricetrail.contract import Json
 from pricetrail.errors import DataError
+from pricetrail.json_type import Json
 from pricetrail.provenance import StageRecord
 
 RUN_DIGITS = 12

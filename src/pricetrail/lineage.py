@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from pricetrail import files, repository
-from pricetrail.contract import Json
 from pricetrail.errors import LineageError, SourceError
 from pricetrail.hashes import md5_of
+from pricetrail.json_type import Json
 from pricetrail.ledger import parse_ledger
 from pricetrail.lineage_ids import LineageId
 from pricetrail.pipeline import inside

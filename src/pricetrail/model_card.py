@@ -11,7 +11,7 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from jinja2 import Environment, StrictUndefined
 
 from pricetrail import __version__
-from pricetrail.contract import Json
+from pricetrail.json_type import Json
 from pricetrail.run_facts import Change, RunFacts, changes, dials, fingerprints
 from pricetrail.run_records import Figure, Number
 

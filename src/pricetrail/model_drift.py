@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from pricetrail.contract import Json
 from pricetrail.evaluation import Floats, Interval, error_ratio
 from pricetrail.features import DAY, TARGET
+from pricetrail.json_type import Json
 from pricetrail.params import Drift, Gates
 
 

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
-from pricetrail.contract import Json
 from pricetrail.errors import ParamsError
+from pricetrail.json_type import Json
 from pricetrail.params import FILE, parse_params
 
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
-from pricetrail.contract import Json
 from pricetrail.errors import DataError
+from pricetrail.json_type import Json
 from pricetrail.provenance import parse_yaml
 
 _PLACEHOLDER = re.compile(r"\$\{([^}]+)\}")

@@ -13,8 +13,8 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from pricetrail.contract import Json
 from pricetrail.errors import DataError
+from pricetrail.json_type import Json
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from itertools import takewhile
 
 from pydantic import BaseModel, Field, ValidationError
 
-from pricetrail.contract import Json
 from pricetrail.errors import DataError
+from pricetrail.json_type import Json
 from pricetrail.params import Fixed, Tuning
 from pricetrail.run_records import Run
 

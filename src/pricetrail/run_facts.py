@@ -10,9 +10,9 @@ from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from pricetrail.contract import Json
 from pricetrail.differences import parse_packages
 from pricetrail.errors import DataError
+from pricetrail.json_type import Json
 from pricetrail.ledger import flat
 from pricetrail.run_records import (
     Decision,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from pricetrail.contract import Json
+from pricetrail.json_type import Json
 from pricetrail.pipeline import inside
 from pricetrail.provenance import StageRecord, writer
 

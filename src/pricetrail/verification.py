@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from pricetrail import files, repository
-from pricetrail.contract import Json
 from pricetrail.errors import DataError, LineageError, SourceError
 from pricetrail.hashes import md5_of, md5_of_bytes, md5_of_tree
+from pricetrail.json_type import Json
 from pricetrail.ledger import run_id
 from pricetrail.params import FILE
 from pricetrail.pipeline import inside, lookup

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from pricetrail.contract import Json
 from pricetrail.differences import Change, Move, by_file, changes, is_verdict, moves, parse_packages
+from pricetrail.json_type import Json
 from pricetrail.ledger import flat
 from pricetrail.provenance import StageRecord, writer
 

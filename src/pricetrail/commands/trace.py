@@ -18,7 +18,7 @@ from rich.tree import Tree
 
 from pricetrail import files, lineage
 from pricetrail.commands import one_line_errors
-from pricetrail.contract import Json
+from pricetrail.json_type import Json
 from pricetrail.provenance import StageRecord
 from pricetrail.traces import Trace, code_deps, data_deps
 

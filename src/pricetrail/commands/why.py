@@ -17,9 +17,9 @@ from ruamel.yaml import YAML
 
 from pricetrail import dvc_cache, hashes, repository
 from pricetrail.commands import one_line_errors
-from pricetrail.contract import Json
 from pricetrail.differences import Change, Move, value_at
 from pricetrail.errors import LineageError
+from pricetrail.json_type import Json
 from pricetrail.params import FILE
 from pricetrail.provenance import StageRecord
 from pricetrail.why import PACKAGES, Difference, explain_difference

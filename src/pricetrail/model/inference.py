@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from pricetrail.contract import Json
 from pricetrail.errors import BundleError
 from pricetrail.evaluation import Floats, units
 from pricetrail.features import DAY, TARGET
 from pricetrail.intervals import buyers, coverage
+from pricetrail.json_type import Json
 from pricetrail.model.bundle import Bundle
 from pricetrail.model.explain import LARGEST_GAP_LOG_QUANTITY, Explanation, explain
 from pricetrail.params import Explain, Gates

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from pricetrail.contract import Json
 from pricetrail.decision import number
 from pricetrail.differences import Change, Move, changes, is_verdict, moves
+from pricetrail.json_type import Json
 from pricetrail.operation.endings import Outcome
 
 ERROR: Final = "test.mse_log_quantity"

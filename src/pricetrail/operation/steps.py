@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Final
 
 from pricetrail import files
-from pricetrail.contract import Json
 from pricetrail.errors import OperationError, PricetrailError
 from pricetrail.gates import read_verdict
+from pricetrail.json_type import Json
 from pricetrail.operation import store
 from pricetrail.operation.programs import Done, UnreachableError, must, run
 from pricetrail.operation.readback import ReadBack

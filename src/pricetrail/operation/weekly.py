@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Final, Protocol, TypeVar
 
 from pricetrail import files
-from pricetrail.contract import Json
 from pricetrail.decision import headline, read_decision
 from pricetrail.errors import OperationError, PricetrailError
+from pricetrail.json_type import Json
 from pricetrail.ledger import flat
 from pricetrail.operation import publication, steps, store, workplace
 from pricetrail.operation.endings import Ending, Outcome

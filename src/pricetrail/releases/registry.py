@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from pricetrail import files
-from pricetrail.contract import Json
 from pricetrail.errors import PricetrailError, ReleaseError
+from pricetrail.json_type import Json
 from pricetrail.releases import tags
 from pricetrail.releases.commits import DECISION, TEST, bytes_at
 from pricetrail.releases.tags import Event, semver

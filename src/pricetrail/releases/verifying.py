@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from pricetrail import files
-from pricetrail.contract import Json
 from pricetrail.errors import PricetrailError, ReleaseError
+from pricetrail.json_type import Json
 from pricetrail.releases import tags
 from pricetrail.releases.commits import DECISION, LINEAGE, bundle_md5_at, bytes_at, decision_from
 from pricetrail.releases.evidence import Evidence, manifest_sha256, sha256

@@ -7,9 +7,9 @@ import logging
 from pathlib import Path
 
 from pricetrail import files
-from pricetrail.contract import Json
 from pricetrail.errors import GateClosedError
 from pricetrail.gates import GateState, read_verdict
+from pricetrail.json_type import Json
 from pricetrail.stages import run_stage
 
 EVIDENCE, GATE = Path("metrics/drift.json"), Path("metrics/gates/drift.json")
