@@ -19,7 +19,7 @@ $(READY): requirements.lock requirements-dev.lock pyproject.toml
 	pip install --quiet --no-deps "$$(grep '^torch==' requirements.lock)"
 	pip install --quiet --no-deps -r requirements.lock -r requirements-dev.lock
 	pip install --quiet --no-deps --no-build-isolation --editable .
-	@mkdir -p .dvc/plots && python -m pricetrail.plots_page .dvc/plots/page.html
+	@mkdir -p .dvc/plots && python -m pricetrail.report.plots_page .dvc/plots/page.html
 	@touch $@
 
 setup: $(READY) ## make .venv with every pinned package

@@ -10,7 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "src")]
 from house import import_closure  # noqa: E402  needs the paths above
-from pricetrail.pipeline import before, parse_pipeline  # noqa: E402
+from pricetrail.lineage.dvc_yaml import before, parse_pipeline  # noqa: E402
 
 
 def recorded(text: str) -> str:

@@ -11,7 +11,7 @@ import pandas as pd
 
 import harness
 from harness import BenchmarkError, Goal, Result
-from pricetrail import files
+from pricetrail.base import files
 from pricetrail.model.bundle import PRIMARY
 
 UNIT: Final = "MSE of log quantity"

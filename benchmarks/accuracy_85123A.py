@@ -10,13 +10,14 @@ import pandas as pd
 import accuracy
 import harness
 from harness import BenchmarkError, Clone, Result
-from pricetrail import comparison, files
-from pricetrail.features import DAY, select_sku
-from pricetrail.lock_warrant import of_lock
+from pricetrail.base import files
+from pricetrail.base.random_streams import stream
+from pricetrail.checks import model_comparison
+from pricetrail.data.features import DAY, select_sku
+from pricetrail.data.splits import find_boundaries
 from pricetrail.model.bundle import PRIMARY, Bundle
 from pricetrail.model.inference import backup_predictions
-from pricetrail.splits import find_boundaries
-from pricetrail.streams import stream
+from pricetrail.model.trust import trust_this_run
 
 SKU = "85123A"
 TEST_FROM = pd.Timestamp("2011-10-09 16:05")
@@ -75,15 +76,17 @@ def compare(folder: Path) -> pd.DataFrame:
     if not predictions[SAME].equals(test[SAME]):
         raise BenchmarkError("data/predictions.parquet must have the rows of data/splits/test in their order")
     kept = (test["invoiced_at"] >= TEST_FROM).to_numpy()
-    others = backup_predictions(Bundle.load(folder / "models/candidate", of_lock(folder)), test)
-    rivals = comparison.compare(
+    others = backup_predictions(
+        Bundle.load(folder / "models/candidate", trust_this_run(folder / "models/candidate")), test
+    )
+    rivals = model_comparison.compare(
         predictions[kept].reset_index(drop=True),
         {name: predicted[kept] for name, predicted in others.items()},
         PRIMARY,
         params.gates,
         stream(params.seed, "models"),
     )
-    return comparison.model_table(rivals)
+    return model_comparison.model_table(rivals)
 
 
 def measure() -> Result:

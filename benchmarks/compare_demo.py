@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pricetrail.params import parse_params
-from pricetrail.simulate import simulate
+from pricetrail.base.params import parse_params
+from pricetrail.data.demo_shop import simulate
 
 ROOT = Path(__file__).resolve().parents[1]
 REAL = ROOT.parent / "shared" / "data" / "online_retail"

@@ -18,13 +18,13 @@ from scipy.stats import wasserstein_distance
 import harness
 from drift_shifts import SHIFTS, Shift, features_of
 from harness import Clone, DataName, Goal, Result
-from pricetrail import files
-from pricetrail.drift import LEFT_OUT, DriftReport, Windows, check_drift, find_windows
-from pricetrail.errors import ContractError
-from pricetrail.features import DAY
-from pricetrail.params import Params
-from pricetrail.splits import find_boundaries
-from pricetrail.streams import stream
+from pricetrail.base import files
+from pricetrail.base.errors import ContractError
+from pricetrail.base.params import Params
+from pricetrail.base.random_streams import stream
+from pricetrail.checks.data_drift import LEFT_OUT, DriftReport, Windows, check_drift, find_windows
+from pricetrail.data.features import DAY
+from pricetrail.data.splits import find_boundaries
 
 ORDINARY: Final = [f"2011-{month:02d}" for month in range(2, 11)]
 SHIFTED: Final = ["2011-03", "2011-05", "2011-07", "2011-09"]

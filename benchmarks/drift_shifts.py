@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pricetrail.contract import SOURCE_FILE, SOURCE_ROW, clean, parse, require_parseable
-from pricetrail.errors import ContractError
-from pricetrail.features import build_features
+from pricetrail.base.errors import ContractError
+from pricetrail.data.contract import SOURCE_FILE, SOURCE_ROW, clean, parse, require_parseable
+from pricetrail.data.features import build_features
 
 Mask = NDArray[np.bool_]
 Change = Callable[[pd.DataFrame, Mask, float, np.random.Generator], pd.DataFrame]

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import harness
 from harness import BenchmarkError, Goal, Result
-from pricetrail.repository import git
+from pricetrail.lineage.git import git
 
 sys.path.insert(0, str(harness.ROOT / "tests"))
 

@@ -24,7 +24,7 @@ from typing import Any, Final, Literal
 
 from ruamel.yaml import YAML
 
-from pricetrail import files
+from pricetrail.base import files
 from usage import BenchmarkError, Usage, run
 
 ROOT: Final = Path(__file__).resolve().parents[1]

@@ -6,7 +6,7 @@ from typing import Any
 
 import harness
 from harness import BenchmarkError, Goal, Result
-from pricetrail import files
+from pricetrail.base import files
 
 LIMITS = {"80": (78.0, 82.0), "95": (94.0, 96.0)}  # %
 WHAT = (

@@ -6,21 +6,21 @@ from pathlib import Path
 
 import torch
 
-from pricetrail import files
-from pricetrail.encoding import Encoder
-from pricetrail.history import History
-from pricetrail.model.candidate import Material
+from pricetrail.base import files
+from pricetrail.base.params import Params
+from pricetrail.data.encoder import Encoder
+from pricetrail.data.past_lines import History
+from pricetrail.model.candidate import TrainingTables
 from pricetrail.model.inputs import LookBack
-from pricetrail.params import Params
 
 SPLITS, ENCODER = Path("data/splits"), Path("models/encoder.json")
 
 
-def read() -> tuple[Params, Material]:
+def read() -> tuple[Params, TrainingTables]:
     """The dials and the rows; torch gets the threads that the dials say."""
     params = files.read_params()
     torch.set_num_threads(params.threads)
     train, validation, history = (files.read_table(SPLITS / name) for name in ("train", "validation", "history"))
     look_back = LookBack(params.tuning.sku_lines, params.tuning.customer_lines)
     encoder = Encoder.from_json(files.read_text(ENCODER))
-    return params, Material(train, validation, encoder, History(history), look_back)
+    return params, TrainingTables(train, validation, encoder, History(history), look_back)

@@ -7,7 +7,7 @@ from typing import Any
 
 import harness
 from harness import Clone, Goal, Result
-from pricetrail import files
+from pricetrail.base import files
 
 COMMAND = "`dvc repro -f` (every stage runs) in a fresh clone of HEAD without any cache"
 MEMORY = "Memory: the sum over DVC and the stage, sampled every 0.1 s."

@@ -9,8 +9,9 @@ import pandas as pd
 
 import harness
 from harness import Result
-from pricetrail import files, pricing
-from pricetrail.params import Pricing
+from pricetrail.base import files
+from pricetrail.base.params import Pricing
+from pricetrail.pricing import recommend
 
 WHAT = (
     "The prices that a full run on the demo shop recommends, scored by the elasticities that drew its lines and that "
@@ -28,10 +29,10 @@ GAINS = {"all": ["lines_elasticity", "units_elasticity"], "units a line only": [
 
 def _grid(folder: Path, dials: Pricing) -> pd.DataFrame:
     """The prices that the recommendation chose from, in rows of SKU and price, the current one marked."""
-    context = pricing.context_lines(files.read_table(folder / "data/splits/test"), dials.window_days, dials.min_lines)
+    context = recommend.context_lines(files.read_table(folder / "data/splits/test"), dials.window_days, dials.min_lines)
     state = files.read_table(folder / "data/product_state.parquet")
     # Only the grid is wanted: what a model would predict on it plays no part in the truth.
-    return pricing.price_curves(context, state, lambda rows: np.zeros(len(rows)), dials)
+    return recommend.price_curves(context, state, lambda rows: np.zeros(len(rows)), dials)
 
 
 def true_revenue(rows: pd.DataFrame, prices: pd.Series, elasticities: list[str]) -> pd.Series:

@@ -14,8 +14,8 @@ from ruamel.yaml import YAML
 import harness
 from append_week import week_of
 from harness import BenchmarkError, Clone, Goal, Result
-from pricetrail.dvc_cache import listing, object_at
-from pricetrail.params_edit import with_dials
+from pricetrail.base.params_edit import with_dials
+from pricetrail.lineage.dvc_cache import listing, object_at
 
 WEEK = "2011-W48"  # the last whole one
 SOURCE = "data/online_retail"

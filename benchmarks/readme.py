@@ -14,8 +14,8 @@ from typing import Any
 import accuracy
 import harness
 import tables
-from pricetrail import files
-from pricetrail.errors import PricetrailError
+from pricetrail.base import files
+from pricetrail.base.errors import PricetrailError
 from pricetrail.model.bundle import PRIMARY
 
 README = harness.ROOT / "README.md"

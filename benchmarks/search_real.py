@@ -9,8 +9,8 @@ import harness
 import materials
 import worker
 from harness import Goal, Result
-from pricetrail.model.search import search
-from pricetrail.progress import Watcher
+from pricetrail.model.progress import Watcher
+from pricetrail.model.study import search
 
 TRIALS = 30
 
@@ -54,7 +54,7 @@ def measure() -> Result:
         rival=None,
         rival_value=None,
         ratio=None,
-        what_was_run=f"pricetrail.model.search.search with {TRIALS} trials, space and pruning of the committed "
+        what_was_run=f"pricetrail.model.study.search with {TRIALS} trials, space and pruning of the committed "
         f"params.yaml, on all UCI Online Retail lines: each trial trains on the latest {found['search_rows']:,} "
         f"training lines and is scored on all validation days; {found['threads']} thread; no journal",
         machine=harness.machine(),

@@ -14,20 +14,20 @@ import torch
 import harness
 import worker
 from harness import Goal, Result
-from pricetrail import files
-from pricetrail.lock_warrant import of_lock
+from pricetrail.base import files
+from pricetrail.base.random_streams import draw_rows, stream
 from pricetrail.model.bundle import Bundle
-from pricetrail.model.explain import explain
+from pricetrail.model.explain.shap_values import explain
 from pricetrail.model.network import MeanHead
-from pricetrail.streams import draw_rows, stream
+from pricetrail.model.trust import trust_this_run
 
 SPLITS, BUNDLE = Path("data/splits"), Path("models/candidate")
 BACKGROUND_ROWS = 100
 REPEATS = 3
 LEAST_RATIO, MOST_SECONDS, LARGEST_DIFFERENCE = 4.0, 90.0, 1e-4
 WHAT = (
-    "pricetrail.model.explain.explain (predictions, encoding and the check of additivity included) on all {rows:,} "
-    "test lines of the UCI Online Retail data and {background} background lines, the network of the run of "
+    "pricetrail.model.explain.shap_values.explain (predictions, encoding and the check of additivity included) on all "
+    "{rows:,} test lines of the UCI Online Retail data and {background} background lines, the network of the run of "
     "pipeline_real, one process, one thread, median of {repeats}; against shap.DeepExplainer.shap_values on the same "
     "network, called once on the whole matrix of the lines, already encoded, its check of additivity off. Both are "
     "compared as features, each column's value added to its feature's."
@@ -43,7 +43,7 @@ def work() -> dict[str, Any]:
     """Explain both ways; the worker runs this in a finished clone."""
     params = files.read_params()
     torch.set_num_threads(params.threads)
-    bundle = Bundle.load(BUNDLE, of_lock())
+    bundle = Bundle.load(BUNDLE, trust_this_run(BUNDLE))
     train, test = (files.read_table(SPLITS / name) for name in ("train", "test"))
     background = draw_rows(train, BACKGROUND_ROWS, stream(params.seed, "shap background"))
     seconds = []

@@ -14,10 +14,10 @@ import harness
 import materials
 import worker
 from harness import Goal, Result
-from pricetrail.model.candidate import Material
+from pricetrail.base.random_streams import stream
+from pricetrail.model.candidate import TrainingTables
 from pricetrail.model.network import NetworkSpec
 from pricetrail.model.training import TrainingSpec, train
-from pricetrail.streams import stream
 
 ROWS = (10_000, 100_000, 1_000_000, 5_000_000)
 WARM_UP_ROWS = 2_000
@@ -37,7 +37,7 @@ WHAT = (
 )
 
 
-def resampled(real: Material, rows: int, seed: int) -> Material:
+def resampled(real: TrainingTables, rows: int, seed: int) -> TrainingTables:
     """Lines drawn with replacement, in order of time as splits are; validation lines keep their share of them.
 
     Args:

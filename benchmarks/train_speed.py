@@ -16,7 +16,7 @@ import harness
 import materials
 import worker
 from harness import Goal, Result
-from pricetrail import files
+from pricetrail.base import files
 from pricetrail.model.inputs import Inputs
 from pricetrail.model.network import Network, NetworkSpec
 from pricetrail.model.training import MAX_GRADIENT_NORM, one_epoch, rate_share

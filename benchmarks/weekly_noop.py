@@ -20,10 +20,10 @@ from typing import Any, Final
 
 import harness
 from harness import Clone, Goal, Result
-from pricetrail import files
-from pricetrail.json_type import Json
-from pricetrail.params_edit import with_dials
-from pricetrail.repository import git
+from pricetrail.base import files
+from pricetrail.base.json_type import Json
+from pricetrail.base.params_edit import with_dials
+from pricetrail.lineage.git import git
 from usage import BenchmarkError
 
 NOTHING_NEW: Final = 5  # runs

@@ -24,9 +24,9 @@ import harness
 import year_chart
 import year_page
 from harness import DataAbsentError, Goal, Result
-from pricetrail import files
-from pricetrail.errors import PricetrailError
-from pricetrail.releases.tags import ARTIFACT
+from pricetrail.base import files
+from pricetrail.base.errors import PricetrailError
+from pricetrail.operation.releases.tags import ARTIFACT
 from usage import BenchmarkError
 from year_shop import Shop
 from year_weeks import FAULT, WEEKS, State, Week, mondays

@@ -19,18 +19,20 @@ import pandas as pd
 import torch
 
 import harness
-from pricetrail import evaluation, files, lock_warrant
-from pricetrail.dvc_cache import object_at
-from pricetrail.features import TARGET
-from pricetrail.hashes import md5_of_file
-from pricetrail.history import History
-from pricetrail.json_type import Json
+from pricetrail.base import files
+from pricetrail.base.dvc_hashes import md5_of_file
+from pricetrail.base.json_type import Json
+from pricetrail.checks import errors_and_intervals
+from pricetrail.data.features import TARGET
+from pricetrail.data.past_lines import History
+from pricetrail.lineage.dvc_cache import object_at
+from pricetrail.lineage.git import git
+from pricetrail.lineage.lock import parse_lock
 from pricetrail.model.bundle import Bundle
-from pricetrail.provenance import parse_lock
-from pricetrail.releases.commits import bytes_at
-from pricetrail.releases.fetch import fetch_release
-from pricetrail.releases.remote import Objects, open_remote
-from pricetrail.repository import git
+from pricetrail.model.trust import trust_this_run
+from pricetrail.operation.releases.commit import bytes_at
+from pricetrail.operation.releases.fetch import fetch_release
+from pricetrail.operation.releases.remote import Objects, open_remote
 from year_shop import Shop
 from year_weeks import State, Week, iso_week
 
@@ -137,7 +139,7 @@ class Scoring:
         """A release, its signature and hashes verified."""
         if version not in self._bundles:
             fetched = fetch_release(version, self._shop.path, self._scratch / "release", self._shop.cache)
-            self._keep(version, Bundle.load(fetched.folder, fetched.warrant))
+            self._keep(version, Bundle.load(fetched.folder, fetched.trusted))
         return self._bundles[version]
 
     def _candidate(self, week: Week) -> Bundle:
@@ -148,7 +150,7 @@ class Scoring:
             with open_remote(self._shop.path) as remote:
                 bundle = Objects(self._shop.cache, remote).folder(week.bundle_md5)
             files.write_folder(folder / CANDIDATE, bundle)
-            self._keep(week.commit, Bundle.load(folder / CANDIDATE, lock_warrant.of_lock(folder)))
+            self._keep(week.commit, Bundle.load(folder / CANDIDATE, trust_this_run(folder / CANDIDATE)))
         return self._bundles[week.commit]
 
     def _keep(self, name: str, bundle: Bundle) -> None:
@@ -164,14 +166,16 @@ def _outs(folder: Path, commit: str) -> dict[str, str]:
 def _mse(bundle: Bundle | None, rows: pd.DataFrame) -> float | None:
     if bundle is None:
         return None
-    return evaluation.errors(rows[TARGET].to_numpy("float64"), bundle.predict(rows)).mse_log_quantity
+    return errors_and_intervals.errors(rows[TARGET].to_numpy("float64"), bundle.predict(rows)).mse_log_quantity
 
 
 def _naive_mse(bundle: Bundle | None, rows: pd.DataFrame) -> float | None:
     if bundle is None:
         return None
     (median,) = (backup.model for backup in bundle.backups if backup.model.name == NAIVE)
-    return evaluation.errors(rows[TARGET].to_numpy("float64"), median.predict(rows, bundle.encoder)).mse_log_quantity
+    return errors_and_intervals.errors(
+        rows[TARGET].to_numpy("float64"), median.predict(rows, bundle.encoder)
+    ).mse_log_quantity
 
 
 def main() -> None:

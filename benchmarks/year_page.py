@@ -24,7 +24,7 @@ that the *next* run's ETL left of that week. What a network looks back at is wha
 last day of data of its own run.
 
 - **serving release**: the one that the newest `production` tag names after the run, its signature verified, loaded
-  by its warrant. Where a run is withheld, the older release goes on serving.
+  by its trusted manifest. Where a run is withheld, the older release goes on serving.
 - **candidate**: what the run itself built, released or not.
 - **never retrained**: {frozen}; weights and look-back stay as they were.
 - **never retrained, fed**: the same weights, with all lines up to the Sunday before the week to look back at. What

@@ -21,14 +21,14 @@ from pathlib import Path
 from typing import Any, Final
 
 import harness
-from pricetrail import files
-from pricetrail.json_type import Json
-from pricetrail.operation.store import embedded
-from pricetrail.params import parse_params
-from pricetrail.params_edit import with_dials
-from pricetrail.releases.registry import Registry
-from pricetrail.releases.tags import ARTIFACT
-from pricetrail.repository import git
+from pricetrail.base import files
+from pricetrail.base.json_type import Json
+from pricetrail.base.params import parse_params
+from pricetrail.base.params_edit import with_dials
+from pricetrail.lineage.git import git
+from pricetrail.operation.releases.registry import Registry
+from pricetrail.operation.releases.tags import ARTIFACT
+from pricetrail.operation.servers.s3 import embedded
 from usage import BenchmarkError
 from year_weeks import FAULT, State, Week, new_files
 

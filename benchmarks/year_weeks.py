@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import harness
-from pricetrail import files
+from pricetrail.base import files
 
 FIRST: Final = dt.date(2011, 6, 6)  # the Monday of the first run
 WEEKS: Final = 27  # to Monday 2011-12-05; the week after it is the last of the data

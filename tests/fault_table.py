@@ -152,7 +152,7 @@ FAULTS = (
     Fault(
         "SHAP names sorted apart from their values",
         "test: `test_explain`, columns shuffled",
-        edit_text("src/pricetrail/model/explain.py", r"columns=list\(number\)", "columns=sorted(number)"),
+        edit_text("src/pricetrail/model/explain/shap_values.py", r"columns=list\(number\)", "columns=sorted(number)"),
         unit_test("tests/test_explain.py -k 'shuffle or names'"),
         FAILED,
     ),
@@ -160,7 +160,7 @@ FAULTS = (
         "SHAP values that do not add up (a wrong background)",
         "inference: additivity of every row",
         edit_text(
-            "src/pricetrail/model/explain.py",
+            "src/pricetrail/model/explain/shap_values.py",
             r"base = float\(bundle\.predict\(background\)\.mean\(\)\)",
             "base = float(bundle.predict(rows).mean())",
         ),
@@ -321,7 +321,7 @@ FAULTS = (
         "a feature that reads its own day (leaked future)",
         "test: `test_features`, the future perturbed",
         edit_text(
-            "src/pricetrail/features.py",
+            "src/pricetrail/data/features.py",
             r"past\.read\(rows\)\n +past\.add\((.*)\)",
             r"past.add(\1)\n            past.read(rows)",
         ),
@@ -331,21 +331,23 @@ FAULTS = (
     Fault(
         "a history that looks at its own day (leaked future)",
         "test: `test_history`",
-        edit_text("src/pricetrail/history.py", 'side="left"', 'side="right"'),
+        edit_text("src/pricetrail/data/past_lines.py", 'side="left"', 'side="right"'),
         unit_test("tests/test_history.py"),
         FAILED,
     ),
     Fault(
         "test days drawn at random",
         "test: `test_splits`",
-        edit_text("src/pricetrail/splits.py", r"day >= boundaries\.test_from", "(day.dt.day % 9 == 0)"),
+        edit_text("src/pricetrail/data/splits.py", r"day >= boundaries\.test_from", "(day.dt.day % 9 == 0)"),
         unit_test("tests/test_splits.py"),
         FAILED,
     ),
     Fault(
         "a drift check of data against itself",
         "test: `test_drift`, the windows share no day",
-        edit_text("src/pricetrail/drift.py", r"lines\[DAY\] >= current_from", "lines[DAY] < reference_until"),
+        edit_text(
+            "src/pricetrail/checks/data_drift.py", r"lines\[DAY\] >= current_from", "lines[DAY] < reference_until"
+        ),
         unit_test("tests/test_drift.py -k share"),
         FAILED,
     ),
@@ -353,7 +355,9 @@ FAULTS = (
         "a stage that imports what `dvc.yaml` does not name",
         "test: `test_edges`",
         edit_text(
-            "src/pricetrail/stages/preprocess.py", r"import logging", "import logging\n\nimport pricetrail.pricing"
+            "src/pricetrail/stages/preprocess.py",
+            r"import logging",
+            "import logging\n\nimport pricetrail.pricing.recommend",
         ),
         unit_test("tests/test_edges.py -k closure"),
         FAILED,
@@ -361,7 +365,7 @@ FAULTS = (
     Fault(
         "weights written with pickle",
         "test: `test_house`",
-        edit_text("src/pricetrail/model/storage.py", r"import hashlib", "import hashlib\nimport pickle"),
+        edit_text("src/pricetrail/model/bundle_files.py", r"import hashlib", "import hashlib\nimport pickle"),
         unit_test("tests/test_house.py -k models_are_data"),
         FAILED,
     ),

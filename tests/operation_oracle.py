@@ -13,7 +13,7 @@ from pathlib import Path
 from ruamel.yaml import YAML
 
 from operation_world import World
-from pricetrail.releases.verifying import verify, version_tag
+from pricetrail.operation.releases.verify import verify, version_tag
 
 BOT, ANN = "bot@pricetrail.invalid", "ann@shop.example"
 ONE_BY_ONE = threading.Lock()  # DVC is not made for threads

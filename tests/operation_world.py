@@ -24,7 +24,7 @@ from typing import Any
 
 from clone import TINY, edit_params, environment
 from house import ROOT
-from pricetrail.operation.store import edit_local_config
+from pricetrail.operation.servers.s3 import edit_local_config
 from short_pipeline import DVC_YAML
 from source_project import week
 

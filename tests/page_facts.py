@@ -8,11 +8,11 @@ import zlib
 from typing import Any
 
 from house import SRC
-from pricetrail.page import sources
-from pricetrail.page.facts import Facts
-from pricetrail.page.render import render
+from pricetrail.report.page import sources
+from pricetrail.report.page.facts import Facts
+from pricetrail.report.page.render import render
 
-TEMPLATES = {path.name: path.read_text() for path in (SRC / "pricetrail/page/templates").iterdir()}
+TEMPLATES = {path.name: path.read_text() for path in (SRC / "pricetrail/report/page/templates").iterdir()}
 RUN = "3f9a2c1b04d7"
 
 

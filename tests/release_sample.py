@@ -15,8 +15,8 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from house import ROOT
-from pricetrail.gates import EVIDENCE, RULES, Decision, GateState, Verdict
-from pricetrail.releases.keys import KeyPair, ensure_keys
+from pricetrail.checks.gates import EVIDENCE, RULES, Decision, GateState, Verdict
+from pricetrail.operation.releases.keys import KeyPair, ensure_keys
 
 AUTHOR = "Bot <bot@shop.example>"
 SBOM = b'{"bomFormat": "CycloneDX", "components": [{"name": "torch"}]}\n'

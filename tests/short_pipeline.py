@@ -13,8 +13,8 @@ import sys
 import time
 from pathlib import Path
 
-from pricetrail import files
-from pricetrail.gates import EVIDENCE, RULES, Decision, GateName, GateState, Verdict, read_verdict
+from pricetrail.base import files
+from pricetrail.checks.gates import EVIDENCE, RULES, Decision, GateName, GateState, Verdict, read_verdict
 
 BUNDLE, PROCESSED = Path("models/candidate"), Path("data/processed")
 WEIGHTS_BYTES, TRAINING_SECONDS = 400_000, 0.3

@@ -91,7 +91,7 @@ class Project:
 
 def ingest(*arguments: str) -> Result:
     """``pricetrail ingest`` in the current folder."""
-    from pricetrail.cli import app  # it takes seconds, and every test imports this module
+    from pricetrail.cli.app import app  # it takes seconds, and every test imports this module
 
     return CliRunner(env={"NO_COLOR": "1"}).invoke(app, ["ingest", *arguments])
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from pricetrail.contract import LINE_COLUMNS, SOURCE_FILE, SOURCE_ROW
-from pricetrail.params import Data, parse_params
+from pricetrail.base.params import Data, parse_params
+from pricetrail.data.contract import LINE_COLUMNS, SOURCE_FILE, SOURCE_ROW
 
 PARAMS = (Path(__file__).resolve().parent.parent / "params.yaml").read_text()
 HEADER = ("InvoiceNo", "StockCode", "Description", "Quantity", "InvoiceDate", "UnitPrice", "CustomerID", "Country")

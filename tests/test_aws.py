@@ -19,8 +19,9 @@ from moto.s3.responses import S3Response
 from moto.server import ThreadedMotoServer
 
 from house import ROOT
-from pricetrail.operation import doctor, store
-from pricetrail.operation.findings import Finding, State, examined
+from pricetrail.operation.doctor import checks
+from pricetrail.operation.doctor.findings import Finding, State, examined
+from pricetrail.operation.servers import s3
 from small_project import OBJECTS, environment, free_port, make_project, must, run
 
 REGION = "eu-west-2"
@@ -172,7 +173,7 @@ def probed(project: Path, monkeypatch: pytest.MonkeyPatch, keys: dict[str, str])
     """What the doctor says of the remote with these keys."""
     for name, value in environment(**keys).items():
         monkeypatch.setenv(name, value)
-    return examined(next(check for check in doctor.CHECKS if check.name == "remote"), project)
+    return examined(next(check for check in checks.CHECKS if check.name == "remote"), project)
 
 
 def test_the_doctor_sees_a_delete_that_is_refused_in_silence(
@@ -192,7 +193,7 @@ def test_three_commands_move_the_embedded_store_to_aws(cloud: Cloud, project: Pa
     """The commands of docs/aws.md, as they are written there, in a fresh clone with an empty cache."""
     config = project / ".dvc/config"
     config.write_text(re.sub(r"endpointurl = .*", f"endpointurl = http://127.0.0.1:{free_port()}", config.read_text()))
-    embedded = store.ensure_running(project)
+    embedded = s3.ensure_running(project)
     assert embedded is not None
     try:
         must(project, "dvc", "push", "-q")

@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pricetrail.errors import PricetrailError
+from pricetrail.base.errors import PricetrailError
 from pricetrail.stages import etl_pipeline
 from tables import HEADER, PARAMS, SHOP, Row, csv_text
 

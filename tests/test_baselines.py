@@ -21,13 +21,13 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVR
 
 from house import ROOT
-from pricetrail.encoding import fit_encoder
-from pricetrail.errors import BundleError, DataError, TrainingError
-from pricetrail.features import DAY, NUMERIC_FEATURES, TARGET
-from pricetrail.model import baseline_search, learned_baselines
-from pricetrail.model.baseline_search import FIRST_TRIALS, Trial, TunedBaseline, time_folds, tune_baselines
-from pricetrail.model.baselines import BACKUP_FILES, Baseline, fit_medians, load_baseline
-from pricetrail.model.learned_baselines import PREDICT_BATCH, Encoded, LightGbm, fit_elastic_net, fit_lightgbm, fit_svr
+from pricetrail.base.errors import BundleError, DataError, TrainingError
+from pricetrail.data.encoder import fit_encoder
+from pricetrail.data.features import DAY, NUMERIC_FEATURES, TARGET
+from pricetrail.model.baselines import learned, search
+from pricetrail.model.baselines.learned import PREDICT_BATCH, Encoded, LightGbm, fit_elastic_net, fit_lightgbm, fit_svr
+from pricetrail.model.baselines.naive import BACKUP_FILES, Baseline, fit_medians, load_baseline
+from pricetrail.model.baselines.search import FIRST_TRIALS, Trial, TunedBaseline, time_folds, tune_baselines
 
 LEARNED = ("elastic_net", "lightgbm", "svr")
 
@@ -127,7 +127,7 @@ def test_elastic_net_predicts_as_scikit_learn_does() -> None:
 
 
 def test_an_elastic_net_that_does_not_converge_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(learned_baselines, "MAX_SWEEPS", 1)
+    monkeypatch.setattr(learned, "MAX_SWEEPS", 1)
     with pytest.raises(ConvergenceWarning, match="did not converge"):
         fit_elastic_net(ROWS, {"alpha": 1e-4, "l1_ratio": 0.05})
 
@@ -350,7 +350,7 @@ def test_a_model_that_fails_is_left_out_with_its_reason(
     def broken(*_: object) -> None:
         raise ValueError("out of luck")
 
-    monkeypatch.setattr(baseline_search, "fit_svr", broken)
+    monkeypatch.setattr(search, "fit_svr", broken)
     seen: list[Trial] = []
     with caplog.at_level(logging.WARNING):
         dials = Dials(models=("svr", "elastic_net"), n_trials=2)
@@ -370,7 +370,7 @@ def test_a_trial_that_fails_keeps_its_reason(monkeypatch: pytest.MonkeyPatch) ->
             raise RuntimeError("not\ntoday")
         return fit_svr(*args)
 
-    monkeypatch.setattr(baseline_search, "fit_svr", moody)
+    monkeypatch.setattr(search, "fit_svr", moody)
     dials = Dials(models=("svr",), n_trials=3)
     svr = by_name(tune_baselines(TRAIN, VALIDATION, ENCODER, dials, seed=5, threads=1))["svr"]
     assert svr.trials["reason"].tolist() == ["not today", "", ""]
@@ -384,10 +384,10 @@ def test_without_lightgbm_there_is_no_run_and_an_error_of_ours_is_not_hidden(mon
     def wrong(*_: object) -> None:
         raise AttributeError("a bug")
 
-    monkeypatch.setattr(baseline_search, "fit_lightgbm", broken)
+    monkeypatch.setattr(search, "fit_lightgbm", broken)
     with pytest.raises(TrainingError, match=r"lightgbm: must be fitted to be compared with, got .*no cores"):
         tune_baselines(TRAIN, VALIDATION, ENCODER, Dials(models=("lightgbm",)), 5, 1)
-    monkeypatch.setattr(baseline_search, "fit_elastic_net", wrong)
+    monkeypatch.setattr(search, "fit_elastic_net", wrong)
     with pytest.raises(AttributeError, match="a bug"):
         tune_baselines(TRAIN, VALIDATION, ENCODER, Dials(models=("elastic_net",)), 5, 1)
 

@@ -17,23 +17,23 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from pricetrail.encoding import Encoder
-from pricetrail.errors import BundleError
-from pricetrail.features import DAY, FEATURE_UNITS, TARGET
-from pricetrail.files import write_folder
-from pricetrail.history import HISTORY_UNITS, History
-from pricetrail.model import storage
-from pricetrail.model.baselines import Baseline, fit_medians
+from pricetrail.base.errors import BundleError
+from pricetrail.base.files import write_folder
+from pricetrail.data.encoder import Encoder
+from pricetrail.data.features import DAY, FEATURE_UNITS, TARGET
+from pricetrail.data.past_lines import HISTORY_UNITS, History
+from pricetrail.model import bundle_files
+from pricetrail.model.baselines.learned import Encoded, fit_elastic_net
+from pricetrail.model.baselines.naive import Baseline, fit_medians
 from pricetrail.model.bundle import Backup, Bundle, Primary
+from pricetrail.model.bundle_files import MANIFEST, WEIGHTS
 from pricetrail.model.candidate import assemble, read_backups
-from pricetrail.model.explain import explain
+from pricetrail.model.explain.shap_values import explain
 from pricetrail.model.inference import prediction_table
-from pricetrail.model.learned_baselines import Encoded, fit_elastic_net
 from pricetrail.model.network import NetworkSpec
-from pricetrail.model.search import Choice
-from pricetrail.model.storage import MANIFEST, WEIGHTS
+from pricetrail.model.study import Choice
 from pricetrail.model.training import Trained, train
-from pricetrail.run_warrant import of_this_run
+from pricetrail.model.trust import trust_this_run
 from test_model import DATA, ENCODER, LOOK_BACK, MATERIAL, OPTIONS, SPEC, TEST, TRAIN, TRAINING, VALIDATION, options_id
 
 STATE = pd.DataFrame({"sku": ["10001"], "price_min_gbp": [1.0], "price_max_gbp": [2.0]})
@@ -87,7 +87,7 @@ def with_weights(bundle: Bundle, weights: Mapping[str, torch.Tensor]) -> Bundle:
 
 
 def test_a_bundle_survives_its_files_and_has_the_same_bytes(bundle: Bundle, folder: Path) -> None:
-    again = Bundle.load(folder, of_this_run(folder))
+    again = Bundle.load(folder, trust_this_run(folder))
     np.testing.assert_array_equal(again.predict(TEST), bundle.predict(TEST))
     assert again.files() == bundle.files()
     pd.testing.assert_frame_equal(again.product_state, STATE)
@@ -115,12 +115,12 @@ def test_an_altered_or_missing_file_is_refused_before_anything_is_read(
 
     damage(folder / name, is_deleted)
     monkeypatch.setattr(Encoder, "from_json", read)
-    monkeypatch.setattr(storage, "table_from_bytes", read)
-    monkeypatch.setattr(storage, "load_tensors", read)
-    monkeypatch.setattr(storage, "load_baseline", read)
+    monkeypatch.setattr(bundle_files, "table_from_bytes", read)
+    monkeypatch.setattr(bundle_files, "load_tensors", read)
+    monkeypatch.setattr(bundle_files, "load_baseline", read)
     rule = "must be in the bundle, and is not there" if is_deleted else r"must have sha256 \w+, got"
     with pytest.raises(BundleError, match=f"{name}: {rule}"):
-        Bundle.load(folder, of_this_run(folder))
+        Bundle.load(folder, trust_this_run(folder))
 
 
 def test_a_manifest_that_is_missing_or_leaves_a_file_out_is_refused(folder: Path) -> None:
@@ -128,27 +128,27 @@ def test_a_manifest_that_is_missing_or_leaves_a_file_out_is_refused(folder: Path
     del manifest["sha256"][NEEDED[-1]]
     (folder / MANIFEST).write_text(json.dumps(manifest))
     with pytest.raises(BundleError, match=rf"{NEEDED[-1]}: must have sha256 None"):
-        Bundle.load(folder, of_this_run(folder))
+        Bundle.load(folder, trust_this_run(folder))
     for content in ("{}", "[]", '{"sha256": 1}', "no json"):
         (folder / MANIFEST).write_text(content)
         with pytest.raises(BundleError, match="must name a sha256 for each file"):
-            Bundle.load(folder, of_this_run(folder))
+            Bundle.load(folder, trust_this_run(folder))
     (folder / MANIFEST).unlink()
     with pytest.raises(BundleError, match=r"manifest.json: must be in the bundle, and is not there"):
-        Bundle.load(folder, of_this_run(folder))
+        Bundle.load(folder, trust_this_run(folder))
 
 
 def test_a_bundle_that_nothing_vouches_for_is_refused(
     bundle: Bundle, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One that is right in itself, weights and manifest of somebody else: no hash in it gives that away."""
-    warrant = of_this_run(folder)
+    trusted = trust_this_run(folder)
     scaled = {name: value * 1.5 for name, value in bundle.require_primary().weights.items()}
     write_folder(folder, with_weights(bundle, scaled).files())
-    assert Bundle.load(folder, of_this_run(folder)).answers == "network"
-    monkeypatch.setattr(storage, "_verified", lambda *_: pytest.fail("read before the manifest was vouched for"))
-    with pytest.raises(BundleError, match="must be the bundle that the run that built it vouches for"):
-        Bundle.load(folder, warrant)
+    assert Bundle.load(folder, trust_this_run(folder)).answers == "network"
+    monkeypatch.setattr(bundle_files, "_verified", lambda *_: pytest.fail("read before the manifest was vouched for"))
+    with pytest.raises(BundleError, match="must be the bundle trusted by the run that built it"):
+        Bundle.load(folder, trusted)
     with pytest.raises(BundleError, match="must be vouched for"):
         Bundle.load(folder, None)
 
@@ -179,14 +179,14 @@ def test_a_bundle_without_any_history_is_refused(bundle: Bundle, tmp_path: Path)
     kept = {name: files[name] for name in hashes}
     write_folder(tmp_path / "candidate", {**kept, MANIFEST: json.dumps({"sha256": hashes}).encode()})
     with pytest.raises(BundleError, match=r"history-\*\.parquet: must be in the bundle, and is not there"):
-        Bundle.load(tmp_path / "candidate", of_this_run(tmp_path / "candidate"))
+        Bundle.load(tmp_path / "candidate", trust_this_run(tmp_path / "candidate"))
 
 
 def test_weights_of_another_network_are_refused(bundle: Bundle, tmp_path: Path) -> None:
     primary = replace(bundle.require_primary(), spec=replace(SPEC, widths=(16, 8)))
     write_folder(tmp_path / "candidate", replace(bundle, primary=primary).files())
     with pytest.raises(BundleError, match="must hold parts that fit together"):
-        Bundle.load(tmp_path / "candidate", of_this_run(tmp_path / "candidate"))
+        Bundle.load(tmp_path / "candidate", trust_this_run(tmp_path / "candidate"))
 
 
 @pytest.mark.parametrize("is_deleted", [False, True], ids=["altered", "missing"])
@@ -194,7 +194,7 @@ def test_without_its_weights_the_best_backup_answers_and_the_log_names_it(
     folder: Path, backups: tuple[Backup, ...], is_deleted: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     damage(folder / WEIGHTS, is_deleted)
-    bundle = Bundle.load(folder, of_this_run(folder))
+    bundle = Bundle.load(folder, trust_this_run(folder))
     assert WEIGHTS in caplog.text
     assert "the network is not loaded, backups answer" in caplog.text
     assert bundle.answers == "elastic_net"
@@ -253,8 +253,8 @@ def test_what_one_backup_cannot_answer_the_next_one_does(bundle: Bundle, caplog:
 
 def test_backups_are_in_order_of_their_validation_error(backups: tuple[Backup, ...], folder: Path) -> None:
     assert [backup.model.name for backup in backups] == list(BACKUPS)
-    assert [backup.model.name for backup in Bundle.load(folder, of_this_run(folder)).backups] == list(BACKUPS)
-    assert [backup.validation_mse_log_quantity for backup in Bundle.load(folder, of_this_run(folder)).backups] == [
+    assert [backup.model.name for backup in Bundle.load(folder, trust_this_run(folder)).backups] == list(BACKUPS)
+    assert [backup.validation_mse_log_quantity for backup in Bundle.load(folder, trust_this_run(folder)).backups] == [
         1.0,
         2.0,
         3.0,
@@ -270,7 +270,7 @@ def test_a_backup_that_cannot_be_trusted_is_skipped_with_a_line_in_the_log(
 ) -> None:
     damage(folder / "elastic_net.json", is_deleted)
     damage(folder / WEIGHTS, is_deleted)
-    bundle = Bundle.load(folder, of_this_run(folder))
+    bundle = Bundle.load(folder, trust_this_run(folder))
     assert "backup elastic_net is not loaded: " in caplog.text
     assert bundle.answers == "sku_median"
     np.testing.assert_array_equal(bundle.predict(TEST), backups[1].model.predict(TEST, ENCODER))
@@ -280,13 +280,13 @@ def test_with_everything_gone_there_is_no_bundle(folder: Path, caplog: pytest.Lo
     for name in (WEIGHTS, "elastic_net.json", "sku_median.parquet", "median.parquet"):
         damage(folder / name, is_deleted=name != WEIGHTS)
     with pytest.raises(BundleError, match="must hold a model that can be loaded"):
-        Bundle.load(folder, of_this_run(folder))
+        Bundle.load(folder, trust_this_run(folder))
     assert caplog.text.count(" is not loaded") == 4
 
 
 def test_a_whole_bundle_is_quiet(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
-        Bundle.load(folder, of_this_run(folder)).predict(TEST)
+        Bundle.load(folder, trust_this_run(folder)).predict(TEST)
     assert not caplog.text
 
 
@@ -295,7 +295,7 @@ def test_too_few_validation_rows_give_a_bundle_without_intervals(trained: Traine
     bundle = assemble(few, Choice(SPEC, TRAINING), trained, STATE, ())
     assert bundle.intervals is None
     write_folder(tmp_path / "candidate", bundle.files())
-    assert Bundle.load(tmp_path / "candidate", of_this_run(tmp_path / "candidate")).intervals is None
+    assert Bundle.load(tmp_path / "candidate", trust_this_run(tmp_path / "candidate")).intervals is None
 
 
 @pytest.mark.parametrize("spec", OPTIONS, ids=options_id)
@@ -348,7 +348,7 @@ def test_a_history_of_nothing_leaves_predictions_finite(bundle: Bundle) -> None:
 
 def test_every_prediction_names_the_manifest_of_its_bundle_and_its_row(bundle: Bundle, folder: Path) -> None:
     rows = TEST.assign(invoice="536365", unit_price_gbp=1.0, quantity=1)
-    table = prediction_table(Bundle.load(folder, of_this_run(folder)), rows, baseline=1.0)
+    table = prediction_table(Bundle.load(folder, trust_this_run(folder)), rows, baseline=1.0)
     manifest = hashlib.sha256((folder / "manifest.json").read_bytes()).hexdigest()
     assert table["lineage_id"].tolist() == [f"{manifest[:12]}-{row:06d}" for row in range(len(TEST))]
     with pytest.raises(BundleError, match="must be loaded from its folder to name its predictions"):

@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 
 from house import ROOT
-from pricetrail.comparison import Rival, compare, model_table, record
-from pricetrail.features import DAY, TARGET
-from pricetrail.files import read_params
+from pricetrail.base.files import read_params
+from pricetrail.checks.model_comparison import Rival, compare, model_table, record
+from pricetrail.data.features import DAY, TARGET
 
 DIALS = read_params(ROOT / "params.yaml").gates.model_copy(update={"bootstrap_samples": 300, "confidence": 0.9})
 TRUTH = np.array([1.0, 2.0, 3.0, 4.0])

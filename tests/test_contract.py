@@ -18,8 +18,8 @@ import pandera.errors
 import pytest
 from hypothesis import Phase, example, given, settings
 
-from pricetrail import contract
-from pricetrail.errors import ContractError, DataError
+from pricetrail.base.errors import ContractError, DataError
+from pricetrail.data import contract
 from tables import SHOP, Row, raw_table
 
 Line = tuple[str, str, str | None, int, dt.datetime, float, str | None, str]

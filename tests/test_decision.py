@@ -16,11 +16,11 @@ from markdown_it import MarkdownIt
 from typer.testing import CliRunner
 
 from clone import Clone, stage_command
-from pricetrail.cli import app
-from pricetrail.decision import decision_page, read_decision
-from pricetrail.errors import DataError
-from pricetrail.files import write_json
-from pricetrail.gates import EVIDENCE, Decision, GateName, at_least, at_most, decide, not_computed
+from pricetrail.base.errors import DataError
+from pricetrail.base.files import write_json
+from pricetrail.checks.decision import decision_page, read_decision
+from pricetrail.checks.gates import EVIDENCE, Decision, GateName, at_least, at_most, decide, not_computed
+from pricetrail.cli.app import app
 
 FILE = "metrics/decision.json"
 REASON = "Christmas | seen by <b>A. Smith</b>\nand B."

@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from pricetrail.model import deepshap
-from pricetrail.model.deepshap import DeepShap
+from pricetrail.model.explain import deepshap
+from pricetrail.model.explain.deepshap import DeepShap
 from pricetrail.model.network import Head, MeanHead, NetworkSpec
 from test_model import OPTIONS, options_id
 

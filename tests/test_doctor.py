@@ -18,8 +18,9 @@ from pathlib import Path
 
 import pytest
 
-from pricetrail.operation import doctor, doctor_local, store
-from pricetrail.operation.findings import Check, Finding, State, examined
+from pricetrail.operation.doctor import checks, machine
+from pricetrail.operation.doctor.findings import Check, Finding, State, examined
+from pricetrail.operation.servers import s3
 from small_project import OBJECTS, environment, free_port, make_project, must, pricetrail, run
 from tiny_project import make_tiny_project
 
@@ -41,7 +42,7 @@ def project(pristine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     copy = shutil.copytree(pristine, tmp_path / "project", symlinks=True)
     endpoint(copy, free_port())
     yield copy
-    found = store.embedded(copy) if (copy / ".dvc/config").exists() else None
+    found = s3.embedded(copy) if (copy / ".dvc/config").exists() else None
     if found is not None:
         found.stop()
 
@@ -52,7 +53,7 @@ def endpoint(project: Path, port: int) -> None:
 
 
 def found(name: str, project: Path) -> Finding:
-    return examined(next(check for check in doctor.CHECKS if check.name == name), project)
+    return examined(next(check for check in checks.CHECKS if check.name == name), project)
 
 
 def use_folder(project: Path, folder: Path) -> None:
@@ -90,7 +91,7 @@ def test_a_sound_project_passes_and_nothing_of_the_probe_is_left(project: Path) 
     done = pricetrail(project, "doctor", "--json")
     findings = {entry["check"]: entry for entry in json.loads(done.stdout)}
     assert done.returncode == 0, done.stdout + done.stderr
-    assert list(findings) == [check.name for check in doctor.CHECKS]
+    assert list(findings) == [check.name for check in checks.CHECKS]
     assert {name for name, entry in findings.items() if entry["state"] == "failed"} == set()
     assert findings["remote"]["state"] == findings["credentials"]["state"] == findings["clock"]["state"] == "ok"
     assert findings["lock in remote"]["found"] == f"{OBJECTS} of {OBJECTS} objects are not in s3"
@@ -103,7 +104,7 @@ def test_a_sound_project_passes_and_nothing_of_the_probe_is_left(project: Path) 
 
 
 def test_an_object_lost_in_the_remote_is_found_where_dvc_trusts_its_folder(project: Path) -> None:
-    store.ensure_running(project)
+    s3.ensure_running(project)
     must(project, "dvc", "push", "-q")
     assert found("lock in remote", project).found == f"all {OBJECTS} objects are in s3"
     kept = project / ".s3/data/pricetrail/dvc/files/md5"
@@ -120,8 +121,8 @@ def test_an_object_lost_in_the_remote_is_found_where_dvc_trusts_its_folder(proje
 
 
 def test_wrong_keys_are_told_and_not_shown(project: Path) -> None:
-    store.ensure_running(project)
-    store.edit_local_config(project, {"remote.s3.secret_access_key": "another-secret"})
+    s3.ensure_running(project)
+    s3.edit_local_config(project, {"remote.s3.secret_access_key": "another-secret"})
     done = pricetrail(project, "doctor")
     lines = {line[9:23].strip(): line for line in done.stdout.splitlines() if not line.startswith(" ")}
     assert done.returncode == 1
@@ -135,9 +136,9 @@ def test_wrong_keys_are_told_and_not_shown(project: Path) -> None:
 def test_a_server_that_is_not_ours_and_not_there_is_told_within_seconds(project: Path) -> None:
     port = free_port()
     endpoint(project, port)
-    store.edit_local_config(project, {f"remote.s3.{key}": value for key, value in MINE.items()})
+    s3.edit_local_config(project, {f"remote.s3.{key}": value for key, value in MINE.items()})
     started = time.monotonic()
-    findings = {finding.check: finding for finding in doctor.examine(project)}
+    findings = {finding.check: finding for finding in checks.examine(project)}
     assert time.monotonic() - started < 30
     assert {name for name, f in findings.items() if f.state == State.FAILED} == {"remote", "lock in remote", "clock"}
     assert f"127.0.0.1:{port}" in findings["remote"].found
@@ -193,7 +194,7 @@ def test_a_probe_that_fails_in_the_middle_leaves_nothing(
 def test_the_clock_against_the_servers(project: Path, off: int, state: State) -> None:
     with server_of_another_time(off) as port:
         endpoint(project, port)
-        store.edit_local_config(project, {f"remote.s3.{key}": value for key, value in MINE.items()})
+        s3.edit_local_config(project, {f"remote.s3.{key}": value for key, value in MINE.items()})
         finding = found("clock", project)
     assert finding.state == state
     side = re.match(r"(\d+) s (behind|ahead of)", finding.found)
@@ -250,7 +251,7 @@ def test_tools(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert finding.state == State.FAILED
     assert finding.found.startswith("no git on the path; no dvc on the path; no make on the path")
     assert found("identity", project).advice == "install git"
-    monkeypatch.setattr(doctor_local, "PYTHON", (3, 9))
+    monkeypatch.setattr(machine, "PYTHON", (3, 9))
     assert "not 3.9" in found("tools", project).found
 
 
@@ -258,7 +259,7 @@ def test_params_that_are_not_right_stop_no_other_check(project: Path, tmp_path: 
     use_folder(project, tmp_path / "shelf")
     file = project / "params.yaml"
     file.write_text(file.read_text().replace("timezone: Europe/London", "timezone: Europe/Londinium"))
-    findings = {finding.check: finding for finding in doctor.examine(project)}
+    findings = {finding.check: finding for finding in checks.examine(project)}
     assert findings["params"].found == (
         "params.yaml: weekly.timezone must be a time zone of the IANA list, such as Europe/London, "
         "got 'Europe/Londinium'"
@@ -266,7 +267,7 @@ def test_params_that_are_not_right_stop_no_other_check(project: Path, tmp_path: 
     assert {name for name, f in findings.items() if f.state == State.FAILED} == {
         *("params", "repository", "schedule", "verify")
     }
-    assert len(findings) == len(doctor.CHECKS)
+    assert len(findings) == len(checks.CHECKS)
 
 
 def test_whatever_a_check_raises_is_one_line(project: Path) -> None:

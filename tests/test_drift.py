@@ -18,7 +18,10 @@ from scipy.stats import wasserstein_distance
 
 from browser import CHROMIUM, tab
 from house import ROOT
-from pricetrail.drift import (
+from pricetrail.base.errors import ParamsError
+from pricetrail.base.files import read_params, write_folder, write_text
+from pricetrail.base.params import Drift
+from pricetrail.checks.data_drift import (
     CATEGORICAL_COLUMNS,
     LEFT_OUT,
     NUMERIC_COLUMNS,
@@ -30,12 +33,9 @@ from pricetrail.drift import (
     missing_share,
     require_columns,
 )
-from pricetrail.drift_page import ASSETS, split_page, without_random_ids
-from pricetrail.errors import ParamsError
-from pricetrail.features import COUNT_FEATURES, DAY, FEATURE_UNITS, TARGET, TIME_FEATURES
-from pricetrail.files import read_params, write_folder, write_text
-from pricetrail.params import Drift
-from pricetrail.splits import Boundaries
+from pricetrail.checks.drift_page import ASSETS, split_page, without_random_ids
+from pricetrail.data.features import COUNT_FEATURES, DAY, FEATURE_UNITS, TARGET, TIME_FEATURES
+from pricetrail.data.splits import Boundaries
 
 DIALS = read_params(ROOT / "params.yaml").drift.model_copy(
     update={

@@ -10,7 +10,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from house import ROOT, import_closure
-from pricetrail.params import Params
+from pricetrail.base.params import Params
 
 Stage = dict[str, Any]
 

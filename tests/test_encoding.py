@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 from sklearn.preprocessing import KBinsDiscretizer
 
-from pricetrail.encoding import Encoder, fit_encoder
-from pricetrail.errors import BundleError, DataError
-from pricetrail.features import NUMERIC_FEATURES
+from pricetrail.base.errors import BundleError, DataError
+from pricetrail.data.encoder import Encoder, fit_encoder
+from pricetrail.data.features import NUMERIC_FEATURES
 
 
 def make_features(size: int, seed: int) -> pd.DataFrame:

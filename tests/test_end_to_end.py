@@ -17,7 +17,7 @@ from ruamel.yaml import YAML
 
 from clone import TINY, Clone, edit_params, make_clone, md5, stage_command
 from house import ROOT
-from pricetrail.errors import PricetrailError
+from pricetrail.base.errors import PricetrailError
 
 pytestmark = pytest.mark.slow
 yaml = YAML(typ="safe", pure=True)
@@ -229,7 +229,7 @@ def test_a_stage_reads_each_of_its_data_dependencies(
     """Law 3, the other half: without one of them it stops with a one-line error and writes nothing."""
     sandbox(shop, tmp_path, STAGES[name])
     monkeypatch.chdir(tmp_path)
-    code = {"requirements.lock", "src/pricetrail", "src/pricetrail/page/templates"}
+    code = {"requirements.lock", "src/pricetrail", "src/pricetrail/report/page/templates"}
     deps = [dep for dep in STAGES[name]["deps"] if dep not in code and not dep.endswith((".py", ".j2"))]
     for dep in deps:
         gone, hidden = tmp_path / dep.replace("${data.path}", "demo/lines"), tmp_path / "hidden"
@@ -360,7 +360,7 @@ def test_metrics_and_plots_show(shop: Clone, tmp_path: Path) -> None:
     shown = json.loads(shop.must("dvc", "metrics", "show", "--json"))
     assert set(shown[""]["data"]) == {f"metrics/{name}.json" for name in METRICS}
     (shop.folder / ".dvc/plots").mkdir(exist_ok=True)
-    shop.must("python", "-m", "pricetrail.plots_page", ".dvc/plots/page.html")
+    shop.must("python", "-m", "pricetrail.report.plots_page", ".dvc/plots/page.html")
     shop.must("dvc", "plots", "show", "-o", str(tmp_path / "plots"))
     page = (tmp_path / "plots/index.html").read_text()
     assert page.count("vegaEmbed('#") == 8

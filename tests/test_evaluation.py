@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pricetrail.evaluation import errors, score, skill
-from pricetrail.fairness import fairness_by_group, fairness_verdict
-from pricetrail.features import DAY, TARGET
-from pricetrail.params import Fairness, Gates
+from pricetrail.base.params import Fairness, Gates
+from pricetrail.checks.errors_and_intervals import errors, score, skill
+from pricetrail.checks.fairness import fairness_by_group, fairness_verdict
+from pricetrail.data.features import DAY, TARGET
 
 GATES = Gates(min_skill=0.1, bootstrap_samples=200, confidence=0.95, overrides={})
 FAIR = Fairness(columns=("registered",), intersections=False, metric="added_disparity", threshold=0.1, min_rows=2)

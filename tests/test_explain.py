@@ -22,20 +22,20 @@ from torch import Tensor, nn
 from typer.testing import CliRunner, Result
 
 from clone import Clone
-from pricetrail.cli import app
-from pricetrail.encoding import Encoder
-from pricetrail.errors import BundleError
-from pricetrail.features import DAY, FEATURE_UNITS
-from pricetrail.files import write_json, write_table
-from pricetrail.history import HISTORY_UNITS
-from pricetrail.model import shap_figures
-from pricetrail.model.baselines import fit_medians
+from pricetrail.base.errors import BundleError
+from pricetrail.base.files import write_json, write_table
+from pricetrail.base.params import Explain
+from pricetrail.cli.app import app
+from pricetrail.data.encoder import Encoder
+from pricetrail.data.features import DAY, FEATURE_UNITS
+from pricetrail.data.past_lines import HISTORY_UNITS
+from pricetrail.model.baselines.naive import fit_medians
 from pricetrail.model.bundle import Backup, Bundle, Primary
-from pricetrail.model.deepshap import DeepShap
-from pricetrail.model.explain import Explanation, explain
+from pricetrail.model.explain import figures as shap_images
+from pricetrail.model.explain.deepshap import DeepShap
+from pricetrail.model.explain.shap_values import Explanation, explain
 from pricetrail.model.inference import explain_sample, require_same_rows
 from pricetrail.model.network import MeanHead, Network, NetworkSpec
-from pricetrail.params import Explain
 from test_model import DATA, ENCODER, HISTORY, LOOK_BACK, TEST, TRAIN
 
 SPEC = NetworkSpec((12, 12), (0.1, 0.1), bins=4, batch_norm=True, residual=True, ensemble_size=2)
@@ -170,12 +170,12 @@ def made_up(size: int) -> tuple[Explanation, pd.DataFrame]:
 
 def test_plots_draw_a_sample_and_count_all_rows() -> None:
     explanation, rows = made_up(9000)
-    plots = shap_figures.shap_plots(explanation, rows)
+    plots = shap_images.shap_plots(explanation, rows)
     importance = pd.read_csv(io.BytesIO(plots["importance.csv"])).set_index("feature")["mean_abs_shap"]
     pd.testing.assert_series_equal(
         importance, explanation.values.abs().mean().sort_values(ascending=False), check_names=False, rtol=1e-4
     )
-    assert plots == shap_figures.shap_plots(explanation, rows), "the same bytes"
+    assert plots == shap_images.shap_plots(explanation, rows), "the same bytes"
     for name in ("beeswarm.png", "dependence.png"):
         assert plots[name].startswith(b"\x89PNG")
         assert len(plots[name]) < 400_000
@@ -183,9 +183,9 @@ def test_plots_draw_a_sample_and_count_all_rows() -> None:
 
 def test_dependence_is_of_the_top_features_with_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
     figures: list[Figure] = []
-    monkeypatch.setattr(shap_figures, "png", lambda figure: figures.append(figure) or b"")
+    monkeypatch.setattr(shap_images, "png", lambda figure: figures.append(figure) or b"")
     explanation, rows = made_up(3000)
-    shap_figures.shap_plots(explanation, rows)
+    shap_images.shap_plots(explanation, rows)
     panels = figures[-1].axes
     assert [panel.get_title() for panel in panels] == sorted(FEATURE_UNITS)[:6], "no history, no category"
     for panel in panels:
@@ -193,7 +193,7 @@ def test_dependence_is_of_the_top_features_with_a_number(monkeypatch: pytest.Mon
         known = np.isfinite(x)
         size = explanation.values[panel.get_title()] / rows[panel.get_title()]
         np.testing.assert_allclose(y[known], x[known] * size.mean(), rtol=1e-9)
-        assert shap_figures.MOST_DOTS - 9 <= known.sum() <= len(x) == shap_figures.MOST_DOTS
+        assert shap_images.MOST_DOTS - 9 <= known.sum() <= len(x) == shap_images.MOST_DOTS
         assert panel.get_xlabel().replace("\n", " ") == FEATURE_UNITS[panel.get_title()]
     plt.close("all")
 
@@ -243,8 +243,8 @@ def test_a_line_is_explained_from_base_to_prediction(run: Path) -> None:
 
 def test_the_waterfall_is_drawn_of_the_same_values(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     figures: list[Figure] = []
-    png = shap_figures.png
-    monkeypatch.setattr(shap_figures, "png", lambda figure: figures.append(figure) or png(figure))
+    png = shap_images.png
+    monkeypatch.setattr(shap_images, "png", lambda figure: figures.append(figure) or png(figure))
     assert called("--row", "0", "--png", "plots/row.png").exit_code == 0
     assert (run / "plots/row.png").read_bytes().startswith(b"\x89PNG")
     texts = [text.get_text() for text in figures[0].axes[0].texts]

@@ -14,10 +14,10 @@ from jsonschema import Draft4Validator, Draft202012Validator, FormatChecker, Val
 from openlineage.client import event_v2, facet_v2
 from prov.model import ProvDocument
 
-from pricetrail.exports.openlineage_events import openlineage_events, openlineage_lines
-from pricetrail.exports.prov_json import prov_document, prov_json
-from pricetrail.provenance import StageRecord
-from pricetrail.traces import Trace
+from pricetrail.lineage.chain import Trace
+from pricetrail.lineage.exports.openlineage_events import openlineage_events, openlineage_lines
+from pricetrail.lineage.exports.prov_json import prov_document, prov_json
+from pricetrail.lineage.lock import StageRecord
 
 CLEAN = StageRecord(
     "clean",

@@ -14,12 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import mean_absolute_error, mean_squared_error, mean_squared_log_error
 
-from pricetrail.errors import DataError
-from pricetrail.fairness import FairnessReport, GroupFigures, assess_fairness, fairness_by_group
-from pricetrail.features import DAY, TARGET
-from pricetrail.files import csv_bytes, write_json
-from pricetrail.group_errors import group_errors
-from pricetrail.params import Fairness, Gates
+from pricetrail.base.errors import DataError
+from pricetrail.base.files import csv_bytes, write_json
+from pricetrail.base.params import Fairness, Gates
+from pricetrail.checks.fairness import FairnessReport, GroupFigures, assess_fairness, fairness_by_group
+from pricetrail.checks.group_errors import group_errors
+from pricetrail.data.features import DAY, TARGET
 
 GATES = Gates(min_skill=0.1, bootstrap_samples=60, confidence=0.9, overrides={})
 COLUMNS = ("registered", "country_group")

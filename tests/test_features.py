@@ -14,16 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from house import ROOT, SRC
-from pricetrail.errors import DataError
-from pricetrail.features import (
-    DAY,
-    FEATURE_UNITS,
-    PRICE_FEATURES,
-    TARGET,
-    build_features,
-    reprice,
-    select_sku,
-)
+from pricetrail.base.errors import DataError
+from pricetrail.data.features import DAY, FEATURE_UNITS, PRICE_FEATURES, TARGET, build_features, reprice, select_sku
 
 HALF_LIFE_DAYS = 5.0
 
@@ -163,8 +155,8 @@ def test_an_unknown_sku_is_an_error_and_none_means_all() -> None:
 HASH = """
 import hashlib, numpy as np
 from test_features import HALF_LIFE_DAYS, make_lines
-from pricetrail.features import build_features
-from pricetrail.files import parquet_bytes
+from pricetrail.data.features import build_features
+from pricetrail.base.files import parquet_bytes
 table = build_features(make_lines(20_000, 1, days=300), HALF_LIFE_DAYS)
 print(hashlib.md5(parquet_bytes(table.lines) + parquet_bytes(table.product_state)).hexdigest())
 """

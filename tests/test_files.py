@@ -13,8 +13,8 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from pricetrail import files
-from pricetrail.errors import SourceError
+from pricetrail.base import files
+from pricetrail.base.errors import SourceError
 
 DAYS = pd.to_datetime(["2010-12-30 09:00", "2010-12-31 10:00", "2011-01-03 11:00", "2011-01-10 12:00"])
 TABLE = pd.DataFrame(

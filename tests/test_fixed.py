@@ -16,14 +16,14 @@ import torch
 from matplotlib.figure import Figure
 
 from clone import Clone
-from pricetrail.model import candidate, figures
-from pricetrail.model.fixed import find, with_final_fit
-from pricetrail.model.search import Study, suggest
+from pricetrail.base.params import Fixed, Tuning, parse_params
+from pricetrail.base.params_edit import with_dials
+from pricetrail.lineage.ledger import parse_ledger
+from pricetrail.model import candidate, study_figures
+from pricetrail.model.fixed_network import find, with_final_fit
+from pricetrail.model.study import Study, suggest
 from pricetrail.model.training import Epoch, Trained
-from pricetrail.params import Fixed, Tuning, parse_params
-from pricetrail.params_edit import with_dials
-from pricetrail.retraining import dials_of_next_run
-from pricetrail.run_facts import read_runs
+from pricetrail.operation.weekly.study_due import dials_of_next_run
 from test_model import DATA, ENCODER
 from test_search import NO_DIALS, TINY, Watch, run
 
@@ -119,12 +119,12 @@ def test_the_plot_of_the_only_row_names_every_dial_with_its_value(
         assert "No study ran" in figure.axes[0].get_title()
         return b""
 
-    monkeypatch.setattr(figures, "png", labels)
+    monkeypatch.setattr(study_figures, "png", labels)
     found = find_one(tuning)
     choice = replace(found.best, training=replace(found.best.training, max_epochs=1))
     trained = candidate.fit(choice, DATA, ENCODER, 3, lambda epoch: None)
     trials = with_final_fit(found, trained).trials
-    figures.parallel_coordinates(trials)
+    study_figures.parallel_coordinates(trials)
     assert [label.split("\n")[0] for label in shown] == [*trials.columns.drop(list(NO_DIALS)), "validation_mse"]
     assert f"width_0\n{tuning.fixed.widths[0] if tuning.fixed else 0}" in shown
     assert not [label for label in shown if " to " in label or "nan" in label]
@@ -153,12 +153,12 @@ def test_a_run_with_the_values_of_a_study_makes_the_same_candidate(copy: Clone, 
     assert "No study ran" in (copy.folder / "reports/index.html").read_text()
     assert "no study in this run" in (copy.folder / "reports/model_card.md").read_text()
     (copy.folder / ".dvc/plots").mkdir(exist_ok=True)
-    copy.must("python", "-m", "pricetrail.plots_page", ".dvc/plots/page.html")
+    copy.must("python", "-m", "pricetrail.report.plots_page", ".dvc/plots/page.html")
     copy.must("dvc", "plots", "show", "-o", str(tmp_path / "plots"))
     assert (tmp_path / "plots/index.html").read_text().count("vegaEmbed('#") == 8, "as many as with a study"
 
     text = (copy.folder / "params.yaml").read_text()
-    runs = read_runs((copy.folder / "reports/runs.jsonl").read_text(), "ledger")
+    runs = parse_ledger((copy.folder / "reports/runs.jsonl").read_text(), "ledger")
     dials = dials_of_next_run(parse_params(text).tuning, 4, runs, validation)
     assert set(dials) <= {"tuning.fixed"}, "validation.json has six digits, the table of trials all"
     rounded = parse_params(with_dials(text, dials)).tuning

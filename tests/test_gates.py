@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pricetrail.errors import DataError
-from pricetrail.files import write_json
-from pricetrail.gates import GATES, Decision, GateState, Verdict, at_least, at_most, decide, not_computed, worst
-from pricetrail.gates import read_verdict as read
+from pricetrail.base.errors import DataError
+from pricetrail.base.files import write_json
+from pricetrail.checks.gates import GATES, Decision, GateState, Verdict, at_least, at_most, decide, not_computed, worst
+from pricetrail.checks.gates import read_verdict as read
 
 PASSED = at_least("accuracy", 0.5, 0.1, "skill")
 FAILED = at_most("drift", 0.5, 0.3, "share of drifted input columns")

@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from pricetrail.features import DAY, TARGET, build_features
-from pricetrail.history import EVENT_COLUMNS, HISTORY_COLUMNS, History
+from pricetrail.data.features import DAY, TARGET, build_features
+from pricetrail.data.past_lines import EVENT_COLUMNS, HISTORY_COLUMNS, History
 from pricetrail.model.attention import HEADS
 from pricetrail.model.inputs import Inputs
 from pricetrail.model.network import Network

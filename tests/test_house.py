@@ -1,4 +1,4 @@
-"""The doors of the house: which room may import which, and what a pure room may not do."""
+"""Which folder may import which, what a pure folder may not do, and how large a file may be."""
 
 from __future__ import annotations
 
@@ -12,47 +12,35 @@ import pytest
 
 from house import ROOT, SRC, imported_modules
 
-GROUND = {
-    "errors",
-    "params",
-    "params_edit",
-    "sections",
-    "contract",
-    "json_type",
-    "json_type",
-    "provenance",
-    "pipeline",
-    "ledger",
-    "lineage_ids",
-    "parquet",
-    "traces",
-    "warrants",
-}
-PURE = {
-    *("simulate", "streams", "features", "history", "splits", "encoding", "drift", "evaluation", "comparison"),
-    *("intervals", "fairness", "gates", "pricing", "exports", "group_errors", "decision", "model_drift"),
-    *("drift_page", "run_records", "run_facts", "model_card", "card_page", "page", "differences", "why"),
-    "retraining",
-}
-EDGE = {"files", "sources", "repository", "receipts", "verification", "lineage", "dvc_cache", "hashes"} | {
-    "run_warrant",
-    "lock_warrant",
-}
-OPERATION = {"operation", "releases", "flow"}  # the scheduled run and what it publishes
-SHELL = {"cli", "commands", "progress", "plots_page", "replay", "replay_clone"}
-ALLOWED = {
-    "ground": {"ground"},
-    "pure": {"ground", "pure"},
-    "model": {"ground", "pure", "model"},
-    "edge": {"ground", "edge"},
-    "operation": {"ground", "pure", "edge", "operation"},
-    "stages": {"ground", "pure", "model", "edge", "shell"},
-    "shell": {"ground", "pure", "model", "edge", "operation", "shell"},
-    "api": {"ground", "edge", "pure", "model", "api"},
-}
-IO_MODULES = {"io", "logging", "os", "pathlib", "random", "shutil", "socket", "subprocess", "sys", "tempfile", "time"}
+
+def read_floors() -> dict[str, tuple[int, frozenset[str] | None]]:
+    """Folder to its floor, and where it is pure, its files that may do I/O: the table of docs/architecture.md."""
+    rows = re.findall(r"^\| (\d+) \| `(\w+)` \|.*\| ([^|]*) \|$", ARCHITECTURE.read_text(), re.MULTILINE)
+    assert rows, "no table"
+    return {
+        folder: (int(floor), None if shell == "not pure" else frozenset(re.findall(r"`(\w+)`", shell)))
+        for floor, folder, shell in rows
+    }
+
+
+ARCHITECTURE = ROOT / "docs/architecture.md"
+FLOORS = read_floors()
+IO_MODULES = {"io", "os", "pathlib", "random", "shutil", "socket", "subprocess", "sys", "tempfile", "time"}
 IO_CALLS = {"open", "print", "input"}
-IO_METHODS = {"read_csv", "read_parquet", "to_parquet", "read_text", "write_text", "now", "today", "default_rng"}
+IO_METHODS = {
+    "read_csv",
+    "read_parquet",
+    "to_parquet",
+    "read_text",
+    "write_text",
+    "read_bytes",
+    "write_bytes",
+    "mkdir",
+    "iterdir",
+    "now",
+    "today",
+    "default_rng",
+}
 MODULES = sorted((SRC / "pricetrail").rglob("*.py"))
 
 
@@ -60,28 +48,38 @@ def module_name(file: Path) -> str:
     return ".".join(file.relative_to(SRC).with_suffix("").parts).removesuffix(".__init__")
 
 
-def room(module: str) -> str:
-    """The room of a module, ``root`` for the package itself."""
-    parts = module.split(".")[1:]
-    if not parts:
-        return "root"
-    if parts[0] in {"model", "stages", "api"}:
-        return parts[0]
-    rooms = {"ground": GROUND, "pure": PURE, "edge": EDGE, "operation": OPERATION, "shell": SHELL}
-    found = [name for name, members in rooms.items() if parts[0] in members]
-    assert found, f"{module} is in no room: add it to tests/test_house.py, with its doors"
-    return found[0]
+def parse(file: Path) -> ast.Module:
+    return TREES.setdefault(file, ast.parse(file.read_text()))
 
 
-@pytest.mark.parametrize("file", MODULES, ids=module_name)
-def test_a_module_opens_only_the_doors_of_its_room(file: Path) -> None:
-    module = module_name(file)
-    if room(module) == "root":
-        assert not imported_modules(file)
-        return
-    for imported in sorted(imported_modules(file)):
-        if room(imported) != "root" and imported != "pricetrail.stages":
-            assert room(imported) in ALLOWED[room(module)], f"{module} ({room(module)}) imports {imported}"
+TREES: dict[Path, ast.Module] = {}
+PURE = [
+    file
+    for file in MODULES
+    if (folder := file.relative_to(SRC / "pricetrail").parts[0]) in FLOORS
+    and (shell := FLOORS[folder][1]) is not None
+    and file.stem not in shell
+]
+
+
+def test_a_folder_imports_only_from_floors_below() -> None:
+    for file in MODULES:
+        folder, *_ = file.relative_to(SRC / "pricetrail").parts
+        if folder == "__init__.py":
+            assert not imported_modules(file)
+            continue
+        assert folder in FLOORS, f"{folder} has no floor: add it to the table of docs/architecture.md"
+        for imported in imported_modules(file) - {"pricetrail"}:
+            other = imported.split(".")[1]
+            assert other == folder or FLOORS[other][0] < FLOORS[folder][0], f"{file.name} ({folder}) imports {imported}"
+
+
+def test_every_folder_says_what_is_in_it_and_has_no_code_beside_files_of_its_own() -> None:
+    assert [path.name for path in (SRC / "pricetrail").glob("*.py")] == ["__init__.py"]
+    for folder in {file.parent for file in MODULES}:
+        tree = parse(folder / "__init__.py")
+        assert ast.get_docstring(tree), folder
+        assert folder.name in {"pricetrail", "stages"} or len(tree.body) == 1, f"{folder.name}/__init__.py has code"
 
 
 def test_stages_never_import_each_other() -> None:
@@ -90,12 +88,13 @@ def test_stages_never_import_each_other() -> None:
         assert not others, f"{file.name} imports {others}"
 
 
-@pytest.mark.parametrize("file", [f for f in MODULES if room(module_name(f)) == "pure"], ids=module_name)
-def test_a_pure_room_does_no_io(file: Path) -> None:
-    for node in ast.walk(ast.parse(file.read_text())):
+@pytest.mark.parametrize("file", PURE, ids=module_name)
+def test_a_pure_folder_does_no_io(file: Path) -> None:
+    for node in ast.walk(parse(file)):
         if isinstance(node, ast.Import | ast.ImportFrom):
             names = [node.module or ""] if isinstance(node, ast.ImportFrom) else [a.name for a in node.names]
-            used = {name.split(".")[0] for name in names} & IO_MODULES
+            in_memory = {alias.name for alias in node.names} <= {"BytesIO", "StringIO", "PurePosixPath", "io"}
+            used = {name.split(".")[0] for name in names} & (IO_MODULES - ({"io", "pathlib"} if in_memory else set()))
             assert not used, f"{file.name}:{node.lineno} imports {used}"
         if isinstance(node, ast.Call):
             called = node.func
@@ -106,7 +105,7 @@ def test_a_pure_room_does_no_io(file: Path) -> None:
 @pytest.mark.parametrize("file", MODULES, ids=module_name)
 def test_models_are_data(file: Path) -> None:
     """Law 5: nothing in the source can load or write a pickle."""
-    tree = ast.parse(file.read_text())
+    tree = parse(file)
     for node in ast.walk(tree):
         if isinstance(node, ast.Import | ast.ImportFrom):
             names = {alias.name for alias in node.names} | {getattr(node, "module", "") or ""}
@@ -151,7 +150,7 @@ def test_every_package_that_is_imported_is_a_declared_dependency() -> None:
     names = {re.split(r"[<>=!\[; ]", entry)[0] for entry in declared}
     imported: set[str] = set()
     for file in MODULES:
-        for node in ast.walk(ast.parse(file.read_text())):
+        for node in ast.walk(parse(file)):
             if isinstance(node, ast.Import):
                 imported |= {alias.name.split(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom):
@@ -167,7 +166,7 @@ def test_tests_import_what_the_locks_install() -> None:
     locked = ((ROOT / "requirements.lock").read_text() + (ROOT / "requirements-dev.lock").read_text()).lower()
     local = {file.stem for folder in ("tests", "benchmarks") for file in (ROOT / folder).glob("*.py")} | {"pricetrail"}
     for file in [*(ROOT / "tests").glob("*.py"), *(ROOT / "benchmarks").glob("*.py")]:
-        for node in ast.walk(ast.parse(file.read_text())):
+        for node in ast.walk(parse(file)):
             names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             for name in {name.split(".")[0] for name in names} - set(sys.stdlib_module_names) - local:
@@ -175,18 +174,16 @@ def test_tests_import_what_the_locks_install() -> None:
 
 
 def test_only_what_checks_a_bundle_vouches_for_it() -> None:
-    """``Bundle.load`` asks for a warrant; whoever could make one without a check would load anything."""
-    named = {"Warrant": set[str](), "of_this_run": set[str]()}
+    """``Bundle.load`` asks who trusts it; whoever could say so without a check would load anything."""
+    named = {"TrustedManifest": set[str](), "trust_this_run": set[str]()}
     for file in MODULES:
-        for node in ast.walk(ast.parse(file.read_text())):
+        for node in ast.walk(parse(file)):
             name = node.func if isinstance(node, ast.Call) else None
             if isinstance(name, ast.Name | ast.Attribute):
                 called = name.id if isinstance(name, ast.Name) else name.attr
                 named.get(called, set()).add(module_name(file))
-    assert named["Warrant"] == {f"pricetrail.{name}" for name in ("run_warrant", "lock_warrant", "releases.fetch")}
-    assert {user.rpartition(".")[0] for user in named["of_this_run"]} == {"pricetrail.stages"}
-    importers = {module_name(file) for file in MODULES if "pricetrail.run_warrant" in imported_modules(file)}
-    assert importers == named["of_this_run"], "under another name"
+    assert named["TrustedManifest"] == {"pricetrail.model.trust", "pricetrail.operation.releases.fetch"}
+    assert {user.rpartition(".")[0] for user in named["trust_this_run"]} == {"pricetrail.stages"}
 
 
 def test_there_is_one_prediction_path() -> None:
@@ -194,7 +191,7 @@ def test_there_is_one_prediction_path() -> None:
     users = {
         module_name(file)
         for file in MODULES
-        for node in ast.walk(ast.parse(file.read_text()))
+        for node in ast.walk(parse(file))
         if isinstance(node, ast.Name) and node.id == "predict_standardised"
     }
     assert users == {"pricetrail.model.bundle", "pricetrail.model.training"}

@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pricetrail.errors import DataError
-from pricetrail.operation.released_days import released, released_until
-from pricetrail.operation.updates import check_update
+from pricetrail.base.errors import DataError
+from pricetrail.operation.ingest.dvc_update import check_update
+from pricetrail.operation.ingest.released_days import released, released_until
 from source_project import FOLDER, POINTER, Project, folder_hash, ingest, week
 
 W48 = week("2011-11-28", "2011-11-29", "2011-11-30")

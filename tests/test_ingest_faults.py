@@ -21,10 +21,10 @@ import pytest
 
 from clone import environment
 from house import ROOT
-from pricetrail import repository
-from pricetrail.errors import ContractError, OperationError
-from pricetrail.operation import ingestion
-from pricetrail.operation.updates import check_update
+from pricetrail.base.errors import ContractError, OperationError
+from pricetrail.lineage import git as repository
+from pricetrail.operation.ingest import add_files
+from pricetrail.operation.ingest.dvc_update import check_update
 from pricetrail.stages import etl_pipeline
 from source_project import FOLDER, POINTER, Project, folder_hash, ingest, make_project, week
 
@@ -73,18 +73,18 @@ def around_rename(*, after: bool) -> Callable[[], None]:
 
 
 def before_dvc_add() -> None:
-    ingestion.dvc = lambda *_: die()  # type: ignore[assignment]
+    add_files.dvc = lambda *_: die()  # type: ignore[assignment]
 
 
 def after_dvc_add() -> None:
-    add = ingestion.dvc
+    add = add_files.dvc
 
     def dvc(*arguments: str) -> str:
         add(*arguments)
         die()
         return ""
 
-    ingestion.dvc = dvc  # type: ignore[assignment]
+    add_files.dvc = dvc  # type: ignore[assignment]
 
 
 def before_commit() -> None:

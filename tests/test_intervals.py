@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.stats import betabinom  # type: ignore[import-untyped]
 
-from pricetrail.errors import BundleError, DataError
-from pricetrail.features import DAY, TARGET
-from pricetrail.intervals import SMALLEST_CELL, Cell, Conformal, coverage, fit_conformal
+from pricetrail.base.errors import BundleError, DataError
+from pricetrail.data.features import DAY, TARGET
+from pricetrail.model.conformal import SMALLEST_CELL, Cell, Conformal, coverage, fit_conformal
 
 Floats = NDArray[np.float64]
 N = SMALLEST_CELL

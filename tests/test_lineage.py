@@ -13,10 +13,10 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from pricetrail import ledger, lineage, repository
-from pricetrail.cli import app
-from pricetrail.errors import LineageError, PricetrailError
-from pricetrail.provenance import parse_lock, parse_source
+from pricetrail.base.errors import LineageError, PricetrailError
+from pricetrail.cli.app import app
+from pricetrail.lineage import git, ledger, trace
+from pricetrail.lineage.lock import parse_lock, parse_source
 
 MANIFEST = '{"sha256": {}}'
 BUNDLE = hashlib.sha256(MANIFEST.encode()).hexdigest()
@@ -94,7 +94,8 @@ def write_run(rate: float, manifest: str = MANIFEST) -> None:
     name = ledger.run_id(stages)
     write("reports/lineage.json", json.dumps({"run": name, "bundle": bundle, "stages": [asdict(s) for s in stages]}))
     old = Path("reports/runs.jsonl").read_text() if Path("reports/runs.jsonl").exists() else ""
-    write("reports/runs.jsonl", ledger.with_entry(old, {"run": name, "bundle": bundle}, "ledger"))
+    made = ledger.Run(name, bundle, "withheld", ("2010-12-01", "2011-01-02"), 1, {})
+    write("reports/runs.jsonl", ledger.with_run(old, made, "ledger"))
 
 
 @pytest.fixture
@@ -119,7 +120,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def test_the_chain_leads_from_the_raw_files_and_holds_every_hash(project: str) -> None:
-    found = lineage.trace("models/candidate")
+    found = trace.trace("models/candidate")
     assert [stage.name for stage in found.stages] == ["raw.dvc", "clean", "fit"], "not what lies aside or behind"
     raw, clean, fit = found.stages
     assert (raw.cmd, raw.outs) == ("", {"raw": folder_md5(x_csv="x")})
@@ -152,17 +153,17 @@ TAMPERED = {
 def test_whatever_was_edited_since_the_run_is_named(project: str, what: str) -> None:
     file, text, path, place = TAMPERED[what]
     write(file, text)
-    found = lineage.trace("models/candidate")
+    found = trace.trace("models/candidate")
     assert found.verified is False
     assert (path, place) in {(d.path, d.place) for d in found.differences}
     assert found.dirty == (run("git", "ls-files", file) != "")
-    assert lineage.trace("models/candidate", verify=False).verified is None
-    assert lineage.trace("models/candidate", "HEAD").verified is True, "the commit is as it was"
+    assert trace.trace("models/candidate", verify=False).verified is None
+    assert trace.trace("models/candidate", "HEAD").verified is True, "the commit is as it was"
 
 
 def test_a_file_that_is_gone_is_named(project: str) -> None:
     Path("data/clean/a.csv").unlink()
-    lost = {d.path: d.found for d in lineage.trace("models/candidate").differences}
+    lost = {d.path: d.found for d in trace.trace("models/candidate").differences}
     assert lost.pop("data/clean/a.csv") is None
     assert lost == {"data/clean": folder_md5(b_csv="b")}
 
@@ -170,16 +171,16 @@ def test_a_file_that_is_gone_is_named(project: str) -> None:
 def test_an_edited_metrics_file_is_named_in_the_workspace_and_once_committed(project: str) -> None:
     text = Path("metrics/decision.json").read_text()
     write("metrics/decision.json", text.replace("0.5", "0.1"))
-    (found,) = lineage.trace("metrics/decision.json").differences
+    (found,) = trace.trace("metrics/decision.json").differences
     assert (found.path, found.recorded, found.found) == (
         "metrics/decision.json",
         md5(text.encode()),
         md5(text.replace("0.5", "0.1").encode()),
     )
     commit("a better figure")
-    (found,) = lineage.trace("metrics/decision.json", "HEAD").differences
+    (found,) = trace.trace("metrics/decision.json", "HEAD").differences
     assert (found.path, found.place) == ("metrics/decision.json", "HEAD")
-    assert lineage.trace("HEAD~1:metrics/decision.json").verified is True
+    assert trace.trace("HEAD~1:metrics/decision.json").verified is True
 
 
 @pytest.mark.parametrize("part", ["outs", "deps"])
@@ -192,7 +193,7 @@ def test_a_hand_edited_lock_is_told_by_the_stages_and_the_record(project: str, p
     entry["md5"] = "0" * 32 + ".dir"
     write("dvc.lock", json.dumps(lock))
     commit("a lock by hand")
-    found = lineage.trace("data/predictions.parquet", "HEAD")
+    found = trace.trace("data/predictions.parquet", "HEAD")
     places = {d.place for d in found.differences if d.path == "models/candidate"}
     assert places == {"stage infer", "reports/lineage.json"}
 
@@ -210,28 +211,28 @@ def test_an_edited_record_is_told(project: str, old: str, new: str, path: str) -
     text = Path("reports/lineage.json").read_text()
     assert old in text
     write("reports/lineage.json", text.replace(old, new))
-    found = lineage.trace("models/candidate")
+    found = trace.trace("models/candidate")
     assert found.verified is False
     assert path in {d.path for d in found.differences}
 
 
 def test_a_run_without_a_record_can_be_traced(project: str) -> None:
     Path("reports/lineage.json").unlink()
-    found = lineage.trace("models/candidate")
+    found = trace.trace("models/candidate")
     assert (found.run, found.verified) == (None, True)
 
 
 def test_targets_may_be_spelt_in_several_ways(project: str) -> None:
     run("git", "tag", "price-model@v1")
     for target in ("models/candidate/", "./models/candidate", str(Path("models/candidate").absolute())):
-        assert lineage.trace(target).path == "models/candidate"
+        assert trace.trace(target).path == "models/candidate"
     for target in ("HEAD", "main", project[:9], "price-model@v1", "price-model@v1:models/candidate"):
-        found = lineage.trace(target)
+        found = trace.trace(target)
         assert (found.path, found.commit) == ("models/candidate", project)
         assert found.rev == target.split(":")[0]
-    inner = lineage.trace("data/clean/b.csv")
+    inner = trace.trace("data/clean/b.csv")
     assert (inner.writer.name, inner.md5) == ("clean", md5(b"b"))
-    assert lineage.trace("raw/x.csv").stages == (inner.stages[0],)
+    assert trace.trace("raw/x.csv").stages == (inner.stages[0],)
 
 
 @pytest.mark.parametrize(
@@ -254,31 +255,31 @@ def test_an_unknown_target_is_one_line_that_tells_what_was_looked_for(
     project: str, target: str, rev: str, said: str
 ) -> None:
     with pytest.raises(PricetrailError) as caught:
-        lineage.trace(target, rev)
+        trace.trace(target, rev)
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 def test_an_id_leads_to_its_row_and_later_to_its_commit(project: str) -> None:
     old = f"{BUNDLE[:12]}-000002"
-    here = lineage.trace(old)
+    here = trace.trace(old)
     assert (here.path, here.rev, here.prediction) == ("data/predictions.parquet", "", {"lineage_id": old, "units": 0.5})
 
     write_run(0.9, '{"sha256": {"new": "bundle"}}')
     second = commit("second")
-    there = lineage.trace(old)
+    there = trace.trace(old)
     assert (there.commit, there.stages, there.prediction) == (project, here.stages, None)
     assert there.notes == (
         f"data/predictions.parquet here is not that run's: `git checkout {project[:12]}` and `dvc checkout` "
         "or `pricetrail replay` would bring the row",
     )
     new = json.loads(Path("reports/lineage.json").read_text())["bundle"]
-    assert lineage.trace(f"{new[:12]}-000002").commit == second
+    assert trace.trace(f"{new[:12]}-000002").commit == second
 
     Path("data/predictions.parquet").write_bytes(b"")
-    assert "`dvc checkout` or `pricetrail replay`" in lineage.trace(f"{new[:12]}-000002").notes[0]
+    assert "`dvc checkout` or `pricetrail replay`" in trace.trace(f"{new[:12]}-000002").notes[0]
     Path("models/candidate/manifest.json").unlink()
-    assert lineage.trace(f"{new[:12]}-000002").rev == "", "the record names the bundle where the model is not pulled"
+    assert trace.trace(f"{new[:12]}-000002").rev == "", "the record names the bundle where the model is not pulled"
 
 
 def test_a_run_that_was_never_committed_is_told_by_the_ledger(project: str) -> None:
@@ -288,10 +289,10 @@ def test_a_run_that_was_never_committed_is_told_by_the_ledger(project: str) -> N
     with pytest.raises(
         LineageError, match=f"is of run {lost['run']}, which no commit holds: looked at the workspace, 2 runs"
     ):
-        lineage.trace(f"{lost['bundle'][:12]}-000000")
+        trace.trace(f"{lost['bundle'][:12]}-000000")
     write("reports/runs.jsonl", "{}\n")
-    with pytest.raises(PricetrailError, match=r"^reports/runs\.jsonl: line 1: must be a run as JSON"):
-        lineage.trace(f"{lost['bundle'][:12]}-000000")
+    with pytest.raises(PricetrailError, match=r"^reports/runs\.jsonl: line 1: .+ must be as the stage writes it"):
+        trace.trace(f"{lost['bundle'][:12]}-000000")
 
 
 def test_a_lock_that_runs_in_a_circle_ends(project: str) -> None:
@@ -300,7 +301,7 @@ def test_a_lock_that_runs_in_a_circle_ends(project: str) -> None:
         "b": {"cmd": "b", "deps": entries(x="2"), "outs": entries(y="1")},
     }
     write("dvc.lock", json.dumps({"stages": stages}))
-    assert {stage.name for stage in lineage.trace("x", verify=False).stages} == {"a", "b"}
+    assert {stage.name for stage in trace.trace("x", verify=False).stages} == {"a", "b"}
 
 
 def test_files_of_a_revision_are_read_as_git_has_them(project: str) -> None:
@@ -310,7 +311,7 @@ def test_files_of_a_revision_are_read_as_git_has_them(project: str) -> None:
     commit("odd")
     Path("params.yaml").write_text("changed")
     asked = ["missing", "odd name\u00e9", "src", "away", "a b missing", "link", "raw.dvc/x", "src/fit.py"]
-    assert repository.blobs_at("HEAD", asked) == {
+    assert git.blobs_at("HEAD", asked) == {
         "odd name\u00e9": bytes(range(256)),
         "link": b"seed: 3\nfit: {rate: 0.5}\n",
         "src/fit.py": b"fit",

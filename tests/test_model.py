@@ -12,12 +12,12 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from pricetrail.encoding import fit_encoder
-from pricetrail.errors import TrainingError
-from pricetrail.features import DAY, NUMERIC_FEATURES, TARGET
-from pricetrail.history import EVENT_COLUMNS, History
+from pricetrail.base.errors import TrainingError
+from pricetrail.data.encoder import fit_encoder
+from pricetrail.data.features import DAY, NUMERIC_FEATURES, TARGET
+from pricetrail.data.past_lines import EVENT_COLUMNS, History
 from pricetrail.model.attention import HEADS, LATE_MONTHS, SAME_PRICE
-from pricetrail.model.candidate import Material
+from pricetrail.model.candidate import TrainingTables
 from pricetrail.model.inputs import Inputs, LookBack
 from pricetrail.model.network import Block, Head, Network, NetworkSpec, PiecewiseLinearEncoding, merge_bins
 from pricetrail.model.training import Epoch, Trained, TrainingSpec, one_epoch, predict_standardised, train
@@ -54,7 +54,7 @@ TRAIN, VALIDATION, TEST = (
 )
 ENCODER = fit_encoder(TRAIN, bins=6, max_countries=1)
 HISTORY = History.of(LINES)
-MATERIAL = Material(TRAIN, VALIDATION, ENCODER, HISTORY, LOOK_BACK)
+MATERIAL = TrainingTables(TRAIN, VALIDATION, ENCODER, HISTORY, LOOK_BACK)
 DATA = MATERIAL.tensors()
 MEAN, STD = DATA.scale.mean, DATA.scale.std
 BROKEN = replace(DATA, train=replace(DATA.train, query=DATA.train.query * math.nan, x=DATA.train.x * math.nan))
@@ -180,7 +180,7 @@ def test_weights_are_those_of_the_best_epoch(trained: Trained) -> None:
 def test_training_learns_what_is_there_and_what_only_past_lines_know(trained: Trained) -> None:
     truth = TEST[TARGET].to_numpy()
     assert float(np.mean((predict(trained, TEST) - truth) ** 2)) < 0.25 * float(truth.var())
-    blind = Material(TRAIN, VALIDATION, ENCODER, History.of(LINES.head(0)), LOOK_BACK).tensors()
+    blind = TrainingTables(TRAIN, VALIDATION, ENCODER, History.of(LINES.head(0)), LOOK_BACK).tensors()
     assert trained.best.validation_mse < 0.5 * train(SPEC, TRAINING, ENCODER.column_edges, blind, 7).best.validation_mse
 
 

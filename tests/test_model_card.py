@@ -26,14 +26,14 @@ from ruamel.yaml import YAML
 import card_sample
 from clone import environment
 from house import ROOT, SRC
-from pricetrail import model_card as cards
-from pricetrail.card_page import card_page
-from pricetrail.errors import DataError
-from pricetrail.run_facts import changes, fingerprints, read_facts
+from pricetrail.base.errors import DataError
+from pricetrail.report.card import markdown as cards
+from pricetrail.report.card.facts import changes, fingerprints, read_facts
+from pricetrail.report.card.html import card_page
 from pricetrail.stages import model_card as shell
 
-MARKDOWN = (SRC / "pricetrail/templates/model_card.md.j2").read_text()
-PAGE = (SRC / "pricetrail/templates/model_card.html.j2").read_text()
+MARKDOWN = (SRC / "pricetrail/report/card/templates/model_card.md.j2").read_text()
+PAGE = (SRC / "pricetrail/report/card/templates/model_card.html.j2").read_text()
 HOSTILE = "a|b<script>alert(1)</script> [x](http://e.x) **b** `c` ![i](j) &lt; $ ~~s~~ _u_ # h \\"
 
 

@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 
 from house import ROOT
-from pricetrail.evaluation import error_ratio
-from pricetrail.features import DAY, TARGET
-from pricetrail.files import read_params
-from pricetrail.model_drift import ModelDrift, check_model_drift
+from pricetrail.base.files import read_params
+from pricetrail.checks.errors_and_intervals import error_ratio
+from pricetrail.checks.model_drift import ModelDrift, check_model_drift
+from pricetrail.data.features import DAY, TARGET
 
 PARAMS = read_params(ROOT / "params.yaml")
 DRIFT = PARAMS.drift.model_copy(update={"current_days": 10, "max_error_growth": 0.1})

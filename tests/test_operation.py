@@ -20,19 +20,20 @@ from pathlib import Path
 import pytest
 
 from house import ROOT
-from pricetrail.commands.weekly import _ended_by_sigterm
-from pricetrail.errors import OperationError, ParamsError
-from pricetrail.operation import steps, store, workplace
-from pricetrail.operation.endings import Ending, Outcome
-from pricetrail.operation.foreground import Foreground
-from pricetrail.operation.message import MOST, message, metrics_table, subject
-from pricetrail.operation.notify import notify
-from pricetrail.operation.programs import Done, UnreachableError, must, run
-from pricetrail.operation.steps import _cause, plan_tuning
-from pricetrail.operation.weekly import _page
-from pricetrail.operation.workplace import Workplace
-from pricetrail.params import parse_params
-from pricetrail.params_edit import with_dials
+from pricetrail.base.errors import OperationError, ParamsError
+from pricetrail.base.params import parse_params
+from pricetrail.base.params_edit import with_dials
+from pricetrail.cli.weekly import _ended_by_sigterm
+from pricetrail.operation.servers import s3
+from pricetrail.operation.servers.programs import Done, UnreachableError, must, run
+from pricetrail.operation.weekly import clone, steps
+from pricetrail.operation.weekly.clone import Workplace
+from pricetrail.operation.weekly.message import MOST, message, metrics_table, subject
+from pricetrail.operation.weekly.outcome import Ending, Outcome
+from pricetrail.operation.weekly.retrying import Foreground
+from pricetrail.operation.weekly.run import _page
+from pricetrail.operation.weekly.steps import _cause, plan_tuning
+from pricetrail.operation.weekly.webhook import notify
 from tiny_project import WHO, TinyProject, make_tiny_project
 
 PARAMS = (ROOT / "params.yaml").read_text()
@@ -111,7 +112,7 @@ def test_a_failed_stage_is_told_by_its_own_last_words() -> None:
 
 def test_a_killed_run_is_reaped_with_its_processes_and_a_living_one_is_not(tmp_path: Path) -> None:
     code = (
-        "import subprocess, time; from pathlib import Path; from pricetrail.operation.workplace import run_folder\n"
+        "import subprocess, time; from pathlib import Path; from pricetrail.operation.weekly.clone import run_folder\n"
         "with run_folder(Path()) as folder:\n"
         "    (folder / 'clone').mkdir()\n"
         "    child = subprocess.Popen(['sleep', '300'], cwd=folder / 'clone', start_new_session=True)\n"
@@ -121,14 +122,14 @@ def test_a_killed_run_is_reaped_with_its_processes_and_a_living_one_is_not(tmp_p
     killed = subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, env=env, stdout=subprocess.PIPE, text=True)
     assert killed.stdout is not None
     orphan = int(killed.stdout.readline())
-    with workplace.run_folder(tmp_path) as living:
-        assert workplace.reap(tmp_path) == ()
+    with clone.run_folder(tmp_path) as living:
+        assert clone.reap(tmp_path) == ()
         os.kill(killed.pid, signal.SIGKILL)
         killed.wait()
         assert Path(f"/proc/{orphan}").exists()
-        assert len(workplace.reap(tmp_path)) == 1
-        assert list((tmp_path / workplace.RUNS).iterdir()) == [living]
-    assert not any((tmp_path / workplace.RUNS).iterdir())
+        assert len(clone.reap(tmp_path)) == 1
+        assert list((tmp_path / clone.RUNS).iterdir()) == [living]
+    assert not any((tmp_path / clone.RUNS).iterdir())
     deadline = time.monotonic() + 5
     while Path(f"/proc/{orphan}/cwd").exists() and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -136,10 +137,10 @@ def test_a_killed_run_is_reaped_with_its_processes_and_a_living_one_is_not(tmp_p
 
 
 def test_a_process_of_the_same_number_is_not_the_owner(tmp_path: Path) -> None:
-    folder = tmp_path / workplace.RUNS / "0123456789ab"
+    folder = tmp_path / clone.RUNS / "0123456789ab"
     folder.mkdir(parents=True)
     (folder / "owner").write_text(f"{os.getpid()} 1")
-    assert workplace.reap(tmp_path) == ("0123456789ab",)
+    assert clone.reap(tmp_path) == ("0123456789ab",)
 
 
 @pytest.fixture(scope="module")
@@ -148,8 +149,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> TinyProject:
 
 
 def test_a_clone_has_the_projects_cache_and_keys_and_is_clean(project: TinyProject, tmp_path: Path) -> None:
-    store.edit_local_config(project.folder, {"remote.store.jobs": "3"})
-    place = workplace.make(project.folder, weekly(repository="origin"), tmp_path / "clone")  # type: ignore[arg-type]
+    s3.edit_local_config(project.folder, {"remote.store.jobs": "3"})
+    place = clone.make(project.folder, weekly(repository="origin"), tmp_path / "clone")  # type: ignore[arg-type]
     assert place.base == project.must("git", "rev-parse", "HEAD")
     assert place.branch == "main"
     assert not project.must("git", "status", "--porcelain", folder=place.folder)
@@ -166,21 +167,21 @@ def test_a_dirty_project_is_not_published_into(project: TinyProject, tmp_path: P
     note.write_text(before + "# mine\n")
     try:
         with pytest.raises(OperationError, match="must have no uncommitted change"):
-            workplace.make(project.folder, WEEKLY, tmp_path / "clone")
+            clone.make(project.folder, WEEKLY, tmp_path / "clone")
     finally:
         note.write_text(before)
 
 
 def test_a_branch_that_is_not_there_is_one_line(project: TinyProject, tmp_path: Path) -> None:
     with pytest.raises(OperationError, match="branch nowhere not found") as caught:
-        workplace.make(project.folder, weekly(branch="nowhere"), tmp_path / "clone")  # type: ignore[arg-type]
+        clone.make(project.folder, weekly(branch="nowhere"), tmp_path / "clone")  # type: ignore[arg-type]
     assert not isinstance(caught.value, UnreachableError), "no retry makes it"
 
 
 def test_a_snapshot_that_failed_after_its_clone_is_made_again(project: TinyProject, tmp_path: Path) -> None:
-    first = workplace.make(project.folder, WEEKLY, tmp_path / "clone")
+    first = clone.make(project.folder, WEEKLY, tmp_path / "clone")
     (first.folder / "half.txt").write_text("of a source that did not answer\n")
-    assert workplace.make(project.folder, WEEKLY, tmp_path / "clone") == first
+    assert clone.make(project.folder, WEEKLY, tmp_path / "clone") == first
     assert not (first.folder / "half.txt").exists()
 
 
@@ -192,7 +193,7 @@ def test_a_folder_named_from_the_project_is_the_same_remote_in_the_clone(project
     assert "../remote" in (own.folder / ".dvc/config").read_text()
     own.must("git", *WHO, "commit", "-qam", "name the remote from here")
     shutil.rmtree(own.remote)
-    place = workplace.make(own.folder, WEEKLY, own.folder / ".pricetrail/runs/0123456789ab/clone")
+    place = clone.make(own.folder, WEEKLY, own.folder / ".pricetrail/runs/0123456789ab/clone")
     own.must("dvc", "push", "-q", folder=place.folder)
     assert sum(path.is_file() for path in own.remote.rglob("*")) == 1
 
@@ -202,7 +203,7 @@ def test_a_release_key_that_is_not_committed_is_named(project: TinyProject, tmp_
     (project.folder / "keys/release.pub.pem").write_text("public\n")
     try:
         with pytest.raises(OperationError, match=r"^keys: must be committed"):
-            workplace.make(project.folder, WEEKLY, tmp_path / "clone")
+            clone.make(project.folder, WEEKLY, tmp_path / "clone")
     finally:
         shutil.rmtree(project.folder / "keys")
 
@@ -229,7 +230,7 @@ def test_sigterm_is_no_fault_that_anything_tries_again() -> None:
 
 
 def read_back(project: TinyProject, base: str, pushed: int = 0) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "pricetrail.operation.readback", base, str(pushed)]
+    command = [sys.executable, "-m", "pricetrail.operation.weekly.remote_check", base, str(pushed)]
     env = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
     return subprocess.run(command, cwd=project.folder, env=env, capture_output=True, text=True, check=False)
 
@@ -337,17 +338,17 @@ def shop(tmp_path: Path) -> Iterator[Path]:
             f"[core]\n    remote = s3\n{section}\n    url = s3://shop/dvc\n    endpointurl = http://127.0.0.1:{port}\n"
         )
         (tmp_path / ".dvc/config").write_text(text)
-        found = store.embedded(tmp_path)
+        found = s3.embedded(tmp_path)
         assert found is not None
         assert found.port != port
     yield tmp_path
-    found = store.embedded(tmp_path)
+    found = s3.embedded(tmp_path)
     assert found is not None
     found.stop()
 
 
 def test_the_store_has_keys_that_only_its_owner_reads_and_the_same_ones_every_time(shop: Path) -> None:
-    first, second = store.embedded(shop), store.embedded(shop)
+    first, second = s3.embedded(shop), s3.embedded(shop)
     assert first == second
     assert first is not None
     assert len(first.secret_key) >= 32
@@ -356,16 +357,16 @@ def test_the_store_has_keys_that_only_its_owner_reads_and_the_same_ones_every_ti
 
 
 def test_the_store_is_started_once_survives_kill_9_and_stops(shop: Path) -> None:
-    running = store.ensure_running(shop)
+    running = s3.ensure_running(shop)
     assert running is not None
     pid = running.pid_file.read_text()
-    store.ensure_running(shop)
+    s3.ensure_running(shop)
     assert running.pid_file.read_text() == pid
     (running.objects / "shop/kept").write_text("kept")
     os.kill(int(pid), signal.SIGKILL)
     os.waitpid(int(pid), 0)
     assert not running.is_running()
-    store.ensure_running(shop)
+    s3.ensure_running(shop)
     assert running.is_running()
     assert (running.objects / "shop/kept").read_text() == "kept"
     assert running.stop()
@@ -375,24 +376,24 @@ def test_the_store_is_started_once_survives_kill_9_and_stops(shop: Path) -> None
 def test_two_that_need_keys_at_once_make_one_pair(shop: Path) -> None:
     (shop / ".dvc/config.local").unlink()
     with ThreadPoolExecutor(4) as pool:
-        found = list(pool.map(lambda _: store.embedded(shop), range(4)))
+        found = list(pool.map(lambda _: s3.embedded(shop), range(4)))
     assert len({one.secret_key for one in found if one}) == 1
 
 
 def test_a_server_whose_keys_were_lost_is_stopped_too(shop: Path) -> None:
-    old = store.ensure_running(shop)
+    old = s3.ensure_running(shop)
     (shop / ".dvc/config.local").unlink()
-    new = store.ensure_running(shop)
+    new = s3.ensure_running(shop)
     assert old is not None
     assert new is not None
     assert new.secret_key != old.secret_key
     assert new.stop()
-    assert not store.answers(old.port)
+    assert not s3.answers(old.port)
     assert not new.stop()
 
 
 def test_another_server_on_the_port_is_named(shop: Path) -> None:
-    found = store.embedded(shop)
+    found = s3.embedded(shop)
     assert found is not None
     with socket.socket() as other:
         other.bind(("127.0.0.1", found.port))
@@ -413,7 +414,7 @@ def test_another_server_on_the_port_is_named(shop: Path) -> None:
 def test_nothing_is_started_for_a_remote_of_ones_own(tmp_path: Path, lines: str) -> None:
     (tmp_path / ".dvc").mkdir()
     (tmp_path / ".dvc/config").write_text(f"[core]\n    remote = own\n['remote \"own\"']\n{lines}")
-    assert store.ensure_running(tmp_path) is None
+    assert s3.ensure_running(tmp_path) is None
     assert not (tmp_path / ".dvc/config.local").exists()
 
 

@@ -16,13 +16,14 @@ import pytest
 from typer.testing import CliRunner
 
 from page_facts import FAIR, GROUPS, IMAGES, LEDGER, RUN, TABLES, TEMPLATES, TREES, facts, lines, page, run, texts
-from pricetrail.cli import app
-from pricetrail.errors import DataError
-from pricetrail.page import sources
-from pricetrail.page.blocks import Figure, Note
-from pricetrail.page.changes import metric_changes, neighbours
-from pricetrail.page.render import SECTIONS, render, sections
-from pricetrail.page.selling import dips
+from pricetrail.base.errors import DataError
+from pricetrail.cli.app import app
+from pricetrail.lineage.ledger import parse_ledger
+from pricetrail.report.page import sources
+from pricetrail.report.page.blocks import Figure, Note
+from pricetrail.report.page.render import SECTIONS, render, sections
+from pricetrail.report.page.sections.changes import metric_changes, neighbours
+from pricetrail.report.page.sections.prices import dips
 
 IDS = (
     *("decision", "changes", "models", "intervals", "training", "drift", "explanation", "fairness", "prices"),
@@ -288,7 +289,7 @@ def test_an_older_decision_names_no_restatements() -> None:
 
 
 def test_what_changed_is_told_between_this_run_and_the_one_before_it() -> None:
-    found = sources.read_runs(lines(LEDGER), "")
+    found = parse_ledger(lines(LEDGER), "")
     now, before = neighbours(found, RUN)
     assert now is not None
     assert before is not None

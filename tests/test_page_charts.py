@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from page_facts import facts
-from pricetrail.page.blocks import Cards, Figure, Gates
-from pricetrail.page.charts import Axis, Item, Row, Series, bullet, lines_chart, rows_chart
-from pricetrail.page.render import sections
-from pricetrail.page.svg import Chart, Drawing, Mark, Scale, path, room, symbol, ticks
+from pricetrail.report.page.blocks import Cards, Figure, Gates
+from pricetrail.report.page.charts import Axis, Item, Row, Series, bullet, lines_chart, rows_chart
+from pricetrail.report.page.render import sections
+from pricetrail.report.page.svg import Chart, Drawing, Mark, Scale, path, room, symbol, ticks
 
 Box = tuple[float, float]
 

@@ -5,8 +5,8 @@ import re
 import pytest
 from pydantic import ValidationError
 
-from pricetrail.errors import ParamsError
-from pricetrail.params import Params, parse_params
+from pricetrail.base.errors import ParamsError
+from pricetrail.base.params import Params, parse_params
 from tables import PARAMS
 
 DATE_RULE = "must be ISO8601 or a strptime format that tells the day, such as %d/%m/%Y %H:%M"

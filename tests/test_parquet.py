@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pricetrail.contract import iso_week
-from pricetrail.parquet import partition_bytes, table_from_bytes, table_to_bytes
+from pricetrail.base.parquet import partition_bytes, table_from_bytes, table_to_bytes
+from pricetrail.data.contract import iso_week
 
 ROWS = 4000
 DICTIONARY, SPLIT, DELTA, TEXT = "RLE_DICTIONARY", "BYTE_STREAM_SPLIT", "DELTA_BINARY_PACKED", "DELTA_BYTE_ARRAY"

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
-from pricetrail.features import DAY
-from pricetrail.params import Pricing
-from pricetrail.pricing import context_lines, price_curves, recommend, summarise, top_curves
+from pricetrail.base.params import Pricing
+from pricetrail.data.features import DAY
+from pricetrail.pricing.recommend import context_lines, price_curves, recommend, summarise, top_curves
 
 DIALS = Pricing(objective="revenue", grid_points=21, max_change=0.5, window_days=7, min_lines=2)
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from pricetrail import repository
-from pricetrail.errors import DataError, LineageError
-from pricetrail.provenance import StageRecord, ancestry, parse_lock, parse_source, writer
+from pricetrail.base.errors import DataError, LineageError
+from pricetrail.lineage import git
+from pricetrail.lineage.lock import StageRecord, ancestry, parse_lock, parse_source, writer
 
 LOCK = """
 schema: '2.0'
@@ -78,18 +78,18 @@ def history(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_revision_and_the_workspace_are_told_apart(history: Path) -> None:
-    committed, now = repository.stages_at("HEAD"), repository.stages_at()
+    committed, now = git.stages_at("HEAD"), git.stages_at()
     assert [stage.name for stage in committed] == ["raw.dvc", "clean", "fit", "unrelated"]
     assert (committed[2].outs, now[2].outs) == ({"model": "55"}, {"model": "77"})
     asked = subprocess.run(["git", "rev-parse", "HEAD"], cwd=history, capture_output=True, text=True, check=True)
-    assert repository.commit_of("HEAD") == asked.stdout.strip()
+    assert git.commit_of("HEAD") == asked.stdout.strip()
 
 
 def test_what_git_does_not_know_is_an_error(history: Path) -> None:
     with pytest.raises(LineageError, match="must be a commit, branch or tag that git knows, got 'nowhere'"):
-        repository.commit_of("nowhere")
+        git.commit_of("nowhere")
     with pytest.raises(LineageError, match="must be tracked by git at HEAD"):
-        repository.read_at("nothing.txt", "HEAD")
+        git.read_at("nothing.txt", "HEAD")
     (history / "dvc.lock").unlink()
     with pytest.raises(LineageError, match="run `dvc repro`"):
-        repository.stages_at()
+        git.stages_at()

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from pricetrail.errors import OperationError
-from pricetrail.operation import publication
-from pricetrail.operation.programs import Done, UnreachableError, run
-from pricetrail.operation.workplace import Workplace
+from pricetrail.base.errors import OperationError
+from pricetrail.operation.servers.programs import Done, UnreachableError, run
+from pricetrail.operation.weekly import publish as publication
+from pricetrail.operation.weekly.clone import Workplace
 from tiny_project import WHO, TinyProject, make_tiny_project
 
 BOT = "Bot <bot@example.org>"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import pytest
 from dvc_data.hashfile.hash_info import HashInfo
@@ -13,13 +13,14 @@ from dvc_data.hashfile.tree import Tree
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pricetrail import ledger
-from pricetrail.errors import DataError, LineageError, SourceError
-from pricetrail.hashes import md5_of, md5_of_tree
-from pricetrail.lineage_ids import LineageId
-from pricetrail.pipeline import Plan, before, lookup, parse_pipeline
-from pricetrail.provenance import StageRecord
-from pricetrail.receipts import stage_records
+from pricetrail.base.dvc_hashes import md5_of, md5_of_tree
+from pricetrail.base.errors import DataError, LineageError, SourceError
+from pricetrail.lineage import ledger
+from pricetrail.lineage.dvc_yaml import Plan, before, lookup, parse_pipeline
+from pricetrail.lineage.ledger import Run
+from pricetrail.lineage.lock import StageRecord
+from pricetrail.lineage.record import stage_records
+from pricetrail.model.prediction_id import LineageId
 
 HASHES = st.text("0123456789abcdef", min_size=32, max_size=32)
 NAMES = st.lists(st.text("abZ0.é-_ ", min_size=1, max_size=6), min_size=1, max_size=3).map("/".join)
@@ -116,8 +117,8 @@ STAGE = StageRecord("a", "make a", {"b": "0c"}, {"k": [1, 2.5]}, {"c": "0d"})
 TEXT = '[{"cmd":"make a","deps":{"b":"0c"},"name":"a","outs":{"c":"0d"},"params":{"k":[1,2.5]}}]'
 
 
-def entry(run: str) -> dict[str, Any]:
-    return {"run": run, "bundle": "b" * 64}
+def run(name: str) -> Run:
+    return Run(name, "b" * 64, "withheld", ("2010-12-01", "2011-01-02"), 7, {})
 
 
 def test_a_run_is_named_by_its_canonical_text() -> None:
@@ -125,7 +126,7 @@ def test_a_run_is_named_by_its_canonical_text() -> None:
 
 
 def test_an_entry_holds_every_figure_dial_and_hash() -> None:
-    made = ledger.entry(
+    made = ledger.run_of(
         [STAGE],
         "b" * 64,
         {"outcome": "withheld", "gates": []},
@@ -133,7 +134,7 @@ def test_an_entry_holds_every_figure_dial_and_hash() -> None:
         {"test": {"mse": 0.5, "passed": False, "by": {"x": 1}, "list": [1]}, "gates/x": {"n": 2}},
         {"seed": 3, "drift": {"thresholds": {}, "columns": ["a"]}},
     )
-    assert made == {
+    assert json.loads(json.dumps(asdict(made))) == {
         "run": ledger.run_id([STAGE]),
         "bundle": "b" * 64,
         "outcome": "withheld",
@@ -144,30 +145,30 @@ def test_an_entry_holds_every_figure_dial_and_hash() -> None:
         "hashes": {"c": "0d"},
     }
     with pytest.raises(DataError, match="'outcome' is not there"):
-        ledger.entry([STAGE], "", {}, {}, {}, {})
+        ledger.run_of([STAGE], "", {}, {}, {}, {})
 
 
 @given(st.lists(st.sampled_from("abcdef"), max_size=12))
 def test_a_ledger_keeps_each_run_once_in_the_order_of_their_first_time(runs: list[str]) -> None:
     text = ""
-    for run in runs:
-        grown = ledger.with_entry(text, entry(run), "l")
+    for name in runs:
+        grown = ledger.with_run(text, run(name), "l")
         assert grown.startswith(text), "what was written stays, byte for byte"
         text = grown
-    assert [old["run"] for old in ledger.parse_ledger(text, "l")] == list(dict.fromkeys(runs))
+    assert [old.run for old in ledger.parse_ledger(text, "l")] == list(dict.fromkeys(runs))
     assert text.count("\n") == len(set(runs))
 
 
 def test_a_last_line_without_its_end_is_not_run_into_the_next() -> None:
-    text = ledger.with_entry(json.dumps(entry("a")), entry("b"), "l")
-    assert [old["run"] for old in ledger.parse_ledger(text, "l")] == ["a", "b"]
+    text = ledger.with_run(json.dumps(asdict(run("a"))), run("b"), "l")
+    assert [old.run for old in ledger.parse_ledger(text, "l")] == ["a", "b"]
 
 
 @pytest.mark.parametrize("damage", ['{"run": "x"', "", "[]", "3", '{"run": 3, "bundle": "b"}', '{"run": "a"}'])
 def test_a_damaged_ledger_is_told_by_its_line(damage: str) -> None:
-    text = json.dumps(entry("a")) + "\n" + damage + "\n"
-    with pytest.raises(DataError, match=r"^reports/runs\.jsonl: line 2: must be a run as JSON"):
-        ledger.with_entry(text, entry("b"), "reports/runs.jsonl")
+    text = json.dumps(asdict(run("a"))) + "\n" + damage + "\n"
+    with pytest.raises(DataError, match=r"^reports/runs\.jsonl: line 2: .+ must be as the stage writes it"):
+        ledger.with_run(text, run("b"), "reports/runs.jsonl")
 
 
 @given(HASHES.map(lambda half: half + half), st.integers(0, 10**9))

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from clone import Clone, stage_command
-from pricetrail.provenance import parse_lock
+from pricetrail.lineage.lock import parse_lock
 
 pytestmark = pytest.mark.slow
 LINEAGE, LEDGER = "reports/lineage.json", "reports/runs.jsonl"

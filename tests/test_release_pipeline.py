@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from clone import Clone
-from pricetrail import files
-from pricetrail.errors import BundleError, ReleaseError
+from pricetrail.base import files
+from pricetrail.base.errors import BundleError, ReleaseError
 from pricetrail.model.bundle import Bundle
-from pricetrail.releases.fetch import fetch_release
+from pricetrail.operation.releases.fetch import fetch_release
 from release_sample import altered_weights
 
 pytestmark = pytest.mark.slow
@@ -39,14 +39,14 @@ def test_a_run_is_released_served_and_not_to_be_tampered_with(copy: Clone, tmp_p
     assert row["test_mse_log_quantity"] == files.read_json(folder / "metrics/test.json")["mse_log_quantity"]
 
     served = fetch_release("production", folder, tmp_path / "served", tmp_path / "empty cache")
-    bundle = Bundle.load(served.folder, served.warrant)
+    bundle = Bundle.load(served.folder, served.trusted)
     predictions = files.read_table(folder / "data/predictions.parquet")["predicted_log_quantity"].to_numpy()
     found = bundle.predict(files.read_table(folder / "data/splits/test"))
     np.testing.assert_allclose(found, predictions, atol=1e-5)
 
     altered_weights(served.folder)
-    with pytest.raises(BundleError, match=r"must be the bundle that the signature of price-model@v1\.0\.0 vouches for"):
-        Bundle.load(served.folder, served.warrant)
+    with pytest.raises(BundleError, match=r"must be the bundle trusted by the signature of price-model@v1\.0\.0"):
+        Bundle.load(served.folder, served.trusted)
     for place in (tmp_path / "remote", cache):
         for file in (place / "files/md5").rglob("*"):
             if file.is_file() and file.read_bytes() == (folder / "models/candidate/manifest.json").read_bytes():

@@ -17,13 +17,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-from pricetrail.errors import ReleaseError
-from pricetrail.releases import make, signing, tags
-from pricetrail.releases.evidence import Evidence
-from pricetrail.releases.fetch import fetch_release
-from pricetrail.releases.keys import KeyPair, make_keys
-from pricetrail.releases.tags import Record
-from pricetrail.releases.verifying import CHECKS, verify
+from pricetrail.base.errors import ReleaseError
+from pricetrail.operation.releases import make, signing, tags
+from pricetrail.operation.releases.evidence import Evidence
+from pricetrail.operation.releases.fetch import fetch_release
+from pricetrail.operation.releases.keys import KeyPair, make_keys
+from pricetrail.operation.releases.tags import Record
+from pricetrail.operation.releases.verify import CHECKS, verify
 from release_sample import AUTHOR, SBOM, Shop, bundle_files, make_shop, sha256
 
 TAG = "price-model@v2.0.0"  # of run b
@@ -302,8 +302,8 @@ def test_without_an_attack_every_check_holds_and_the_bundle_is_served(shop: Shop
     fetched = fetch_release("production", shop.folder, shop.box / "served", shop.cache)
     bundle = bundle_files("b")
     assert {file.name: file.read_bytes() for file in fetched.folder.iterdir()} == bundle
-    assert fetched.warrant.manifest_sha256 == sha256(bundle["manifest.json"])
-    assert fetched.warrant.by == f"the signature of {TAG}"
+    assert fetched.trusted.manifest_sha256 == sha256(bundle["manifest.json"])
+    assert fetched.trusted.by == f"the signature of {TAG}"
 
 
 def test_what_the_cache_has_lost_or_altered_comes_from_the_remote(shop: Shop) -> None:

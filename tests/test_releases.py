@@ -22,18 +22,18 @@ from gto import api
 from typer.testing import CliRunner
 
 from house import ROOT
-from pricetrail import cli
-from pricetrail.errors import ReleaseError
-from pricetrail.operation.store import Store, ensure_running
-from pricetrail.releases import make, publish, tags
-from pricetrail.releases.keys import SHORT, VARIABLE, ensure_keys, make_keys
-from pricetrail.releases.make import is_release_due, require_in_remote, require_releasable, tag_release
-from pricetrail.releases.registry import Registry, rows
-from pricetrail.releases.remote import Objects, open_remote
-from pricetrail.releases.rollback import roll_back
-from pricetrail.releases.sbom import described, environment_sbom
-from pricetrail.releases.tags import Event
-from pricetrail.releases.verifying import verify
+from pricetrail.base.errors import ReleaseError
+from pricetrail.cli.app import app
+from pricetrail.operation.releases import make, push, tags
+from pricetrail.operation.releases.keys import SHORT, VARIABLE, ensure_keys, make_keys
+from pricetrail.operation.releases.make import is_release_due, require_in_remote, require_releasable, tag_release
+from pricetrail.operation.releases.registry import Registry, rows
+from pricetrail.operation.releases.remote import Objects, open_remote
+from pricetrail.operation.releases.rollback import roll_back
+from pricetrail.operation.releases.sbom import described, environment_sbom
+from pricetrail.operation.releases.tags import Event
+from pricetrail.operation.releases.verify import verify
+from pricetrail.operation.servers.s3 import Store, ensure_running
 from release_sample import AUTHOR, SBOM, Shop, environment, make_shop, md5, sha256
 
 V1, V2, P1, P2 = "price-model@v1.0.0", "price-model@v2.0.0", "price-model#production#1", "price-model#production#2"
@@ -87,7 +87,7 @@ def production(shop: Shop) -> str | None:
 def command(shop: Shop, *arguments: str) -> Result:
     """In this process: a new one loads GTO and DVC for seconds."""
     with contextlib.chdir(shop.folder):
-        return CliRunner().invoke(cli.app, arguments, env={"NO_COLOR": "1", "COLUMNS": "200"})
+        return CliRunner().invoke(app.app, arguments, env={"NO_COLOR": "1", "COLUMNS": "200"})
 
 
 def origin_tags(shop: Shop) -> set[str]:
@@ -266,7 +266,7 @@ def test_keys_are_made_in_a_project_only(shop: Shop) -> None:
     """Below one `.gitignore` does not cover them."""
     (shop.folder / "docs").mkdir()
     with contextlib.chdir(shop.folder / "docs"):
-        done = CliRunner().invoke(cli.app, ["keys"], env={"NO_COLOR": "1", "COLUMNS": "200"})
+        done = CliRunner().invoke(app.app, ["keys"], env={"NO_COLOR": "1", "COLUMNS": "200"})
     assert done.exit_code == 1
     assert "params.yaml" in done.output
     assert not any((shop.folder / "docs").iterdir())
@@ -480,30 +480,30 @@ def test_tags_are_pushed_together_or_not_at_all(released: Shop) -> None:
     hook.write_text('#!/bin/sh\ncase "$1" in *production*) echo no >&2; exit 1;; esac\n')
     hook.chmod(0o755)
     with pytest.raises(ReleaseError, match=r"git push origin: must succeed: .*rejected"):
-        publish.push_tags(released.folder, V2, P2)
+        push.push_tags(released.folder, V2, P2)
     assert origin_tags(released) == set(), "not the version's tag either"
     assert released.tags() == {V1, P1}, "taken back here"
     hook.unlink()
-    publish.push_tags(released.folder, V1, P1)
+    push.push_tags(released.folder, V1, P1)
     assert origin_tags(released) == {V1, P1}
 
 
 def test_a_tag_of_somebody_else_is_never_replaced(released: Shop) -> None:
-    publish.push_tags(released.folder, V1, P1)
+    push.push_tags(released.folder, V1, P1)
     theirs = released.git("ls-remote", "--tags", "origin")
     released.git("tag", "-f", "-a", "-m", "mine", V1, "HEAD")
     with pytest.raises(ReleaseError, match="git push origin"):
-        publish.push_tags(released.folder, V1)
+        push.push_tags(released.folder, V1)
     released.git("tag", "-f", "-a", "-m", "mine", V1, "HEAD")
     with pytest.raises(ReleaseError, match="git fetch origin"):
-        publish.fetch_tags(released.folder)
+        push.fetch_tags(released.folder)
     assert released.git("ls-remote", "--tags", "origin") == theirs
 
 
 def test_releases_of_others_are_fetched_first(released: Shop, tmp_path: Path) -> None:
-    publish.push_tags(released.folder, V1, P1, V2, P2)
+    push.push_tags(released.folder, V1, P1, V2, P2)
     released.git("tag", "--delete", V1, P1, V2, P2)
-    publish.fetch_tags(released.folder)
+    push.fetch_tags(released.folder)
     assert released.tags() == {V1, P1, V2, P2}
 
 

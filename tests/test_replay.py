@@ -18,11 +18,12 @@ import pytest
 
 from clone import Clone, environment
 from house import ROOT
-from pricetrail import dvc_cache, hashes
-from pricetrail.errors import PricetrailError
-from pricetrail.provenance import parse_source
-from pricetrail.replay import Replay, installed_otherwise, replay
-from pricetrail.replay_clone import Origin
+from pricetrail.base import dvc_hashes
+from pricetrail.base.errors import PricetrailError
+from pricetrail.lineage import dvc_cache
+from pricetrail.lineage.lock import parse_source
+from pricetrail.lineage.replay import Replay, installed_otherwise, replay
+from pricetrail.lineage.replay_clone import Origin
 
 PIPELINE = """
 stages:
@@ -326,9 +327,9 @@ def test_the_hash_of_a_folder_is_the_one_dvc_gives_it(project: Project) -> None:
         path.write_text("" if name.endswith("empty") else name)
     project.must("dvc", "add", "-q", "many")
     (recorded,) = parse_source((project.folder / "many.dvc").read_text(), "many.dvc").outs.values()
-    assert hashes.md5_of(project.folder / "many") == recorded
+    assert dvc_hashes.md5_of(project.folder / "many") == recorded
     files = dvc_cache.listing(project.folder / ".dvc/cache", recorded)
-    assert files == hashes.list_folder(project.folder / "many")
+    assert files == dvc_hashes.list_folder(project.folder / "many")
 
 
 @pytest.mark.slow

@@ -55,9 +55,9 @@ def test_without_its_weights_the_first_backup_answers(copy: Clone) -> None:
     weights.write_bytes(bytes(content))
     rows = "pandas.read_parquet('data/splits/test')"
     ask = f"import logging, pandas; from pathlib import Path; from pricetrail.model.bundle import Bundle; \
-from pricetrail.run_warrant import of_this_run; \
+from pricetrail.model.trust import trust_this_run; \
 logging.basicConfig(); folder = Path('models/candidate'); \
-bundle = Bundle.load(folder, of_this_run(folder)); \
+bundle = Bundle.load(folder, trust_this_run(folder)); \
 print(bundle.answers, (bundle.predict({rows}) == bundle.backups[0].model.predict({rows}, bundle.encoder)).all())"
     done = copy.run("python", "-c", ask)
     assert done.returncode == 0, done.stderr

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from pricetrail.errors import DataError
-from pricetrail.json_type import Json
-from pricetrail.params import parse_params
-from pricetrail.params_edit import with_dials
-from pricetrail.retraining import dials_of_next_run
-from pricetrail.run_records import Run
+from pricetrail.base.errors import DataError
+from pricetrail.base.json_type import Json
+from pricetrail.base.params import parse_params
+from pricetrail.base.params_edit import with_dials
+from pricetrail.lineage.ledger import Run
+from pricetrail.operation.weekly.study_due import dials_of_next_run
 from tables import PARAMS
 
 CHOSEN: dict[str, Any] = {

@@ -26,21 +26,20 @@ from prefect.server.schemas.schedules import CronSchedule as ServerCron
 from prefect.states import Failed
 from ruamel.yaml import YAML
 
-import pricetrail.flow
+import pricetrail.operation.schedule.flow
 from clone import edit_params
 from house import ROOT
-from pricetrail.errors import OperationError
-from pricetrail.flow import is_worth_a_retry, weekly_lineage
-from pricetrail.operation import serve
-from pricetrail.operation.artifacts import links
-from pricetrail.operation.endings import Ending, Outcome
-from pricetrail.operation.notify import notify
-from pricetrail.operation.prefect_server import MARK, Server, settings
-from pricetrail.operation.programs import UnreachableError
-from pricetrail.operation.reaper import Known, judge, running_here
-from pricetrail.operation.schedule import schedule
-from pricetrail.operation.serve import deployment
-from pricetrail.params import Weekly, parse_params
+from pricetrail.base.errors import OperationError
+from pricetrail.base.params import Weekly, parse_params
+from pricetrail.operation.schedule.artifacts import links
+from pricetrail.operation.schedule.dead_runs import Known, judge, running_here
+from pricetrail.operation.schedule.deployment import _deployable, deployment
+from pricetrail.operation.schedule.flow import is_worth_a_retry, weekly_lineage
+from pricetrail.operation.schedule.prefect_server import MARK, Server, settings
+from pricetrail.operation.schedule.serve_project import schedule
+from pricetrail.operation.servers.programs import UnreachableError
+from pricetrail.operation.weekly.outcome import Ending, Outcome
+from pricetrail.operation.weekly.webhook import notify
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 DIALS = (ROOT / "params.yaml").read_text()
@@ -74,7 +73,7 @@ def test_the_deployment_has_one_run_at_a_time_of_this_project() -> None:
     assert made.concurrency_limit == 1
     assert made.concurrency_options is not None
     assert made.concurrency_options.collision_strategy == "ENQUEUE"
-    assert made.entrypoint == "pricetrail.flow.weekly_lineage"
+    assert made.entrypoint == "pricetrail.operation.schedule.flow.weekly_lineage"
     assert not made.paused
 
 
@@ -180,7 +179,7 @@ def test_a_fault_is_failed_with_its_cause_in_one_line_and_the_webhook_hears_of_i
         raise error
 
     (tmp_path / "params.yaml").write_text(edit_params(DIALS, {"weekly.webhook_url": hook.url}))
-    monkeypatch.setattr(pricetrail.flow, "weekly_run", fails)
+    monkeypatch.setattr(pricetrail.operation.schedule.flow, "weekly_run", fails)
     state = weekly_lineage.fn(str(tmp_path))
     assert (state.type, state.name, state.message) == (StateType.FAILED, "Failed", cause)
     assert [body["text"] for body in hook.bodies] == [f"Weekly run: Failed. {cause}"]
@@ -190,7 +189,7 @@ def test_a_cron_line_that_means_nothing_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(
         OperationError, match=r"^params\.yaml: weekly\.cron must be a cron line: .*, got '0 25 \* \* 1'$"
     ):
-        serve._deployable(parse_params(edit_params(DIALS, {"weekly.cron": "0 25 * * 1"})).weekly, tmp_path)
+        _deployable(parse_params(edit_params(DIALS, {"weekly.cron": "0 25 * * 1"})).weekly, tmp_path)
 
 
 def test_a_webhook_that_is_a_secret_stays_out_of_params(hook: Hook, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -207,7 +206,7 @@ def test_every_normal_ending_is_completed_by_its_own_name(
 ) -> None:
     (tmp_path / "params.yaml").write_text(DIALS)
     ending = Ending(outcome, "The gates say so.", base="a", commit="b")
-    monkeypatch.setattr(pricetrail.flow, "weekly_run", lambda *_: ending)
+    monkeypatch.setattr(pricetrail.operation.schedule.flow, "weekly_run", lambda *_: ending)
     state = weekly_lineage.fn(str(tmp_path))
     assert (state.type, state.name, state.message) == (StateType.COMPLETED, outcome.value, "The gates say so.")
 

@@ -20,14 +20,14 @@ import pytest
 import torch
 
 from house import ROOT
-from pricetrail.errors import TrainingError
-from pricetrail.files import read_params
-from pricetrail.model import search as search_module
-from pricetrail.model.journal import Journal, digest
-from pricetrail.model.search import USUAL, Study, grid, grid_trials, search, suggest
+from pricetrail.base.errors import TrainingError
+from pricetrail.base.files import read_params
+from pricetrail.base.params import Tuning
+from pricetrail.base.random_streams import stream_seed
+from pricetrail.model import study as search_module
+from pricetrail.model.study import USUAL, Study, grid, grid_trials, search, suggest
+from pricetrail.model.study_journal import Journal, digest
 from pricetrail.model.training import Epoch, train
-from pricetrail.params import Tuning
-from pricetrail.streams import stream_seed
 from test_model import BROKEN, DATA, ENCODER
 
 NO_DIALS = ("trial", "state", "validation_mse", "epochs", "reason")

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pricetrail.params import Demo
-from pricetrail.simulate import COLUMNS, Shop, simulate
+from pricetrail.base.params import Demo
+from pricetrail.data.demo_shop import COLUMNS, Shop, simulate
 
 TINY = Demo(first_day="2010-12-01", weeks=6, skus=12, customers=40, lines=3000)
 YEAR = Demo(first_day="2010-12-01", weeks=54, skus=120, customers=600, lines=60_000)

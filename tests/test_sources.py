@@ -16,9 +16,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pricetrail import contract, sources
-from pricetrail.errors import SourceError
-from pricetrail.params import Data
+from pricetrail.base.errors import SourceError
+from pricetrail.base.params import Data
+from pricetrail.data import contract, source_files
 from tables import HEADER, SHOP, Row, csv_text, data_dials
 
 Line = tuple[str, str, str | None, int, dt.datetime, float, str | None, str]
@@ -44,7 +44,7 @@ TYPED: Cells = (
 
 
 def lines_of(data: Data) -> list[Line]:
-    parsed = contract.parse(sources.read_lines(data), data.datetime_format)
+    parsed = contract.parse(source_files.read_lines(data), data.datetime_format)
     assert parsed.quarantine["reason"].tolist() == []
     table = contract.clean(parsed.lines).lines
     rows = table.astype(object).where(table.notna(), None).itertuples(index=False, name=None)
@@ -140,7 +140,7 @@ def test_the_same_shop_gives_the_same_lines(tmp_path: Path, write: Callable[[Pat
 
 
 def test_an_empty_cell_is_missing_in_the_raw_table(tmp_path: Path) -> None:
-    raw = sources.read_lines(data_dials(as_csv(tmp_path)))
+    raw = source_files.read_lines(data_dials(as_csv(tmp_path)))
     assert raw["customer_id"].isna().tolist() == [False, False, True, False]
     assert raw["description"].isna().tolist() == [False, False, False, True]
 
@@ -227,14 +227,14 @@ def test_an_encoding_that_cannot_be_told_is_said_to_be(tmp_path: Path, content: 
     path = tmp_path / "shop.csv"
     path.write_bytes(content)
     with pytest.raises(SourceError) as caught:
-        sources.read_lines(data_dials(path, encoding=dial))
+        source_files.read_lines(data_dials(path, encoding=dial))
     assert str(caught.value).startswith(f"{path}: {rule}")
 
 
 @pytest.mark.parametrize("dial", ["klingon", "hex"])
 def test_an_unknown_encoding_is_a_mistake_in_params(tmp_path: Path, dial: str) -> None:
     with pytest.raises(SourceError, match=r"^params.yaml: data.encoding must be auto or a known encoding, got "):
-        sources.read_lines(data_dials(as_csv(tmp_path), encoding=dial))
+        source_files.read_lines(data_dials(as_csv(tmp_path), encoding=dial))
 
 
 def test_a_description_may_hold_quotes_delimiters_and_line_ends(tmp_path: Path) -> None:
@@ -249,7 +249,7 @@ def test_the_pattern_picks_the_files(tmp_path: Path) -> None:
     assert lines_of(data_dials(tmp_path, pattern="*.csv")) == [LINES[0], LINES[2], LINES[3]]
     assert lines_of(data_dials(tmp_path, pattern="2010/*")) == [LINES[1]]
     with pytest.raises(SourceError, match="must hold a file that matches 'x"):
-        sources.read_lines(data_dials(tmp_path, pattern="x*"))
+        source_files.read_lines(data_dials(tmp_path, pattern="x*"))
 
 
 def places(raw: pd.DataFrame) -> list[tuple[str, int]]:
@@ -263,7 +263,7 @@ def test_files_are_read_in_order_of_name_and_rows_count_from_each_header(
     for path in names:
         path.write_text(csv_text(SHOP[:2]))
     monkeypatch.setattr(Path, "glob", lambda *_: iter(names))  # the order of a file system is its own
-    raw = sources.read_lines(data_dials(tmp_path))
+    raw = source_files.read_lines(data_dials(tmp_path))
     assert places(raw) == [(name, row) for name in ("a.csv", "b.csv", "c.csv") for row in (2, 3)]
 
 
@@ -273,18 +273,18 @@ def test_a_row_has_the_number_that_a_spreadsheet_shows(tmp_path: Path, end: str)
     quoted = first.replace("WHITE HEART", '"two\n\nlines"')
     path = tmp_path / "shop.csv"
     path.write_bytes("\n".join([header, quoted, "", "", second, third, "", ""]).replace("\n", end).encode())
-    assert places(sources.read_lines(data_dials(path))) == [("shop.csv", 2), ("shop.csv", 5), ("shop.csv", 6)]
+    assert places(source_files.read_lines(data_dials(path))) == [("shop.csv", 2), ("shop.csv", 5), ("shop.csv", 6)]
 
 
 def test_a_blank_line_above_the_header_counts_too(tmp_path: Path) -> None:
     path = tmp_path / "shop.csv"
     path.write_text("\n" + csv_text(SHOP))
-    assert places(sources.read_lines(data_dials(path))) == [("shop.csv", row) for row in (3, 4, 5, 6)]
+    assert places(source_files.read_lines(data_dials(path))) == [("shop.csv", row) for row in (3, 4, 5, 6)]
 
 
 def test_a_blank_row_of_a_sheet_keeps_the_numbers_below_it(tmp_path: Path) -> None:
     write_xlsx(tmp_path / "a.xlsx", [TYPED[0], [None] * 8, TYPED[1]])
-    raw = sources.read_lines(data_dials(tmp_path))
+    raw = source_files.read_lines(data_dials(tmp_path))
     assert raw.loc[raw["quantity"] == "2", "source_row"].tolist() == [4]
 
 
@@ -326,7 +326,7 @@ def test_text_that_a_parquet_file_holds_as_bytes_is_text(tmp_path: Path) -> None
 def test_a_column_that_is_no_plain_one_is_named(tmp_path: Path, codes: pa.Array, rule: str) -> None:
     write_parquet(tmp_path / "a.parquet", SHOP, StockCode=codes)
     with pytest.raises(SourceError) as caught:
-        sources.read_lines(data_dials(tmp_path))
+        source_files.read_lines(data_dials(tmp_path))
     assert str(caught.value).startswith(f"{tmp_path / 'a.parquet'}: {rule}")
 
 
@@ -340,5 +340,5 @@ def test_a_sheet_that_is_not_read_is_told(tmp_path: Path, caplog: pytest.LogCapt
 def test_a_guess_of_latin_1_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = tmp_path / "shop.csv"
     path.write_bytes(csv_text([FOREIGN]).encode("latin-1"))
-    sources.read_lines(data_dials(path))
+    source_files.read_lines(data_dials(path))
     assert f"{path}: not UTF-8, read as Latin-1" in caplog.messages

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pricetrail.errors import DataError
-from pricetrail.features import DAY
-from pricetrail.splits import find_boundaries, split_by_day
+from pricetrail.base.errors import DataError
+from pricetrail.data.features import DAY
+from pricetrail.data.splits import find_boundaries, split_by_day
 
 FIRST = pd.Timestamp("2011-01-03")
 

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 
 from clone import environment
 from house import ROOT
-from pricetrail.commands.why import grouped, sentence
-from pricetrail.differences import Change, Move, changes, moves
-from pricetrail.hashes import md5_of_tree
-from pricetrail.provenance import StageRecord
-from pricetrail.why import SAME_INPUTS, Difference, StageChange, explain_difference
+from pricetrail.base.dvc_hashes import md5_of_tree
+from pricetrail.cli.why import grouped, sentence
+from pricetrail.lineage.changes import Change, Move, changes, moves
+from pricetrail.lineage.lock import StageRecord
+from pricetrail.lineage.why import SAME_INPUTS, Difference, StageChange, explain_difference
 
 RAW = StageRecord("raw.dvc", "", outs={"raw": "r1.dir"})
 CLEAN = StageRecord("clean", "clean", {"raw": "r1.dir", "src/clean.py": "c1"}, {"seed": 1}, {"data": "d1.dir"})

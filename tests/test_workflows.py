@@ -16,7 +16,7 @@ import typer
 from ruamel.yaml import YAML
 
 from house import ROOT
-from pricetrail.cli import app
+from pricetrail.cli.app import app
 from small_project import must
 
 WORKFLOWS = {file.stem: file for file in sorted((ROOT / ".github/workflows").glob("*.yml"))}

@@ -12,7 +12,7 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
-from pricetrail.history import EVENT_COLUMNS
+from pricetrail.data.past_lines import EVENT_COLUMNS
 
 HEADS: Final = 4
 WIDTH: Final = 24

@@ -19,17 +19,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pricetrail.encoding import Encoder
-from pricetrail.errors import BundleError
-from pricetrail.history import History
-from pricetrail.intervals import Conformal
-from pricetrail.lineage_ids import LineageId
-from pricetrail.model import storage
-from pricetrail.model.baselines import Baseline
+from pricetrail.base.errors import BundleError
+from pricetrail.data.encoder import Encoder
+from pricetrail.data.past_lines import History
+from pricetrail.model import bundle_files
+from pricetrail.model.baselines.naive import Baseline
+from pricetrail.model.conformal import Conformal
 from pricetrail.model.inputs import Inputs, LookBack, TargetScale
 from pricetrail.model.network import Network, NetworkSpec
+from pricetrail.model.prediction_id import LineageId
 from pricetrail.model.training import Trained, predict_standardised
-from pricetrail.warrants import Warrant
+from pricetrail.model.trust import TrustedManifest
 
 log = logging.getLogger(__name__)
 
@@ -170,8 +170,8 @@ class Bundle:
     def files(self) -> dict[str, bytes]:
         """The bundle as file names and bytes, the manifest last."""
         primary = self.require_primary()
-        return storage.pack(
-            storage.Parts(
+        return bundle_files.pack(
+            bundle_files.Parts(
                 encoder=self.encoder,
                 history=self.history.table,
                 product_state=self.product_state,
@@ -185,22 +185,22 @@ class Bundle:
         )
 
     @classmethod
-    def load(cls, folder: Path, warrant: Warrant | None) -> Bundle:
-        """Read a bundle that something vouches for, after its hashes were checked.
+    def load(cls, folder: Path, trusted: TrustedManifest | None) -> Bundle:
+        """Read a trusted bundle, after its hashes were checked.
 
         Without its network, whose file is missing or altered, the bundle answers by its backups.
 
         Args:
             folder: of the bundle.
-            warrant: of the run that built it (stages), of the workspace's lock, or of a release's signature.
+            trusted: the manifest that may be loaded, by the run that built it (stages) or a release's signature.
 
         Raises:
-            BundleError: nothing vouches for it, another file is missing or altered or does not fit, or it has no model.
+            BundleError: it is not trusted, another file is missing or altered or does not fit, or it has no model.
         """
-        if warrant is None:
-            rule = "must be vouched for, by a release's signature or the workspace's lock: nothing vouches for it"
+        if trusted is None:
+            rule = "must be trusted, by the run that built it or a release's signature"
             raise BundleError(str(folder), rule)
-        parts = storage.unpack(folder, warrant)
+        parts = bundle_files.unpack(folder, trusted)
         primary = None
         if parts.weights is not None:
             primary = Primary(parts.spec, parts.weights, parts.scale, parts.look_back)

@@ -11,23 +11,24 @@ import numpy as np
 import pandas as pd
 import torch
 
-from pricetrail.encoding import Encoder
-from pricetrail.errors import BundleError, DataError
-from pricetrail.features import TARGET
-from pricetrail.history import History
-from pricetrail.intervals import buyers, fit_conformal
-from pricetrail.model.baselines import INDEX, load_baseline
+from pricetrail.base.errors import BundleError, DataError
+from pricetrail.base.random_streams import stream_seed
+from pricetrail.checks.errors_and_intervals import Errors, errors
+from pricetrail.data.encoder import Encoder
+from pricetrail.data.features import TARGET
+from pricetrail.data.past_lines import History
+from pricetrail.model.baselines.naive import INDEX, load_baseline
 from pricetrail.model.bundle import Backup, Bundle, Primary
+from pricetrail.model.conformal import buyers, fit_conformal
 from pricetrail.model.inputs import Inputs, LookBack, TargetScale
-from pricetrail.model.search import Choice
+from pricetrail.model.study import Choice
 from pricetrail.model.training import Epoch, Trained, TrainingData, train
-from pricetrail.streams import stream_seed
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Material:
+class TrainingTables:
     """What the candidate is made from.
 
     Attributes:
@@ -72,23 +73,30 @@ def read_backups(files: Mapping[str, bytes]) -> tuple[Backup, ...]:
         BundleError: a file or the index is not what was stored.
     """
     try:
-        errors = {str(entry["name"]): float(entry["validation_mse_log_quantity"]) for entry in json.loads(files[INDEX])}
+        found = {
+            str(entry["name"]): float(entry["validation_mse_log_quantity"]) for entry in json.loads(files[INDEX])
+        }
     except (KeyError, TypeError, ValueError) as error:
         raise BundleError(INDEX, f"must list the baselines: {error}") from None
-    backups = [Backup(load_baseline(name, files), error) for name, error in errors.items()]
+    backups = [Backup(load_baseline(name, files), error) for name, error in found.items()]
     return tuple(sorted(backups, key=lambda backup: backup.validation_mse_log_quantity))
 
 
 def assemble(
-    material: Material, choice: Choice, trained: Trained, product_state: pd.DataFrame, backups: tuple[Backup, ...]
+    tables: TrainingTables, choice: Choice, trained: Trained, product_state: pd.DataFrame, backups: tuple[Backup, ...]
 ) -> Bundle:
     """The bundle, its intervals calibrated on the validation rows; without intervals where these are too few."""
-    primary = Primary.of(trained, choice.network, material.look_back)
-    bundle = Bundle(material.encoder, material.history, product_state, primary, backups)
-    rows = material.validation
+    primary = Primary.of(trained, choice.network, tables.look_back)
+    bundle = Bundle(tables.encoder, tables.history, product_state, primary, backups)
+    rows = tables.validation
     try:
         intervals = fit_conformal(rows[TARGET].to_numpy(np.float64), bundle.predict(rows), buyers(rows))
     except DataError as error:
         log.warning("no prediction intervals: %s", error)
         return bundle
     return replace(bundle, intervals=intervals)
+
+
+def errors_on(rows: pd.DataFrame, bundle: Bundle) -> Errors:
+    """The bundle's errors on rows with a target."""
+    return errors(rows[TARGET].to_numpy(np.float64), bundle.predict(rows))

@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from pricetrail.errors import BundleError
-from pricetrail.evaluation import Floats, units
-from pricetrail.features import DAY, TARGET
-from pricetrail.intervals import buyers, coverage
-from pricetrail.json_type import Json
+from pricetrail.base.errors import BundleError
+from pricetrail.base.json_type import Json
+from pricetrail.base.params import Explain, Gates
+from pricetrail.base.random_streams import draw_rows, stream
+from pricetrail.checks.errors_and_intervals import Floats, units
+from pricetrail.data.features import DAY, TARGET
 from pricetrail.model.bundle import Bundle
-from pricetrail.model.explain import LARGEST_GAP_LOG_QUANTITY, Explanation, explain
-from pricetrail.params import Explain, Gates
-from pricetrail.streams import draw_rows, stream
+from pricetrail.model.conformal import buyers, coverage
+from pricetrail.model.explain.shap_values import LARGEST_GAP_LOG_QUANTITY, Explanation, explain
 
 
 def prediction_table(bundle: Bundle, rows: pd.DataFrame, baseline: float) -> pd.DataFrame:

@@ -9,8 +9,8 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from pricetrail.encoding import Encoder
-from pricetrail.history import History
+from pricetrail.data.encoder import Encoder
+from pricetrail.data.past_lines import History
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Final, Literal
 import torch
 from torch import Tensor, nn
 
-from pricetrail.errors import TrainingError
+from pricetrail.base.errors import TrainingError
 from pricetrail.model.inputs import Inputs, TargetScale
 from pricetrail.model.network import Network, NetworkSpec
 

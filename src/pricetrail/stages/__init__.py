@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
-from pricetrail.errors import PricetrailError
+from pricetrail.base.errors import PricetrailError
 
 SOURCE = Path(__file__).parent.parent  # the code of the package
 LOG_FORMAT = "%(asctime)s %(levelname)-7s {stage}: %(message)s"

@@ -3,10 +3,10 @@
 import logging
 from pathlib import Path
 
-from pricetrail import files
-from pricetrail.decision import decision_page
-from pricetrail.fairness import assess_fairness
-from pricetrail.gates import decide, read_verdict
+from pricetrail.base import files
+from pricetrail.checks.decision import decision_page
+from pricetrail.checks.fairness import assess_fairness
+from pricetrail.checks.gates import decide, read_verdict
 from pricetrail.stages import run_stage
 
 PREDICTIONS, DRIFT, TEST = Path("data/predictions.parquet"), Path("metrics/drift.json"), Path("metrics/test.json")

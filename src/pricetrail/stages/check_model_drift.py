@@ -5,12 +5,12 @@ from pathlib import Path
 
 import torch
 
-from pricetrail import files
+from pricetrail.base import files
+from pricetrail.base.random_streams import stream
+from pricetrail.checks.model_drift import check_model_drift
 from pricetrail.model.bundle import Bundle
-from pricetrail.model_drift import check_model_drift
-from pricetrail.run_warrant import of_this_run
+from pricetrail.model.trust import trust_this_run
 from pricetrail.stages import run_stage
-from pricetrail.streams import stream
 
 PREDICTIONS, VALIDATION = Path("data/predictions.parquet"), Path("data/splits/validation")
 BUNDLE, METRICS = Path("models/candidate"), Path("metrics/model_drift.json")
@@ -22,7 +22,7 @@ def main() -> None:
     """Predict the validation rows, and hold the errors against each other."""
     params = files.read_params()
     torch.set_num_threads(params.threads)
-    bundle, validation = Bundle.load(BUNDLE, of_this_run(BUNDLE)), files.read_table(VALIDATION)
+    bundle, validation = Bundle.load(BUNDLE, trust_this_run(BUNDLE)), files.read_table(VALIDATION)
     predictions = files.read_table(PREDICTIONS)
     rng = stream(params.seed, "model drift")
     predicted = bundle.predict(validation)

@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
-from pricetrail import comparison, files
+from pricetrail.base import files
+from pricetrail.base.random_streams import stream
+from pricetrail.checks import model_comparison
 from pricetrail.model.bundle import PRIMARY, Bundle
 from pricetrail.model.inference import backup_predictions
-from pricetrail.run_warrant import of_this_run
+from pricetrail.model.trust import trust_this_run
 from pricetrail.stages import run_stage
-from pricetrail.streams import stream
 
 PREDICTIONS, TEST, BUNDLE = Path("data/predictions.parquet"), Path("data/splits/test"), Path("models/candidate")
 METRICS, TABLE = Path("metrics/models.json"), Path("reports/models.csv")
@@ -16,12 +17,12 @@ METRICS, TABLE = Path("metrics/models.json"), Path("reports/models.csv")
 def main() -> None:
     """Predict with every backup, and compare."""
     params = files.read_params()
-    bundle = Bundle.load(BUNDLE, of_this_run(BUNDLE))
+    bundle = Bundle.load(BUNDLE, trust_this_run(BUNDLE))
     others = backup_predictions(bundle, files.read_table(TEST))
     predictions = files.read_table(PREDICTIONS)
-    rivals = comparison.compare(predictions, others, PRIMARY, params.gates, stream(params.seed, "models"))
-    files.write_json(METRICS, comparison.record(rivals, PRIMARY))
-    files.write_csv(TABLE, comparison.model_table(rivals))
+    rivals = model_comparison.compare(predictions, others, PRIMARY, params.gates, stream(params.seed, "models"))
+    files.write_json(METRICS, model_comparison.record(rivals, PRIMARY))
+    files.write_csv(TABLE, model_comparison.model_table(rivals))
 
 
 if __name__ == "__main__":

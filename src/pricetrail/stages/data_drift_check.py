@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from pricetrail import files
-from pricetrail.drift import check_drift, find_windows, require_columns
-from pricetrail.drift_page import ASSETS
-from pricetrail.features import DAY, select_sku
-from pricetrail.splits import find_boundaries
+from pricetrail.base import files
+from pricetrail.base.random_streams import stream
+from pricetrail.checks.data_drift import check_drift, find_windows, require_columns
+from pricetrail.checks.drift_page import ASSETS
+from pricetrail.data.features import DAY, select_sku
+from pricetrail.data.splits import find_boundaries
 from pricetrail.stages import run_stage
-from pricetrail.streams import stream
 
 PROCESSED = Path("data/processed")
 METRICS, PAGE, PLOT = Path("metrics/drift.json"), Path("reports/drift.html"), Path("reports/drift_columns.csv")

@@ -6,10 +6,10 @@ It is a stage of its own because DVC tracks nothing of a stage that fails: the e
 import logging
 from pathlib import Path
 
-from pricetrail import files
-from pricetrail.errors import GateClosedError
-from pricetrail.gates import GateState, read_verdict
-from pricetrail.json_type import Json
+from pricetrail.base import files
+from pricetrail.base.errors import GateClosedError
+from pricetrail.base.json_type import Json
+from pricetrail.checks.gates import GateState, read_verdict
 from pricetrail.stages import run_stage
 
 EVIDENCE, GATE = Path("metrics/drift.json"), Path("metrics/gates/drift.json")

@@ -3,8 +3,9 @@
 import logging
 from pathlib import Path
 
-from pricetrail import contract, files, sources
-from pricetrail.features import DAY, build_features
+from pricetrail.base import files
+from pricetrail.data import contract, source_files
+from pricetrail.data.features import DAY, build_features
 from pricetrail.stages import run_stage
 
 ORIGINAL, PROCESSED = Path("data/original"), Path("data/processed")
@@ -17,7 +18,7 @@ log = logging.getLogger(__name__)
 def main() -> None:
     """Read, parse, clean, compute features; write only when all of it went well."""
     params = files.read_params()
-    raw = sources.read_lines(params.data)
+    raw = source_files.read_lines(params.data)
     parsed = contract.parse(raw, params.data.datetime_format)
     contract.require_parseable(parsed, params.data.max_bad_share)
     cleaned = contract.clean(parsed.lines)

@@ -5,13 +5,17 @@ from pathlib import Path
 
 import torch
 
-from pricetrail import evaluation, files, pricing
-from pricetrail.features import TARGET
-from pricetrail.model import inference, shap_figures
+from pricetrail.base import files
+from pricetrail.base.json_type import Json
+from pricetrail.base.random_streams import stream
+from pricetrail.checks import errors_and_intervals
+from pricetrail.data.features import TARGET
+from pricetrail.model import inference
 from pricetrail.model.bundle import Bundle
-from pricetrail.run_warrant import of_this_run
+from pricetrail.model.explain import figures
+from pricetrail.model.trust import trust_this_run
+from pricetrail.pricing import recommend
 from pricetrail.stages import run_stage
-from pricetrail.streams import stream
 
 SPLITS, BUNDLE, SHAP_PLOTS = Path("data/splits"), Path("models/candidate"), Path("reports/shap")
 PREDICTIONS, SHAP_VALUES = Path("data/predictions.parquet"), Path("data/shap_values.parquet")
@@ -23,36 +27,32 @@ def main() -> None:
     """Predict the test rows, and write everything that follows from it."""
     params = files.read_params()
     torch.set_num_threads(params.threads)
-    bundle = Bundle.load(BUNDLE, of_this_run(BUNDLE))
+    bundle = Bundle.load(BUNDLE, trust_this_run(BUNDLE))
     train, test = (files.read_table(SPLITS / name) for name in ("train", "test"))
 
     predictions = inference.prediction_table(bundle, test, baseline=float(train[TARGET].median()))
-    scores = evaluation.score(predictions, params.gates, stream(params.seed, "skill"))
+    scores = errors_and_intervals.score(predictions, params.gates, stream(params.seed, "skill"))
     explained, explanation = inference.explain_sample(bundle, train, test, params.explain, params.seed)
     inference.require_same_rows(predictions, explanation)
-    context = pricing.context_lines(test, params.pricing.window_days, params.pricing.min_lines)
-    curves = pricing.price_curves(context, bundle.product_state, bundle.predict, params.pricing)
-    prices = pricing.recommend(curves, params.pricing.objective)
-
+    context = recommend.context_lines(test, params.pricing.window_days, params.pricing.min_lines)
+    curves = recommend.price_curves(context, bundle.product_state, bundle.predict, params.pricing)
+    prices = recommend.recommend(curves, params.pricing.objective)
     files.write_table(PREDICTIONS, predictions)
     files.write_table(SHAP_VALUES, explanation.stored().reset_index(names="test_row"))
     files.write_table(PRICES, prices)
-    files.write_csv(PRICE_CURVES, pricing.top_curves(curves, prices, context))
-    files.write_folder(SHAP_PLOTS, shap_figures.shap_plots(explanation, explained))
-    files.write_json(
-        METRICS,
-        {
-            **asdict(scores.primary),
-            "baseline_mse_log_quantity": scores.baseline.mse_log_quantity,
-            "skill": scores.skill.value,
-            "passed": scores.verdict.passed,
-            "shap_base_log_quantity": explanation.base_log_quantity,
-            "shap_largest_gap_log_quantity": explanation.largest_gap,
-            "skill_interval": [scores.skill.low, scores.skill.high],
-            "verdicts": [asdict(scores.verdict)],
-        },
-    )
-    files.write_json(PRICE_METRICS, asdict(pricing.summarise(prices)))
+    files.write_csv(PRICE_CURVES, recommend.top_curves(curves, prices, context))
+    files.write_folder(SHAP_PLOTS, figures.shap_plots(explanation, explained))
+    skill: dict[str, Json] = {
+        "baseline_mse_log_quantity": scores.baseline.mse_log_quantity,
+        "skill": scores.skill.value,
+        "passed": scores.verdict.passed,
+        "shap_base_log_quantity": explanation.base_log_quantity,
+        "shap_largest_gap_log_quantity": explanation.largest_gap,
+        "skill_interval": [scores.skill.low, scores.skill.high],
+        "verdicts": [asdict(scores.verdict)],
+    }
+    files.write_json(METRICS, {**asdict(scores.primary), **skill})
+    files.write_json(PRICE_METRICS, asdict(recommend.summarise(prices)))
     files.write_json(INTERVAL_METRICS, inference.coverage_record(bundle, predictions, params.gates, params.seed))
 
 

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from pricetrail import files
-from pricetrail.card_page import card_page
-from pricetrail.model_card import body, model_card
-from pricetrail.run_facts import read_facts
+from pricetrail.base import files
+from pricetrail.report.card.facts import read_facts
+from pricetrail.report.card.html import card_page
+from pricetrail.report.card.markdown import body, model_card
 from pricetrail.stages import SOURCE, run_stage
 
 METRICS = {
@@ -13,7 +13,7 @@ METRICS = {
     for name in ("etl", "drift", "model_drift", "validation", "test", "models", "intervals", "prices", "fairness")
 } | {"decision": Path("metrics/decision.json")}
 LINEAGE, LEDGER, PACKAGES = Path("reports/lineage.json"), Path("reports/runs.jsonl"), Path("requirements.lock")
-CARD_TEMPLATE, PAGE_TEMPLATE = "templates/model_card.md.j2", "templates/model_card.html.j2"
+CARD_TEMPLATE, PAGE_TEMPLATE = "report/card/templates/model_card.md.j2", "report/card/templates/model_card.html.j2"
 CARD, PAGE = Path("reports/model_card.md"), Path("reports/model_card.html")
 
 

@@ -3,13 +3,13 @@
 import logging
 from pathlib import Path
 
-from pricetrail import files
-from pricetrail.contract import iso_week, require_learnable
-from pricetrail.encoding import fit_encoder
-from pricetrail.features import DAY, select_sku
-from pricetrail.history import History
-from pricetrail.parquet import partition_bytes
-from pricetrail.splits import find_boundaries, split_by_day
+from pricetrail.base import files
+from pricetrail.base.parquet import partition_bytes
+from pricetrail.data.contract import iso_week, require_learnable
+from pricetrail.data.encoder import fit_encoder
+from pricetrail.data.features import DAY, select_sku
+from pricetrail.data.past_lines import History
+from pricetrail.data.splits import find_boundaries, split_by_day
 from pricetrail.stages import run_stage
 
 GATE = Path("metrics/gates/drift.json")

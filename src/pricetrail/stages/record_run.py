@@ -6,11 +6,12 @@ import logging
 from dataclasses import asdict
 from pathlib import Path
 
-from pricetrail import files, ledger
-from pricetrail.params import FILE
-from pricetrail.pipeline import before, lookup, parse_pipeline
-from pricetrail.provenance import parse_yaml
-from pricetrail.receipts import stage_records
+from pricetrail.base import files
+from pricetrail.base.params import FILE
+from pricetrail.lineage import ledger
+from pricetrail.lineage.dvc_yaml import before, lookup, parse_pipeline
+from pricetrail.lineage.lock import parse_yaml
+from pricetrail.lineage.record import stage_records
 from pricetrail.stages import run_stage
 
 NAME = "record_run"
@@ -38,15 +39,15 @@ def main() -> None:
         for path in plan.metrics
     }
     dials = {key: lookup(params, key) for plan in pipeline if plan.name == NAME for key in plan.params}
-    run = ledger.entry(stages, bundle, files.read_json(DECISION), files.read_json(ETL), metrics, dials)
+    run = ledger.run_of(stages, bundle, files.read_json(DECISION), files.read_json(ETL), metrics, dials)
     old = files.read_text(LEDGER) if LEDGER.exists() else ""
-    new = ledger.with_entry(old, run, str(LEDGER))
+    new = ledger.with_run(old, run, str(LEDGER))
 
-    lineage = {"run": run["run"], "bundle": bundle, "stages": [asdict(stage) for stage in stages]}
+    lineage = asdict(ledger.Lineage(run.run, bundle, stages))
     files.write_text(LINEAGE, json.dumps(lineage, indent=1) + "\n")
     if new != old:
         files.write_text(LEDGER, new)
-    log.info("run %s: %s, %d in the ledger", run["run"], run["outcome"], new.count("\n"))
+    log.info("run %s: %s, %d in the ledger", run.run, run.outcome, new.count("\n"))
 
 
 if __name__ == "__main__":

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from pricetrail import files
-from pricetrail.page import render, sources
+from pricetrail.base import files
+from pricetrail.report.page import render, sources
 from pricetrail.stages import SOURCE, run_stage
 
-SHAP, TEMPLATES, PAGE = Path("reports/shap"), SOURCE / "page/templates", Path("reports/index.html")
+SHAP, TEMPLATES, PAGE = Path("reports/shap"), SOURCE / "report/page/templates", Path("reports/index.html")
 
 
 def main() -> None:

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from pricetrail import contract, files
-from pricetrail.simulate import simulate
+from pricetrail.base import files
+from pricetrail.data import contract
+from pricetrail.data.demo_shop import simulate
 from pricetrail.stages import run_stage
 
 LINES, TRUTH = Path("demo/lines"), Path("demo/truth.parquet")

@@ -9,11 +9,11 @@ from typing import TypedDict
 import pandas as pd
 from sklearn.metrics import mean_squared_error
 
-from pricetrail import files
-from pricetrail.encoding import Encoder
-from pricetrail.features import TARGET
-from pricetrail.model.baseline_search import Trial, TunedBaseline, tune_baselines
-from pricetrail.model.baselines import INDEX
+from pricetrail.base import files
+from pricetrail.data.encoder import Encoder
+from pricetrail.data.features import TARGET
+from pricetrail.model.baselines.naive import INDEX
+from pricetrail.model.baselines.search import Trial, TunedBaseline, tune_baselines
 from pricetrail.stages import run_stage
 
 SPLITS, ENCODER = Path("data/splits"), Path("models/encoder.json")

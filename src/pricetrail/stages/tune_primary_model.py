@@ -5,16 +5,16 @@ from pathlib import Path
 
 import torch
 
-from pricetrail import evaluation, files
-from pricetrail.encoding import Encoder
-from pricetrail.features import TARGET
-from pricetrail.history import History
-from pricetrail.model import candidate, journal
-from pricetrail.model.figures import parallel_coordinates
-from pricetrail.model.fixed import find, with_final_fit
+from pricetrail.base import files
+from pricetrail.data.encoder import Encoder
+from pricetrail.data.past_lines import History
+from pricetrail.model import candidate
+from pricetrail.model.fixed_network import find, with_final_fit
 from pricetrail.model.inputs import LookBack
+from pricetrail.model.progress import live_curve, watching
+from pricetrail.model.study_figures import parallel_coordinates
+from pricetrail.model.study_journal import open_journal
 from pricetrail.model.training import Epoch
-from pricetrail.progress import live_curve, watching
 from pricetrail.stages import SOURCE, run_stage
 
 SPLITS, ENCODER, STATE = Path("data/splits"), Path("models/encoder.json"), Path("data/product_state.parquet")
@@ -31,11 +31,11 @@ def main() -> None:
     train, validation, history, state = (files.read_table(path) for path in (*ROWS, STATE))
     backups = candidate.read_backups(files.read_folder(BASELINES))
     look_back = LookBack(params.tuning.sku_lines, params.tuning.customer_lines)
-    material = candidate.Material(train, validation, encoder, History(history), look_back)
-    data, dials = material.tensors(), (params.tuning.model_dump_json(), str(params.seed), str(params.threads))
-    rows = [path for folder in ROWS for path in sorted(folder.iterdir())]
+    tables = candidate.TrainingTables(train, validation, encoder, History(history), look_back)
+    data, dials = tables.tensors(), [params.tuning.model_dump_json(), str(params.seed), str(params.threads)]
+    rows = (path for folder in ROWS for path in sorted(folder.iterdir()))
     decisive = map(files.read_bytes, [*rows, ENCODER, *sorted(SOURCE.rglob("*.py"))])
-    trials = journal.Journal(JOURNALS / f"{journal.digest([*(dial.encode() for dial in dials), *decisive])}.journal")
+    trials = open_journal(JOURNALS, [*(dial.encode() for dial in dials), *decisive])
     with watching() as watch, live_curve(CURVE) as live:
         study = find(data, encoder.column_edges, params.tuning, params.seed, watch, trials)
 
@@ -45,14 +45,13 @@ def main() -> None:
 
         trained = candidate.fit(study.best, data, encoder, params.seed, on_epoch)
     study = with_final_fit(study, trained)
-    bundle = candidate.assemble(material, study.best, trained, state, backups)
+    bundle = candidate.assemble(tables, study.best, trained, state, backups)
     files.write_folder(BUNDLE, bundle.files())
-    tables = {"trials.csv": files.csv_bytes(study.trials), "importances.csv": files.csv_bytes(study.importances)}
-    tables |= {"trials.parquet": files.parquet_bytes(study.trials)}
-    files.write_folder(STUDY, {**tables, "parallel_coordinates.png": parallel_coordinates(study.trials)})
+    texts = {"trials.csv": files.csv_bytes(study.trials), "importances.csv": files.csv_bytes(study.importances)}
+    picture = {"parallel_coordinates.png": parallel_coordinates(study.trials)}
+    files.write_folder(STUDY, {**texts, "trials.parquet": files.parquet_bytes(study.trials), **picture})
     chosen = {**asdict(study.best.network), **asdict(study.best.training), "epochs": trained.best.number + 1}
-    errors = evaluation.errors(validation[TARGET].to_numpy("float64"), bundle.predict(validation))
-    files.write_json(METRICS, {**asdict(errors), "chosen": [chosen]})
+    files.write_json(METRICS, {**asdict(candidate.errors_on(validation, bundle)), "chosen": [chosen]})
     trials.delete()
 
 

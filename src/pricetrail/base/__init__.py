@@ -1,0 +1,1 @@
+"""What everything stands on: errors, params.yaml as types, files and Parquet, random streams."""

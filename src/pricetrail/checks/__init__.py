@@ -1,0 +1,1 @@
+"""Verdicts: gates, decision, drift, fairness, errors and intervals."""

@@ -1,0 +1,270 @@
+"""Two windows of the same table to a verdict and a report.
+
+The figure is a distance (Evidently), never a p-value: at 50,000 rows a p-value always fires. Evidently drops missing
+values, so their share is a figure of its own. Columns that move with the calendar (hour, weekday, month) or with the
+length of the history (counts of past lines, past extremes of the price, a country's or SKU's mean over everything
+before) are left out: they drift by design. Defaults: ``docs/decisions/0010-drift-calibration.md``.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+from dataclasses import dataclass, replace
+from typing import Final, get_args
+
+import numpy as np
+import pandas as pd
+from evidently import DataDefinition, Dataset, Report
+from evidently.core.metric_types import SingleValue
+from evidently.core.report import Snapshot
+from evidently.metrics import ValueDrift
+
+from pricetrail.base.errors import ParamsError
+from pricetrail.base.params import FILE, Drift
+from pricetrail.base.params_schema import CategoricalMethod
+from pricetrail.base.random_streams import draw_rows
+from pricetrail.checks.drift_page import Page, split_page
+from pricetrail.checks.gates import Verdict, at_most, not_computed
+from pricetrail.data.contract import UNSPECIFIED
+from pricetrail.data.features import CATEGORICAL_FEATURES, COUNT_FEATURES, DAY, NUMERIC_FEATURES, TARGET, TIME_FEATURES
+from pricetrail.data.splits import Boundaries
+
+LEFT_OUT: Final = {
+    *(*TIME_FEATURES, *COUNT_FEATURES),
+    *("log_price_vs_min", "log_price_vs_max", "country_mean", "sku_mean"),
+}
+CATEGORICAL_COLUMNS: Final = ("registered", *CATEGORICAL_FEATURES)
+NUMERIC_COLUMNS: Final = (*(n for n in NUMERIC_FEATURES if n not in {*LEFT_OUT, *CATEGORICAL_COLUMNS}), TARGET)
+COLUMNS: Final = (*CATEGORICAL_COLUMNS, *NUMERIC_COLUMNS)
+_METHODS: Final = {
+    "Normed Wasserstein distance": "wasserstein",
+    "Jensen-Shannon distance": "jensenshannon",
+    "Hellinger distance": "hellinger",
+    "PSI": "psi",
+}
+
+
+@dataclass(frozen=True)
+class Windows:
+    """The rows that are compared; no row is in both."""
+
+    reference: pd.DataFrame
+    current: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class ColumnDrift:
+    """One column's figures.
+
+    Attributes:
+        role: input or target.
+        distance: by ``method``; NaN where a window has no known value of the column.
+        reference_missing_share: see ``missing_share``.
+        current_missing_share: the same.
+    """
+
+    column: str
+    role: str
+    method: str
+    distance: float
+    threshold: float
+    reference_missing_share: float
+    current_missing_share: float
+    missing_threshold: float
+
+    @property
+    def missing_ratio(self) -> float:
+        """Rise of the missing share over its threshold; a fall is none, since a history only gets longer."""
+        rise = self.current_missing_share - self.reference_missing_share
+        return 0.0 if rise <= 0 else rise / self.missing_threshold
+
+    @property
+    def ratio(self) -> float:
+        """The larger of distance and rise of the missing share, each over its threshold; infinite if not computed."""
+        ratios = (self.distance / self.threshold, self.missing_ratio)
+        return math.inf if any(map(math.isnan, ratios)) else max(ratios)
+
+    @property
+    def drifted(self) -> bool:
+        """At or above a threshold, or not computed."""
+        return self.ratio >= 1
+
+
+@dataclass(frozen=True)
+class DriftReport:
+    """Input drift and target drift told apart, the verdict, and a page to look at.
+
+    Attributes:
+        columns: every column checked, the target last.
+        input_share: share of input columns that drifted.
+        verdict: ``input_share`` against ``drift.max_share``, and every column against ``drift.max_column_ratio``.
+        page: Evidently's offline page.
+    """
+
+    reference_rows: int
+    current_rows: int
+    columns: tuple[ColumnDrift, ...]
+    input_share: float
+    verdict: Verdict
+    page: Page
+
+    @property
+    def target(self) -> ColumnDrift | None:
+        """The target's drift; reported, it closes the gate only from ``drift.max_column_ratio`` on."""
+        return next((column for column in self.columns if column.role == "target"), None)
+
+    @property
+    def worst(self) -> ColumnDrift | None:
+        """The column that is most times its threshold."""
+        return max(self.columns, key=lambda column: column.ratio, default=None)
+
+
+def find_windows(lines: pd.DataFrame, boundaries: Boundaries, current_days: int) -> Windows:
+    """The training window, and the last ``current_days`` calendar days; where they meet, the reference gives way.
+
+    Args:
+        lines: with ``day``, shape (n, …).
+        boundaries: of the split; the reference ends before validation.
+        current_days: length of the current window, days.
+    """
+    current_from = lines[DAY].max() - pd.Timedelta(days=current_days - 1)
+    reference_until = min(boundaries.validation_from, current_from)
+    return Windows(lines[lines[DAY] < reference_until], lines[lines[DAY] >= current_from])
+
+
+def check_drift(windows: Windows, dials: Drift, rng: np.random.Generator) -> DriftReport:
+    """Compare the windows column by column.
+
+    Args:
+        windows: rows with the features and the target.
+        dials: methods and thresholds.
+        rng: samples windows longer than ``drift.max_rows``.
+
+    Raises:
+        ParamsError: ``drift.methods`` or ``drift.thresholds`` names a column that is not compared, or a method that
+            does not fit its column.
+    """
+    require_columns(dials)
+    reference, current = (draw_rows(rows, dials.max_rows, rng) for rows in (windows.reference, windows.current))
+    if reference.empty or current.empty:
+        reason = f"drift needs two windows, has {len(reference)} reference and {len(current)} current rows"
+        verdict = not_computed("drift", dials.max_share, reason)
+        page = Page(f"<!doctype html><p>{reason}</p>\n", {})
+        return DriftReport(len(reference), len(current), (), math.nan, verdict, page)
+    known = [c for c in COLUMNS if _is_known(reference, c) and _is_known(current, c)]
+    snapshot = _compare(reference, current, known, dials)
+    distances = dict(zip(known, _distances(snapshot), strict=True))
+    columns = tuple(_column(name, distances, windows, dials) for name in COLUMNS)
+    inputs = [column for column in columns if column.role == "input"]
+    share = sum(column.drifted for column in inputs) / len(inputs)
+    verdict = _verdict(share, columns, dials)
+    page = split_page(snapshot.get_html_str(as_iframe=False))
+    return DriftReport(len(windows.reference), len(windows.current), columns, share, verdict, page)
+
+
+def require_columns(dials: Drift) -> None:
+    """Stop where a dial names a column that is not compared, or a method that does not fit its column.
+
+    Raises:
+        ParamsError: naming the dial, and the column that is spelled most alike.
+    """
+    for key in ("methods", "thresholds"):
+        for column in getattr(dials, key):
+            if column not in COLUMNS:
+                raise ParamsError(FILE, f"drift.{key}.{column} is not a compared column{_hint(column)}")
+    for column in CATEGORICAL_COLUMNS:
+        if _method(column, dials) not in get_args(CategoricalMethod):
+            rule = f"drift.methods.{column} must be a method for categories: {', '.join(get_args(CategoricalMethod))}"
+            raise ParamsError(FILE, rule, dials.methods[column])
+
+
+def _hint(column: str) -> str:
+    if column in LEFT_OUT:
+        return ": it moves with the calendar or with the length of the history"
+    alike = difflib.get_close_matches(column, COLUMNS, n=1)
+    return f", did you mean {alike[0]}?" if alike else f"; those are {', '.join(COLUMNS)}"
+
+
+def missing_share(rows: pd.DataFrame, column: str) -> float:
+    """Share of rows without a value of a column, NaN without rows.
+
+    The contract writes ``UNSPECIFIED`` where a country is missing. A guest has no customer id by nature, so of
+    ``registered`` it is the share of lines that *lost* their id: those without one in an invoice that has it in another
+    line.
+
+    Args:
+        rows: shape (n, …), with ``invoice`` and ``customer_id``.
+        column: one of ``COLUMNS``.
+    """
+    missing = rows[column].isna()
+    if column == "country":
+        missing |= rows[column] == UNSPECIFIED
+    if column == "registered":
+        no_id = rows["customer_id"].isna()
+        missing |= no_id & rows["invoice"].isin(rows.loc[~no_id, "invoice"])
+    return float(missing.mean())
+
+
+def _verdict(share: float, columns: tuple[ColumnDrift, ...], dials: Drift) -> Verdict:
+    """The share of columns that drifted a little, and the one that drifted most."""
+    verdict = at_most("drift", share, dials.max_share, "share of drifted input columns")
+    worst = max(columns, key=lambda column: column.ratio)
+    if worst.ratio < dials.max_column_ratio:
+        return verdict
+    figure = "share of missing values" if worst.ratio == worst.missing_ratio else "distance"
+    told = f"the {figure} of {worst.column} is {worst.ratio:.3g} times its threshold"
+    told = told if math.isfinite(worst.ratio) else f"{worst.column} could not be compared"
+    link = ", but" if verdict.passed else ";"
+    reason = f"{verdict.reason}{link} {told} (drift.max_column_ratio is {dials.max_column_ratio:g})"
+    return replace(verdict, passed=False, reason=reason)
+
+
+def _is_known(rows: pd.DataFrame, column: str) -> bool:
+    return bool(rows[column].notna().any())
+
+
+def _compare(reference: pd.DataFrame, current: pd.DataFrame, columns: list[str], dials: Drift) -> Snapshot:
+    """Run Evidently over the columns, each with its own method and threshold."""
+    numeric = [name for name in columns if name in NUMERIC_COLUMNS]
+    categorical = [name for name in columns if name in CATEGORICAL_COLUMNS]
+    definition = DataDefinition(numerical_columns=numeric, categorical_columns=categorical)
+
+    def dataset(rows: pd.DataFrame) -> Dataset:
+        table = rows[columns].astype(dict.fromkeys(numeric, "float64") | dict.fromkeys(categorical, "str"))
+        return Dataset.from_pandas(table.reset_index(drop=True), data_definition=definition)
+
+    metrics = [
+        ValueDrift(column=name, method=_METHODS[_method(name, dials)], threshold=_threshold(name, dials))
+        for name in columns
+    ]
+    return Report(metrics).run(dataset(current), dataset(reference))
+
+
+def _distances(snapshot: Snapshot) -> list[float]:
+    """The figure of each metric, in the order they were asked for."""
+    results = [snapshot.context.get_metric_result(metric) for metric in snapshot.report.items()]
+    return [float(result.value) if isinstance(result, SingleValue) else math.nan for result in results]
+
+
+def _method(column: str, dials: Drift) -> str:
+    default = dials.numeric_method if column in NUMERIC_COLUMNS else dials.categorical_method
+    return dials.methods.get(column, default)
+
+
+def _threshold(column: str, dials: Drift) -> float:
+    default = dials.numeric_threshold if column in NUMERIC_COLUMNS else dials.categorical_threshold
+    return dials.thresholds.get(column, default)
+
+
+def _column(name: str, distances: dict[str, float], windows: Windows, dials: Drift) -> ColumnDrift:
+    return ColumnDrift(
+        column=name,
+        role="target" if name == TARGET else "input",
+        method=_method(name, dials),
+        distance=distances.get(name, math.nan),
+        threshold=_threshold(name, dials),
+        reference_missing_share=missing_share(windows.reference, name),
+        current_missing_share=missing_share(windows.current, name),
+        missing_threshold=dials.missing_threshold,
+    )

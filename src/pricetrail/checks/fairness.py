@@ -1,0 +1,262 @@
+"""The differences between groups, and the verdict on them.
+
+Definitions first. The mean outcome difference (MOD) of a table is the largest difference of its groups' means. The
+truth has one of its own: wholesale customers do buy more. The disparity that the model *adds* is the largest difference
+of the groups' biases (mean prediction - mean truth): zero for a model that repeats the truth's differences, whatever
+these are, and also where there are more than two groups.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from pricetrail.base.json_type import Json
+from pricetrail.base.params import Fairness, Gates
+from pricetrail.base.random_streams import stream
+from pricetrail.checks.errors_and_intervals import Floats
+from pricetrail.checks.gates import Verdict, at_most, not_computed, worst
+from pricetrail.checks.group_errors import AND, COUNTS, GroupErrors, group_errors, known_interval
+
+SHOWN = 3  # cells that a reason names
+FIGURES = {  # name: the error it compares
+    "prediction_mod": "mean_prediction",
+    "truth_mod": "mean_truth",
+    "added_disparity": "bias",
+    "mse_ratio": "mse",
+}
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A figure of the two groups that are furthest apart, with its bootstrap interval.
+
+    The interval follows these two groups through every resample, so it can reach below zero (below one for a ratio):
+    then the difference is no more than chance.
+    """
+
+    value: float
+    low: float
+    high: float
+    highest: str
+    lowest: str
+
+
+@dataclass(frozen=True)
+class GroupFigures:
+    """One sensitive column, or the cells of several: errors by group, and the differences between groups.
+
+    Attributes:
+        column: such as ``registered``, or ``registered & country_group``.
+        by_group: see ``group_errors.GroupErrors``.
+        not_assessed: groups with too few rows; they are in ``by_group``, and in no figure.
+        empty: cells without a row.
+        figures: ``prediction_mod``, ``truth_mod``, ``added_disparity`` (log1p(units)) and ``mse_ratio`` of the assessed
+            groups; NaN where there are fewer than two.
+        verdict: of the figure that ``fairness.metric`` picks.
+    """
+
+    column: str
+    by_group: pd.DataFrame
+    not_assessed: tuple[str, ...]
+    empty: tuple[str, ...]
+    figures: Mapping[str, Difference]
+    verdict: Verdict
+
+    @property
+    def worst_group(self) -> str | None:
+        """The assessed group with the largest MSE, None where no group is assessed."""
+        mse = self.by_group["mse"].drop(list(self.not_assessed))
+        return None if mse.empty else str(mse.idxmax())
+
+    def record(self) -> Json:
+        """All of it as a tree for ``metrics/fairness.json``."""
+        return {
+            "column": self.column,
+            "passed": self.verdict.passed,
+            "reason": self.verdict.reason,
+            "worst_group": self.worst_group,
+            "not_assessed": list(self.not_assessed),
+            "empty": list(self.empty),
+            "figures": {name: asdict(figure) for name, figure in self.figures.items()},
+            "groups": {str(name): self._row(str(name)) for name in self.by_group.index},
+        }
+
+    def _row(self, group: str) -> dict[str, Json]:
+        return {
+            str(name): int(values[group]) if name in COUNTS else float(values[group])
+            for name, values in self.by_group.items()
+        }
+
+    def plot_rows(self) -> pd.DataFrame:
+        """One row a group, named ``column: group``."""
+        groups = self.by_group.reset_index()
+        assessed = ~groups["group"].isin(self.not_assessed)
+        return groups.assign(group=self.column + ": " + groups["group"], assessed=assessed)
+
+
+@dataclass(frozen=True)
+class FairnessReport:
+    """Every sensitive column, their intersections, and the verdict of the gate.
+
+    Attributes:
+        metric: the figure that is held against the threshold.
+        columns: one entry a sensitive column.
+        intersections: none, or the cells of all columns together.
+    """
+
+    metric: str
+    columns: tuple[GroupFigures, ...]
+    intersections: tuple[GroupFigures, ...]
+
+    @property
+    def verdict(self) -> Verdict:
+        """The worst of all entries; its reason also names the cells that nobody assessed."""
+        found = fairness_verdict([*self.columns, *self.intersections])
+        small = [f"{name} ({c.by_group['rows'][name]} rows)" for c in self.intersections for name in c.not_assessed]
+        if not small:
+            return found
+        more = f" and {len(small) - SHOWN} more" if len(small) > SHOWN else ""
+        return replace(found, reason=f"{found.reason}; not assessed: {', '.join(small[:SHOWN])}{more}")
+
+    @property
+    def worst_group(self) -> tuple[str, float] | None:
+        """``column: group`` with the largest MSE among the assessed, and that MSE; None where none is assessed."""
+        named = [
+            (f"{entry.column}: {entry.worst_group}", float(entry.by_group["mse"][entry.worst_group]))
+            for entry in (*self.columns, *self.intersections)
+            if entry.worst_group is not None
+        ]
+        return max(named, key=lambda pair: pair[1], default=None)
+
+    def record(self) -> Json:
+        """The tree of ``metrics/fairness.json``: flat figures, then the evidence in lists."""
+        group, mse = self.worst_group or (None, float("nan"))
+        chosen: dict[str, Json] = {f"{c.column}_{self.metric}": c.figures[self.metric].value for c in self.columns}
+        chosen |= {f"intersections_{self.metric}": c.figures[self.metric].value for c in self.intersections}
+        return {
+            **chosen,
+            "worst_group": group,
+            "worst_group_mse_log_quantity": mse,
+            "passed": self.verdict.passed,
+            "columns": [entry.record() for entry in self.columns],
+            "intersections": [entry.record() for entry in self.intersections],
+            "verdicts": [asdict(self.verdict)],
+        }
+
+    def plot_rows(self) -> pd.DataFrame:
+        """One row a group and cell, for ``reports/error_by_group.csv``."""
+        return pd.concat([entry.plot_rows() for entry in (*self.columns, *self.intersections)], ignore_index=True)
+
+
+def assess_fairness(predictions: pd.DataFrame, dials: Fairness, gates: Gates, seed: int) -> FairnessReport:
+    """Compare the groups of every sensitive column, and the cells of all columns together.
+
+    Args:
+        predictions: the table of ``model.inference.prediction_table``, shape (n, …).
+        dials: columns, figure, threshold and smallest group.
+        gates: bootstrap of the intervals.
+        seed: of the run.
+
+    Raises:
+        DataError: a truth or prediction is no finite number, or a column is not there.
+    """
+    columns = tuple(
+        fairness_by_group(predictions, column, dials, gates, stream(seed, f"fairness {column}"))
+        for column in dials.columns
+    )
+    cells: tuple[GroupFigures, ...] = ()
+    if dials.intersections and len(dials.columns) > 1:
+        rng = stream(seed, f"fairness {AND.join(dials.columns)}")
+        cells = (fairness_by_cell(predictions, dials.columns, dials, gates, rng),)
+    return FairnessReport(dials.metric, columns, cells)
+
+
+def fairness_by_group(
+    predictions: pd.DataFrame, column: str, dials: Fairness, gates: Gates, rng: np.random.Generator
+) -> GroupFigures:
+    """Compare the groups of one sensitive column; too small a group, or a single one, fails closed."""
+    found = group_errors(predictions, (column,), gates, rng)
+    small = _too_small(found, dials)
+    figures = _differences(found, small, gates.confidence)
+    if len(found.by_group) < 2:
+        verdict = not_computed("fairness", dials.threshold, f"{column} has one group only, nothing to compare")
+    elif small:
+        reason = f"{column}: {', '.join(small)} not assessed, fewer than fairness.min_rows = {dials.min_rows} rows"
+        verdict = not_computed("fairness", dials.threshold, reason)
+    else:
+        figure = figures[dials.metric]
+        value, what = _held(dials.metric, figure.value)
+        apart = f"{figure.highest} over {figure.lowest}"
+        verdict = at_most("fairness", value, dials.threshold, f"{what} by {column} ({apart})")
+    return GroupFigures(column, found.by_group, small, found.empty, figures, verdict)
+
+
+def fairness_by_cell(
+    predictions: pd.DataFrame, columns: Sequence[str], dials: Fairness, gates: Gates, rng: np.random.Generator
+) -> GroupFigures:
+    """Compare the cells of several sensitive columns.
+
+    Unlike a group, a cell that is too small does not close the gate, and the lower end of the interval is held against
+    the threshold, for a difference of extremes grows with the number of cells (docs/decisions/0007).
+    """
+    found = group_errors(predictions, columns, gates, rng)
+    small = _too_small(found, dials)
+    figures = _differences(found, small, gates.confidence)
+    if len(found.by_group) - len(small) < 2:
+        reason = f"{found.column}: fewer than two cells have fairness.min_rows = {dials.min_rows} rows"
+        verdict = not_computed("fairness", dials.threshold, reason)
+    else:
+        figure = figures[dials.metric]
+        value, what = _held(dials.metric, figure.low)
+        apart = f"{figure.highest} over {figure.lowest}"
+        named = f"lower end of the interval of {what} by {found.column} ({apart})"
+        verdict = at_most("fairness", value, dials.threshold, named)
+    return GroupFigures(found.column, found.by_group, small, found.empty, figures, verdict)
+
+
+def fairness_verdict(entries: Sequence[GroupFigures]) -> Verdict:
+    """The verdict of the fairness gate over all entries.
+
+    Raises:
+        ValueError: there is none.
+    """
+    return worst([figures.verdict for figures in entries])
+
+
+def _too_small(found: GroupErrors, dials: Fairness) -> tuple[str, ...]:
+    rows = found.by_group["rows"]
+    return tuple(str(name) for name in rows.index[rows < dials.min_rows])
+
+
+def _held(metric: str, value: float) -> tuple[float, str]:
+    """What is held against the threshold, and its name: a ratio counts from one."""
+    return (value - 1, "mse_ratio less 1") if metric == "mse_ratio" else (value, metric)
+
+
+def _differences(found: GroupErrors, small: Sequence[str], confidence: float) -> dict[str, Difference]:
+    """Every figure over the assessed groups."""
+    assessed = found.by_group.drop(list(small))
+    nothing = Difference(float("nan"), float("nan"), float("nan"), "", "")
+    if len(assessed) < 2:
+        return dict.fromkeys(FIGURES, nothing)
+    return {name: _difference(name, found, assessed[error], confidence) for name, error in FIGURES.items()}
+
+
+def _difference(figure: str, found: GroupErrors, values: pd.Series, confidence: float) -> Difference:
+    """Highest less lowest, or over it, on the data and on each resample."""
+    names = [str(values.idxmax()), str(values.idxmin())]
+    places = [found.by_group.index.get_loc(name) for name in names]
+    sample = found.resampled[FIGURES[figure]]
+    value = float(_apart(figure, values[[names[0]]].to_numpy(), values[[names[1]]].to_numpy())[0])
+    bounds = known_interval(value, _apart(figure, sample[:, places[0]], sample[:, places[1]]), confidence)
+    return Difference(value, bounds.low, bounds.high, *names)
+
+
+def _apart(figure: str, highest: Floats, lowest: Floats) -> Floats:
+    if figure == "mse_ratio":  # no error in the lowest group: no ratio, and so no pass
+        return highest / np.where(lowest > 0, lowest, np.nan)
+    return highest - lowest

@@ -1,0 +1,103 @@
+"""The primary model beside all others on the same rows: errors, and whether the difference is more than chance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import pandas as pd
+
+from pricetrail.base.json_type import Json
+from pricetrail.base.params import Gates
+from pricetrail.checks.errors_and_intervals import (
+    Errors,
+    Floats,
+    Interval,
+    errors,
+    interval,
+    resample_days,
+    resampled_mean,
+)
+from pricetrail.data.features import DAY, TARGET
+
+
+@dataclass(frozen=True)
+class Rival:
+    """A model on the test rows.
+
+    Attributes:
+        name: of the model.
+        errors: its errors.
+        mse: of log quantity, with its interval over days.
+        difference: MSE of the primary less its own, on the same resampled days; below zero the primary is better.
+        ratio: MSE of the primary over its own.
+    """
+
+    name: str
+    errors: Errors
+    mse: Interval
+    difference: Interval
+    ratio: float
+
+
+def compare(
+    predictions: pd.DataFrame, others: Mapping[str, Floats], primary: str, dials: Gates, rng: np.random.Generator
+) -> tuple[Rival, ...]:
+    """Every model on the same rows and the same resampled days, lowest error first; the primary is one of them.
+
+    Args:
+        predictions: the table of ``model.inference.prediction_table``, shape (n, …).
+        others: predictions of the other models by name, log1p(units), each of shape (n,).
+        primary: name for the model whose predictions the table has.
+        dials: bootstrap.
+        rng: draws the days.
+    """
+    truth = predictions[TARGET].to_numpy(np.float64)
+    models = {primary: predictions[f"predicted_{TARGET}"].to_numpy(np.float64), **others}
+    codes, times = resample_days(predictions[DAY], dials.bootstrap_samples, rng)
+    resampled = {name: resampled_mean(codes, times, (truth - predicted) ** 2) for name, predicted in models.items()}
+    scored = {name: errors(truth, predicted) for name, predicted in models.items()}
+    ours = scored[primary].mse_log_quantity
+    rivals = [
+        Rival(
+            name=name,
+            errors=found,
+            mse=interval(found.mse_log_quantity, resampled[name], dials.confidence),
+            difference=interval(ours - found.mse_log_quantity, resampled[primary] - resampled[name], dials.confidence),
+            ratio=ours / found.mse_log_quantity if found.mse_log_quantity > 0 else float("nan"),
+        )
+        for name, found in scored.items()
+    ]
+    return tuple(sorted(rivals, key=lambda rival: rival.errors.mse_log_quantity))
+
+
+def model_table(rivals: tuple[Rival, ...]) -> pd.DataFrame:
+    """One row a model, lowest error first, for ``reports/models.csv``."""
+    rows = [
+        {
+            "model": rival.name,
+            **asdict(rival.errors),
+            "mse_low": rival.mse.low,
+            "mse_high": rival.mse.high,
+            "ratio": rival.ratio,
+            "difference": rival.difference.value,
+            "difference_low": rival.difference.low,
+            "difference_high": rival.difference.high,
+        }
+        for rival in rivals
+    ]
+    return pd.DataFrame(rows)
+
+
+def record(rivals: tuple[Rival, ...], primary: str) -> Json:
+    """The errors of the others for ``metrics/models.json``, and as a list every figure with its interval.
+
+    The primary's own error is in ``metrics/test.json`` (law 7).
+    """
+    flat: dict[str, Json] = {
+        rival.name: {"mse_log_quantity": rival.errors.mse_log_quantity, "ratio_of_network": rival.ratio}
+        for rival in rivals
+        if rival.name != primary
+    }
+    return {**flat, "models": [asdict(rival) for rival in rivals]}

@@ -1,0 +1,1 @@
+"""``pricetrail …``: one command a file, printing only."""

@@ -1,0 +1,100 @@
+"""``pricetrail decide``: what became of the candidate, gate by gate."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Column, Table
+from rich.text import Text
+
+from pricetrail.base import files
+from pricetrail.base.errors import DataError
+from pricetrail.checks.decision import (
+    COLUMNS,
+    DETAILS,
+    RESTATED,
+    advice,
+    cells,
+    headline,
+    number,
+    override_note,
+    read_decision,
+    status,
+)
+from pricetrail.checks.gates import EVIDENCE, Decision, GateState, read_verdict
+from pricetrail.cli.one_line_errors import one_line_errors
+
+DECISION = Path("metrics/decision.json")
+STYLES = {"closed": "red", "open by override": "yellow", "open": "green"}
+
+
+def decide(
+    explain: Annotated[
+        bool, typer.Option("--explain", help="For every gate: reason, override, evidence, and what you may do.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print metrics/decision.json, once it is checked.")] = False,
+) -> None:
+    """Show whether the last run's candidate is released or withheld, and why."""
+    with one_line_errors():
+        text = files.read_text(DECISION)
+        decision = read_decision(files.read_json(DECISION), str(DECISION))
+        _require_evidence(decision)
+    if as_json:
+        typer.echo(text, nl=False)
+        return
+    console = Console(file=sys.stdout)
+    style = "green" if decision.outcome == "released" else "red"
+    console.print(Text.assemble("The candidate is ", (decision.outcome, f"bold {style}"), ". ", headline(decision)))
+    console.print(_table(decision))
+    if decision.restated:
+        console.print(Text(RESTATED))
+        for entry in decision.restated:
+            console.print(Text(f"  {entry.file}: {entry.reason}"))
+    if explain:
+        for gate in decision.gates:
+            console.print(_explained(gate))
+
+
+def _require_evidence(decision: Decision) -> None:
+    """Hold every gate against the verdict in its own metrics file.
+
+    Raises:
+        DataError: the two are not the same.
+    """
+    for gate in decision.gates:
+        name = gate.verdict.gate
+        evidence = Path(EVIDENCE[name])
+        if read_verdict(files.read_json(evidence), str(evidence), name) != gate.verdict:
+            raise DataError(str(DECISION), f"verdict of the {name} gate must be that of {evidence}: run `dvc repro`")
+
+
+def _table(decision: Decision) -> Table:
+    view = Table(*COLUMNS)
+    for gate in decision.gates:
+        *row, last = cells(gate)
+        view.add_row(*map(Text, row), Text(last, style=STYLES[last]))
+    return view
+
+
+def _explained(gate: GateState) -> Table:
+    """A gate's block: everything that bears on it, a line each."""
+    verdict = gate.verdict
+    view = Table.grid(Column(no_wrap=True), Column(), padding=(0, 2))
+    view.title = Text(f"\n{verdict.gate}: {status(gate)}", style=f"bold {STYLES[status(gate)]}")
+    view.title_justify = "left"
+    facts = {
+        "value": number(verdict.value),
+        "threshold": f"{verdict.rule} {number(verdict.threshold)}",
+        "verdict": "passed" if verdict.passed else "failed",
+        "reason": verdict.reason,
+        "override": override_note(gate),
+        "evidence": f"{EVIDENCE[verdict.gate]}, {DETAILS[verdict.gate]}",
+        "you may": "\n".join(clause.replace("`", "") for clause in advice(gate)),
+    }
+    for name, value in facts.items():
+        view.add_row(f"  {name}", Text(value))
+    return view

@@ -1,0 +1,45 @@
+"""``pricetrail doctor``: what is wrong with this machine, this project and its remote, and what to do about it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from pricetrail.operation.doctor.checks import CHECKS, examine
+from pricetrail.operation.doctor.findings import Finding, State
+
+STYLES = {State.OK: "green", State.WARNING: "yellow", State.FAILED: "bold red"}
+STATE_WIDTH = max(len(state) for state in State)
+NAME_WIDTH = max(len(check.name) for check in CHECKS)
+
+
+def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False) -> None:
+    """Check tools, git, remote, lock, disk, clock and schedule, and say what to do; exit code 1 where one failed."""
+    findings: list[Finding] = []
+    console = Console(file=sys.stdout, highlight=False)
+    for finding in examine(Path()):
+        findings.append(finding)
+        if not as_json:
+            _show(console, finding)
+    counts = Counter(finding.state for finding in findings)
+    if as_json:
+        typer.echo(json.dumps([asdict(finding) for finding in findings], indent=2))
+    else:
+        console.print(", ".join(f"{counts[state]} {state}" for state in State))
+    if counts[State.FAILED]:
+        raise typer.Exit(1)
+
+
+def _show(console: Console, finding: Finding) -> None:
+    state = Text(f"{finding.state:<{STATE_WIDTH}}", style=STYLES[finding.state])
+    console.print(Text.assemble(state, f"  {finding.check:<{NAME_WIDTH}}  ", finding.found), soft_wrap=True)
+    if finding.advice:
+        console.print(Text(" " * (STATE_WIDTH + NAME_WIDTH + 4) + f"→ {finding.advice}"), soft_wrap=True)

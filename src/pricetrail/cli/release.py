@@ -1,0 +1,59 @@
+"""``pricetrail release``: put a run's candidate into production."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pricetrail.base import files
+from pricetrail.base.errors import ReleaseError
+from pricetrail.cli.one_line_errors import one_line_errors
+from pricetrail.lineage.dvc_cache import cache_folder
+from pricetrail.lineage.git import git
+from pricetrail.operation.servers.s3 import ensure_running
+
+PUSH = Annotated[bool, typer.Option("--push/--no-push", help="Push the tags to origin, all or none, never by force.")]
+
+
+def release(
+    rev: Annotated[str, typer.Option("--rev", help="Git revision whose lock built the candidate.")] = "HEAD",
+    push: PUSH = True,
+) -> None:
+    """Release a revision's candidate: a signed version tag, and the tag that puts it into production.
+
+    Refused: a dirty tree, a closed gate, a bundle that is released already, objects that are not in the DVC remote.
+    """
+    from pricetrail.operation.releases import keys, make  # GTO and DVC take seconds to load
+    from pricetrail.operation.releases import push as tag_push
+
+    folder = Path()
+    with one_line_errors():
+        ensure_running(Path())
+        if changed := git("status", "--porcelain", "--untracked-files=no", folder=folder).splitlines():
+            raise ReleaseError("git", f"must have nothing to commit: {len(changed)} changed, such as {changed[0][3:]}")
+        if push and tag_push.has_origin(folder):
+            tag_push.fetch_tags(folder)
+        make.require_releasable(folder, rev)
+        cache = cache_folder()
+        objects = make.require_in_remote(folder, rev, cache)
+        author = tag_push.author_of(folder, files.read_params().weekly.author)
+        made = make.tag_release(folder, rev, author, keys.ensure_keys(folder), cache)
+        typer.echo(f"{made.tag}: commit {made.commit[:12]}, bundle {made.bundle_md5}, {objects} objects in the remote")
+        typer.echo(f"{made.stage_tag}: {made.version} is in production")
+        publish_tags(folder, [made.tag, made.stage_tag], push=push)
+
+
+def publish_tags(folder: Path, names: list[str], *, push: bool) -> None:
+    """Push tags, or say how to; say what was done."""
+    from pricetrail.operation.releases import push as tag_push
+
+    command = f"git push --atomic {tag_push.ORIGIN} {' '.join(repr(name) for name in names)}"
+    if not tag_push.has_origin(folder):
+        typer.echo(f"not pushed: git has no remote {tag_push.ORIGIN}")
+    elif push:
+        tag_push.push_tags(folder, *names)
+        typer.echo(f"pushed to {tag_push.ORIGIN}")
+    else:
+        typer.echo(f"not pushed: {command}")

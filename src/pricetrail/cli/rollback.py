@@ -1,0 +1,36 @@
+"""``pricetrail rollback``: put an earlier release back into production."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pricetrail.base import files
+from pricetrail.cli.one_line_errors import one_line_errors
+from pricetrail.cli.release import PUSH, publish_tags
+from pricetrail.lineage.dvc_cache import cache_folder
+from pricetrail.operation.servers.s3 import ensure_running
+
+
+def rollback(
+    reason: Annotated[str, typer.Option("--reason", help="Why; kept in the tag's message.")],
+    to: Annotated[
+        str, typer.Option("--to", metavar="VERSION", help="A release; without it, the one that served before.")
+    ] = "",
+    push: PUSH = True,
+) -> None:
+    """Put an earlier release back into production, verified first, by a new tag that keeps the reason."""
+    from pricetrail.operation.releases import push as tag_push
+    from pricetrail.operation.releases.rollback import roll_back
+
+    folder = Path()
+    with one_line_errors():
+        ensure_running(Path())
+        if push and tag_push.has_origin(folder):
+            tag_push.fetch_tags(folder)
+        author = tag_push.author_of(folder, files.read_params().weekly.author)
+        done = roll_back(folder, to, reason, author, cache_folder())
+        typer.echo(f"{done.stage_tag}: {done.version} is in production, {done.version_before} no longer")
+        publish_tags(folder, [done.stage_tag], push=push)

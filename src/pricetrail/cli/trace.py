@@ -1,0 +1,167 @@
+"""``pricetrail trace``: where an output, a release or a prediction comes from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from io import StringIO
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.text import Text
+from rich.tree import Tree
+
+from pricetrail.base import files
+from pricetrail.base.json_type import Json
+from pricetrail.cli.one_line_errors import one_line_errors
+from pricetrail.lineage import trace as lineage_trace
+from pricetrail.lineage.chain import Trace, code_deps, data_deps
+from pricetrail.lineage.lock import StageRecord
+
+SHORT = 12  # hex digits of a hash that a person reads
+FILE_WIDTH = 160
+
+
+class Format(StrEnum):
+    """How to show a trace."""
+
+    tree = "tree"
+    json = "json"
+    prov = "prov"
+    openlineage = "openlineage"
+
+
+def trace(
+    target: Annotated[
+        str,
+        typer.Argument(help="An output, REV:output, a revision or release tag (its candidate), or a lineage id."),
+    ] = lineage_trace.CANDIDATE,
+    rev: Annotated[str, typer.Option("--rev", help="Git revision to look at; without it, the workspace.")] = "",
+    form: Annotated[
+        Format, typer.Option("--format", help="For people, as JSON, as W3C PROV-JSON, or as OpenLineage events.")
+    ] = Format.tree,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write into this file.")] = None,
+    verify: Annotated[
+        bool, typer.Option("--verify/--no-verify", help="Hold files and stages against the lock, by hash.")
+    ] = True,
+    full: Annotated[bool, typer.Option("--full", help="In the tree: every code file and every parameter.")] = False,
+) -> None:
+    """Show the whole chain from raw files to an output: commands, code, data, parameters, gates, commit."""
+    with one_line_errors():
+        found = lineage_trace.trace(target, rev, verify=verify)
+        for difference in found.differences:
+            typer.echo(f"warning: {difference}", err=True)
+        text = _text(found, form, full=full)
+        if output is not None:
+            files.write_text(output, text)
+            return
+    if form is Format.tree:
+        Console(file=sys.stdout).print(tree(found, full=full))
+    else:
+        typer.echo(text, nl=False)
+
+
+def _text(found: Trace, form: Format, *, full: bool) -> str:
+    match form:
+        case Format.json:
+            return json.dumps(found.record(), indent=1, default=str) + "\n"
+        case Format.prov:
+            from pricetrail.lineage.exports.prov_json import prov_json
+
+            return prov_json(found)
+        case Format.openlineage:  # imported here: its client takes most of a second, which no other command should pay
+            from pricetrail.lineage.exports.openlineage_events import openlineage_lines
+
+            return openlineage_lines(found)
+        case Format.tree:
+            page = StringIO()
+            Console(file=page, width=FILE_WIDTH).print(tree(found, full=full))
+            return page.getvalue()
+
+
+def tree(found: Trace, *, full: bool = False) -> Tree:
+    """A trace for the terminal: the output on top, its stage below it, and so on to the raw files."""
+    root = Tree(_named(found.path, found.md5))
+    for line in _facts(found):
+        root.add(line)
+    shown: set[str] = set()
+    _add_stage(root, found, found.writer, shown, full=full)
+    return root
+
+
+def _facts(found: Trace) -> list[Text]:
+    """Commit, checks, gates, packages, and the row of a prediction."""
+    state = f"the workspace, {'changed since' if found.dirty else 'as in'} commit " if not found.rev else "commit "
+    lines = [
+        Text(f"{state}{found.commit[:SHORT]} of {found.committed_at}" + (f", run {found.run}" if found.run else ""))
+    ]
+    if found.verified is None:
+        lines.append(Text("not verified", "yellow"))
+    elif found.verified:
+        lines.append(Text("verified: files, stages and the run's record agree with the lock", "green"))
+    else:
+        lines.append(Text(f"NOT VERIFIED: {len(found.differences)} differences", "bold red"))
+        lines += [Text(f"  {difference}", "red") for difference in found.differences]
+    if found.outcome is not None:
+        lines.append(Text(f"decision: {found.outcome}", "green" if found.outcome == "released" else "bold yellow"))
+    for gate in found.gates:
+        why = f"; overridden: {gate['override']}" if gate.get("override") else ""
+        style = "green" if gate.get("open") else "red"
+        lines.append(
+            Text(
+                f"  {gate.get('gate')} gate {'open' if gate.get('open') else 'closed'}: {gate.get('reason')}{why}",
+                style,
+            )
+        )
+    if found.environment is not None:
+        lines.append(_named("packages: requirements.lock", found.environment))
+    if found.prediction is not None:
+        lines.append(Text("prediction: " + _values(found.prediction)))
+    return [*lines, *(Text(note, "yellow") for note in found.notes)]
+
+
+def _add_stage(parent: Tree, found: Trace, stage: StageRecord, shown: set[str], *, full: bool) -> None:
+    """A stage with all it read; the stages behind that in turn, each once."""
+    if stage.name in shown:
+        parent.add(Text(f"{stage.name}, see above", "dim"))
+        return
+    shown.add(stage.name)
+    node = parent.add(Text(stage.name if stage.cmd else f"source tracked by {stage.name}", "bold cyan"))
+    if not stage.cmd:
+        return
+    node.add(Text(f"$ {stage.cmd}", "dim"))
+    _add_group(node, "params", {key: json.dumps(value) for key, value in stage.params.items()}, full=full)
+    _add_group(node, "code", code_deps(stage), full=full)
+    for path, md5 in data_deps(stage).items():
+        branch = node.add(_named(path, md5))
+        maker = found.maker(path)
+        if maker is not None:
+            _add_stage(branch, found, maker, shown, full=full)
+
+
+def _add_group(node: Tree, name: str, values: Mapping[str, str], *, full: bool) -> None:
+    """Many values in one line with one hash over them, or each in a line of its own."""
+    if not values:
+        return
+    listed = "".join(f"{key} {values[key]}\n" for key in sorted(values))
+    digest = hashlib.md5(listed.encode(), usedforsecurity=False).hexdigest()
+    branch = node.add(_named(f"{name}: {len(values)}", digest))
+    if full:
+        for key, value in values.items():
+            branch.add(Text(f"{key} {value}"))
+
+
+def _named(name: str, md5: str | None) -> Text:
+    return Text.assemble(name, ("" if md5 is None else f"  {md5[:SHORT]}", "dim"))
+
+
+def _values(row: Mapping[str, Json]) -> str:
+    shown: Sequence[str] = [
+        f"{key} {value:.4g}" if isinstance(value, float) else f"{key} {value}" for key, value in row.items()
+    ]
+    return ", ".join(shown)

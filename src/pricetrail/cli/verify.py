@@ -1,0 +1,48 @@
+"""``pricetrail verify``: is a release what its signature says?"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.table import Column, Table
+from rich.text import Text
+
+from pricetrail.cli.one_line_errors import one_line_errors
+from pricetrail.lineage.dvc_cache import cache_folder
+from pricetrail.operation.servers.s3 import ensure_running
+
+
+def verify(
+    tag: Annotated[str, typer.Argument(help="A tag of a release, its version, or `production`.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print the checks as JSON.")] = False,
+) -> None:
+    """Check a release: tag, commit, lock, bundle, decision, lineage, SBOM, signature.
+
+    The signature counts where its key is in keys/ of this working tree. Exit code 1 where a check fails.
+    """
+    from pricetrail.operation.releases import verify
+
+    with one_line_errors():
+        ensure_running(Path())
+        found = verify.verify(Path(), tag, cache_folder())
+    if as_json:
+        typer.echo(json.dumps(found.as_json(), indent=1))
+    else:
+        table = Table(
+            Column("check", no_wrap=True), Column("", no_wrap=True), Column(""), box=box.SIMPLE, title=found.tag
+        )
+        for check in found.checks:
+            word = Text("ok", style="green") if check.passed else Text("failed", style="bold red")
+            table.add_row(check.name, word, Text(check.detail, overflow="fold"))
+        console = Console(file=sys.stdout)
+        console.print(table)
+        style = "bold green" if found.passed else "bold red"
+        console.print(Text.assemble(found.tag, " is ", ("verified" if found.passed else "not verified", style)))
+    if not found.passed:
+        raise typer.Exit(1)

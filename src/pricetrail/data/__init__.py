@@ -1,0 +1,1 @@
+"""Invoice lines: contract, source files, demo shop, features, past lines, splits, encoder."""

@@ -1,0 +1,111 @@
+"""Where an output comes from, as types: the stages behind it, the commit, the gates, and whether it all holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from pricetrail.base.json_type import Json
+from pricetrail.lineage.dvc_yaml import inside
+from pricetrail.lineage.lock import StageRecord, writer
+
+PACKAGES = "requirements.lock"
+CODE = "src"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Something that is not as the lock says.
+
+    Attributes:
+        path: the file, folder or parameter.
+        place: where it was found: ``workspace``, a revision, another stage's record, ``reports/lineage.json``.
+        recorded: hash or value in the lock.
+        found: hash or value found; None where there is none.
+    """
+
+    path: str
+    place: str
+    recorded: Json
+    found: Json
+
+    def __str__(self) -> str:
+        found = "nothing" if self.found is None else str(self.found)
+        return f"{self.path}: the lock says {self.recorded}, {self.place} has {found}"
+
+
+@dataclass(frozen=True)
+class Trace:
+    """The whole chain from raw files to one output.
+
+    Attributes:
+        target: as it was asked for.
+        path: the output it means.
+        md5: of that output, None for a file in a folder that is not at hand.
+        rev: as it was asked for; empty for the workspace.
+        commit: of that revision, or the one that the workspace is based on.
+        committed_at: time of that commit, ISO 8601.
+        dirty: the workspace's files are not those of the commit.
+        run: name of the run in the ledger; None where it is not recorded.
+        stages: every stage on the way, sources first, the output's own last.
+        outcome: released or withheld; None where nothing was decided.
+        gates: each gate's verdict and override, as in ``metrics/decision.json``.
+        verified: every check held; None where none was made.
+        differences: what did not hold.
+        prediction: the row that a lineage id names; None for other targets, or where it is not at hand.
+        notes: sentences for a person.
+    """
+
+    target: str
+    path: str
+    md5: str | None
+    rev: str
+    commit: str
+    committed_at: str
+    dirty: bool
+    run: str | None
+    stages: tuple[StageRecord, ...]
+    outcome: str | None
+    gates: tuple[Mapping[str, Json], ...]
+    verified: bool | None
+    differences: tuple[Difference, ...] = ()
+    prediction: Mapping[str, Json] | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def writer(self) -> StageRecord:
+        """The stage or source that the output is of."""
+        return self.stages[-1]
+
+    @property
+    def environment(self) -> str | None:
+        """Hash of the lock of packages that the last stage ran with."""
+        return next((s.deps[PACKAGES] for s in reversed(self.stages) if PACKAGES in s.deps), None)
+
+    def maker(self, dep: str) -> StageRecord | None:
+        """The stage of the chain that wrote a dependency; None for code and what came from outside."""
+        return writer(self.stages, dep)
+
+    def record(self) -> dict[str, Any]:
+        """All of it as JSON."""
+        return {**asdict(self), "environment": self.environment}
+
+
+def is_code(path: str) -> bool:
+    """Whether a dependency is code of the project.
+
+    >>> is_code("src/pricetrail/checks/gates.py"), is_code("data/splits")
+    (True, False)
+    """
+    return inside(path, CODE)
+
+
+def data_deps(stage: StageRecord) -> dict[str, str]:
+    """Dependencies that are neither code nor packages, by path."""
+    return {path: md5 for path, md5 in stage.deps.items() if path != PACKAGES and not is_code(path)}
+
+
+def code_deps(stage: StageRecord) -> dict[str, str]:
+    """Files of code, by path."""
+    return {path: md5 for path, md5 in stage.deps.items() if is_code(path)}

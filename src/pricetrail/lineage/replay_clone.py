@@ -1,0 +1,220 @@
+"""The clone that a replay runs in: a commit's files, its raw data, an empty cache, and settings of its own."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Final
+
+from pricetrail.base.dvc_hashes import md5_where_there
+from pricetrail.base.errors import LineageError
+from pricetrail.lineage.dvc_cache import cache_folder, copy_objects, dvc, object_at
+from pricetrail.lineage.git import git
+from pricetrail.lineage.lock import StageRecord
+
+RUNS: Final = re.compile(r"Running stage '(?:.*:)?([^':]+)'")
+FAILED: Final = re.compile(r"failed to reproduce '(?:.*:)?([^':]+)'")
+SKIPPED: Final = re.compile(r"Stage '(?:.*:)?([^':]+)' will be skipped")
+OF_DVC: Final = ("WARNING: ", "ERROR: ", "> ", "Running stage", "Updating lock", "Generating lock", "Use `dvc push`")
+UNREACHABLE: Final = re.compile(r"failed to connect|connect|timed? ?out|credentials|endpoint", re.IGNORECASE)
+OFFLINE: Final = {"analytics": "false", "check_update": "false"}
+ENDING_SECONDS: Final = 10.0  # that a pipeline gets to end when it is told to
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a piece of raw data was taken from: ``cache`` or ``remote``."""
+
+    path: str
+    md5: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Repro:
+    """How ``dvc repro`` ended.
+
+    Attributes:
+        failed: stages that exited with another code than 0.
+        skipped: stages that read from these.
+        reason: the last line of what failed.
+    """
+
+    is_done: bool
+    failed: tuple[str, ...]
+    skipped: tuple[str, ...]
+    reason: str
+    log: Path
+
+
+@dataclass(frozen=True)
+class Clone:
+    """A clone at a commit."""
+
+    folder: Path
+
+    @classmethod
+    def make(cls, folder: Path, commit: str) -> Clone:
+        """Clone the project's commit into a folder, with an empty cache inside it.
+
+        Raises:
+            LineageError: git cannot.
+        """
+        git("clone", "--quiet", "--no-checkout", str(Path().absolute()), str(folder))
+        git("-c", "advice.detachedHead=false", "checkout", "--quiet", "--detach", commit, folder=folder)
+        clone = cls(folder)
+        clone._write_settings({})
+        return clone
+
+    @property
+    def cache(self) -> Path:
+        """Its cache, of which no output comes."""
+        return self.folder / ".dvc" / "cache"
+
+    def environment(self) -> dict[str, str]:
+        """This interpreter's programs, the clone's code, and nothing of the user's git and DVC settings."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("DVC_", "GIT_"))}
+        own = self.folder / ".dvc" / "tmp"
+        own.mkdir(parents=True, exist_ok=True)
+        folders = ("DVC_SITE_CACHE_DIR", "DVC_GLOBAL_CONFIG_DIR", "DVC_SYSTEM_CONFIG_DIR")
+        return kept | {
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
+            "PYTHONPATH": str(self.folder / "src"),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONUNBUFFERED": "1",  # so that DVC announces a stage when it starts it
+            "DVC_NO_ANALYTICS": "1",
+            "TMPDIR": str(own),  # so that what is killed leaves nothing outside of the clone
+            **{name: str(own / name.lower()) for name in folders},
+        }
+
+    def fetch(self, sources: Sequence[StageRecord], announce: Callable[[str], None]) -> tuple[Origin, ...]:
+        """Bring raw data into the clone, from the project's cache where it is whole, else from the remote.
+
+        Raises:
+            LineageError: an object is in neither, or has other bytes than its name says.
+        """
+        project_cache = cache_folder() if sources else Path()
+        origins = []
+        for source in sources:
+            announce(f"raw data {', '.join(source.outs)}")
+            lost = {path: copy_objects(md5, project_cache, self.cache) for path, md5 in source.outs.items()}
+            if any(lost.values()):
+                self._fetch_from_remote(source, next(path for path, objects in lost.items() if objects))
+            dvc("checkout", source.name, folder=self.folder, env=self.environment())
+            for path, md5 in source.outs.items():
+                if md5_where_there(self.folder / path) != md5:
+                    raise LineageError(path, f"must have the bytes that {source.name} names: {md5}")
+                origins.append(Origin(path, md5, "remote" if lost[path] else "cache"))
+        return tuple(origins)
+
+    def _fetch_from_remote(self, source: StageRecord, path: str) -> None:
+        settings = _remote_settings()
+        what = f"raw data {source.outs[path]} must be in the cache or a remote: not in the cache, and"
+        if not settings:
+            raise LineageError(path, f"{what} there is no remote")
+        self._write_settings(settings)
+        try:
+            dvc("fetch", source.name, folder=self.folder, env=self.environment())
+        except LineageError as error:
+            told = error.rule.removeprefix("must succeed: ")
+            kind = "the remote cannot be reached" if UNREACHABLE.search(told) else "the remote does not give it"
+            raise LineageError(path, f"{what} {kind}: {told}") from None
+        finally:
+            self._write_settings({})  # so that no credentials stay in a folder that is kept
+        if object_at(self.cache, source.outs[path]) is None:  # DVC warns of a folder's list that is nowhere, no more
+            raise LineageError(path, f"{what} not in the remote")
+
+    def _write_settings(self, remotes: Mapping[str, Mapping[str, str]]) -> None:
+        sections = {**remotes, "core": {**OFFLINE, **remotes.get("core", {})}, "cache": {"dir": str(self.cache)}}
+        lines = [
+            f"[{name}]\n" + "".join(f"    {k} = {v}\n" for k, v in entry.items()) for name, entry in sections.items()
+        ]
+        file = self.folder / ".dvc" / "config.local"
+        file.parent.mkdir(exist_ok=True)
+        file.touch(mode=0o600)
+        file.write_text("".join(lines), encoding="utf-8")
+
+    def take_locks(self) -> dict[str, str]:
+        """Remove the locks, so that each entry of a new one is of the replay; the text of each by path."""
+        locks = {}
+        for path in git("ls-files", "-z", folder=self.folder).split("\0"):
+            if Path(path).name == "dvc.lock":
+                locks[path] = (self.folder / path).read_text(encoding="utf-8")
+                (self.folder / path).unlink()
+        return locks
+
+    def repro(self, targets: Sequence[str], log: Path, announce: Callable[[str], None]) -> Repro:
+        """Run the pipeline anew; what both streams say goes to the log."""
+        command = [sys.executable, "-m", "dvc", "repro", "--force", "--keep-going", *targets]
+        failed, skipped, last, reason = list[str](), list[str](), "", ""
+        with log.open("w", encoding="utf-8") as file, _process(command, self.folder, self.environment()) as process:
+            for line in process.stdout or ():
+                file.write(line)
+                if found := RUNS.match(line):
+                    announce(f"stage {found[1]}")
+                failed += [name for name in FAILED.findall(line) if name not in failed]
+                skipped += [name for name in SKIPPED.findall(line) if name not in skipped]
+                if line.startswith(("WARNING: failed to run", "ERROR: ")) and not reason:
+                    reason = last or line.removeprefix("ERROR: ")
+                if line.strip() and not line.startswith(OF_DVC):
+                    last = line
+        return Repro(process.returncode == 0, tuple(failed), tuple(skipped), " ".join(reason.split()), log)
+
+
+@contextmanager
+def _process(command: Sequence[str], folder: Path, env: Mapping[str, str]) -> Iterator[subprocess.Popen[str]]:
+    """A process in a session of its own, which ends with the block, and all that it started."""
+    process = subprocess.Popen(
+        command, cwd=folder, env=env, text=True, errors="replace", start_new_session=True,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    try:
+        yield process
+        process.wait()
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGTERM)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(ENDING_SECONDS)
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+@contextmanager
+def ending_cleanly() -> Iterator[None]:
+    """Let ``kill`` end the block as Ctrl-C does, so that folders are removed and processes ended."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(number: int, _: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _remote_settings() -> dict[str, dict[str, str]]:
+    """The project's remotes by section, local settings in and relative paths resolved; empty without a remote."""
+    sections: dict[str, dict[str, str]] = {}
+    for line in dvc("config", "--list").splitlines():
+        key, _, value = line.partition("=")
+        section, _, name = key.rpartition(".")
+        if section.startswith("remote."):
+            section = f"'remote \"{section.removeprefix('remote.')}\"'"
+        if section.startswith("'remote") or key == "core.remote":
+            sections.setdefault(section, {})[name] = value
+    return sections if any(name.startswith("'remote") for name in sections) else {}

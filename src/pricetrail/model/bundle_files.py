@@ -1,0 +1,188 @@
+"""A bundle on disk, as data: safetensors, JSON, Parquet and LightGBM's text, with a manifest of hashes.
+
+Hashes are checked before anything is read, and nothing from a file is executed (law 5).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import pandas as pd
+import pyarrow as pa
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+from torch import Tensor
+
+from pricetrail.base.errors import BundleError
+from pricetrail.base.parquet import partition_bytes, table_from_bytes, table_to_bytes
+from pricetrail.data.contract import iso_week
+from pricetrail.data.encoder import Encoder
+from pricetrail.data.features import DAY, FEATURE_UNITS, TARGET
+from pricetrail.data.past_lines import HISTORY_UNITS
+from pricetrail.model.baselines.naive import BACKUP_FILES, Baseline, load_baseline
+from pricetrail.model.conformal import Conformal
+from pricetrail.model.inputs import LookBack, TargetScale
+from pricetrail.model.network import NetworkSpec
+from pricetrail.model.trust import TrustedManifest
+
+log = logging.getLogger(__name__)
+
+MANIFEST: Final = "manifest.json"
+WEIGHTS: Final = "weights.safetensors"
+_ENCODER, _MODEL, _STATE = "encoder.json", "model.json", "product_state.parquet"
+_NEEDED: Final = (_ENCODER, _MODEL, _STATE)
+_HISTORY: Final = "history-"  # one file an ISO week, so that a new week leaves the others' bytes alone
+_HISTORY_FILE: Final = re.compile(rf"{_HISTORY}\d{{4}}-W\d\d\.parquet")
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a bundle is made of; see ``model.bundle.Bundle``.
+
+    ``weights`` is None where they cannot be trusted, ``manifest_sha256`` for parts that were not read from files.
+    """
+
+    encoder: Encoder
+    history: pd.DataFrame
+    product_state: pd.DataFrame
+    spec: NetworkSpec
+    weights: Mapping[str, Tensor] | None
+    scale: TargetScale
+    look_back: LookBack
+    backups: tuple[tuple[Baseline, float], ...]
+    intervals: Conformal | None
+    manifest_sha256: str | None = None
+
+
+def pack(parts: Parts) -> dict[str, bytes]:
+    """File names and bytes, the manifest last; the same parts give the same bytes."""
+    units = {name: FEATURE_UNITS.get(name, "category") for name in parts.encoder.feature_names} | HISTORY_UNITS
+    model = {
+        "format": 3,
+        "target": {"name": TARGET, "unit": "log1p(units)", **asdict(parts.scale)},
+        "features": units,
+        "network": asdict(parts.spec),
+        "look_back": asdict(parts.look_back),
+        "backups": [{"name": backup.name, "validation_mse_log_quantity": mse} for backup, mse in parts.backups],
+        "intervals": parts.intervals.record() if parts.intervals else None,
+    }
+    files = {
+        WEIGHTS: save_tensors(dict(parts.weights or {})),
+        _ENCODER: parts.encoder.to_json().encode(),
+        _MODEL: (json.dumps(model, indent=1) + "\n").encode(),
+        _STATE: table_to_bytes(parts.product_state),
+    }
+    weeks = partition_bytes(parts.history, iso_week(parts.history[DAY]))
+    files |= {f"{_HISTORY}{week}": content for week, content in weeks.items()}
+    for backup, _ in parts.backups:
+        files |= backup.to_files()
+    hashes = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    return {**files, MANIFEST: (json.dumps({"sha256": hashes}, indent=1) + "\n").encode()}
+
+
+def unpack(folder: Path, trusted: TrustedManifest) -> Parts:
+    """Read a folder's files after their hashes were checked, that of the manifest first, against the trusted one.
+
+    The weights and the backups may be missing or altered: what can be trusted is there, and the log says what is not.
+
+    Raises:
+        BundleError: another file is missing or altered or does not fit, or another bundle is trusted.
+    """
+    hashes = _manifest(folder, trusted)
+    files = {name: _verified(folder, name, hashes) for name in _NEEDED}
+    weeks = [_verified(folder, name, hashes) for name in _history_files(folder, hashes)]
+    try:
+        model = json.loads(files[_MODEL])
+        return Parts(
+            encoder=Encoder.from_json(files[_ENCODER].decode()),
+            history=pa.concat_tables([table_from_bytes(week) for week in weeks]).to_pandas(),
+            product_state=table_from_bytes(files[_STATE]).to_pandas(),
+            spec=_spec(model["network"]),
+            weights=_weights(folder, hashes),
+            scale=TargetScale(float(model["target"]["mean"]), float(model["target"]["std"])),
+            look_back=LookBack(**model["look_back"]),
+            backups=_backups(folder, hashes, model["backups"]),
+            intervals=Conformal.from_record(model["intervals"]) if model["intervals"] else None,
+            manifest_sha256=trusted.manifest_sha256,
+        )
+    except (KeyError, TypeError, ValueError, pa.ArrowException) as error:
+        raise BundleError(str(folder), f"must hold parts that fit together: {error}") from None
+
+
+def _manifest(folder: Path, trusted: TrustedManifest) -> Mapping[str, str]:
+    """The hash of each file."""
+    try:
+        content = (folder / MANIFEST).read_bytes()
+        trusted.require(hashlib.sha256(content).hexdigest(), str(folder))
+        return {str(name): str(value) for name, value in json.loads(content)["sha256"].items()}
+    except OSError as error:
+        raise BundleError(str(error.filename), "must be in the bundle, and is not there") from None
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise BundleError(str(folder / MANIFEST), f"must name a sha256 for each file: {error}") from None
+
+
+def _history_files(folder: Path, hashes: Mapping[str, str]) -> list[str]:
+    """The files of the history in order of time: those that are listed, and those that are there.
+
+    Raises:
+        BundleError: there is none.
+    """
+    names = sorted(
+        name for name in {*hashes, *(file.name for file in folder.iterdir())} if _HISTORY_FILE.fullmatch(name)
+    )
+    if not names:
+        raise BundleError(str(folder / f"{_HISTORY}*.parquet"), "must be in the bundle, and is not there")
+    return names
+
+
+def _verified(folder: Path, name: str, hashes: Mapping[str, str]) -> bytes:
+    """A file's bytes.
+
+    Raises:
+        BundleError: it is missing or altered.
+    """
+    try:
+        content = (folder / name).read_bytes()
+    except OSError:
+        raise BundleError(str(folder / name), "must be in the bundle, and is not there") from None
+    found = hashlib.sha256(content).hexdigest()
+    if hashes.get(name) != found:
+        raise BundleError(str(folder / name), f"must have sha256 {hashes.get(name)}", found)
+    return content
+
+
+def _weights(folder: Path, hashes: Mapping[str, str]) -> dict[str, Tensor] | None:
+    """The network's weights, None where their file cannot be trusted."""
+    try:
+        return load_tensors(_verified(folder, WEIGHTS, hashes))
+    except BundleError as error:
+        log.error("the network is not loaded, backups answer: %s", error)
+        return None
+
+
+def _backups(
+    folder: Path, hashes: Mapping[str, str], listed: list[dict[str, Any]]
+) -> tuple[tuple[Baseline, float], ...]:
+    """The backups that can be trusted, in the order of the list."""
+    backups = []
+    for entry in listed:
+        name = str(entry["name"])
+        try:
+            file = BACKUP_FILES.get(name, name)
+            model = load_baseline(name, {file: _verified(folder, file, hashes)})
+        except BundleError as error:
+            log.error("backup %s is not loaded: %s", name, error)
+            continue
+        backups.append((model, float(entry["validation_mse_log_quantity"])))
+    return tuple(backups)
+
+
+def _spec(tree: dict[str, Any]) -> NetworkSpec:
+    return NetworkSpec(**{**tree, "widths": tuple(tree["widths"]), "dropouts": tuple(tree["dropouts"])})

@@ -1,0 +1,1 @@
+"""What each feature added to a prediction: SHAP values and their figures."""

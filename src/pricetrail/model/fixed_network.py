@@ -1,0 +1,85 @@
+"""``tuning.method: fixed``: the network that an earlier study chose, trained without another study."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pandas as pd
+
+from pricetrail.base.params import Fixed, Tuning
+from pricetrail.model.network import NetworkSpec
+from pricetrail.model.study import Choice, Dial, Study, Watch, search
+from pricetrail.model.study_figures import FIXED
+from pricetrail.model.study_journal import Journal
+from pricetrail.model.training import Trained, TrainingData, TrainingSpec
+
+
+def find(
+    data: TrainingData,
+    column_edges: Sequence[Sequence[float]],
+    tuning: Tuning,
+    seed: int,
+    watch: Watch,
+    journal: Journal | None = None,
+) -> Study:
+    """What ``search.search`` finds; where ``tuning.method`` is ``fixed``, the network given there, and no trial.
+
+    Raises:
+        TrainingError: as ``search.search``.
+    """
+    if tuning.fixed is None or tuning.method != "fixed":
+        return search(data, column_edges, tuning, seed, watch, journal)
+    return Study(choice_of(tuning.fixed, tuning), pd.DataFrame(), pd.DataFrame({"dial": [], "importance": []}))
+
+
+def choice_of(fixed: Fixed, tuning: Tuning) -> Choice:
+    """The network and its training as the final fit of a study takes them: its budget is that of ``tuning``."""
+    network = NetworkSpec(
+        widths=fixed.widths,
+        dropouts=fixed.dropouts,
+        bins=fixed.bins,
+        batch_norm=fixed.batch_norm,
+        residual=fixed.residual,
+        ensemble_size=fixed.ensemble_size,
+    )
+    training = TrainingSpec(
+        optimizer=fixed.optimizer,
+        learning_rate=fixed.learning_rate,
+        weight_decay=fixed.weight_decay,
+        batch_size=fixed.batch_size,
+        max_epochs=tuning.max_epochs,
+        patience_epochs=tuning.patience_epochs,
+        min_steps=tuning.min_steps,
+    )
+    return Choice(network, training)
+
+
+def with_final_fit(study: Study, trained: Trained) -> Study:
+    """A study as it is; where no trial ran, the final fit stands as the only row of its trials, in their columns.
+
+    Its error is that of the best epoch, as a trial's is, and its epochs all that ran.
+    """
+    if len(study.trials):
+        return study
+    row = {
+        "trial": 0,
+        "state": FIXED,
+        "validation_mse": trained.best.validation_mse,
+        "epochs": len(trained.curve),
+        "reason": "",
+        **_dials(study.best),
+    }
+    return replace(study, trials=pd.DataFrame([row]))
+
+
+def _dials(choice: Choice) -> dict[str, Dial]:
+    """Under the names that ``search.suggest`` gives them."""
+    network, training = choice.network, choice.training
+    return {
+        "layers": len(network.widths),
+        **{f"width_{layer}": width for layer, width in enumerate(network.widths)},
+        **{f"dropout_{layer}": dropout for layer, dropout in enumerate(network.dropouts)},
+        **{name: getattr(network, name) for name in ("bins", "batch_norm", "residual", "ensemble_size")},
+        **{name: getattr(training, name) for name in ("optimizer", "learning_rate", "weight_decay", "batch_size")},
+    }

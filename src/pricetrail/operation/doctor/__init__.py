@@ -1,0 +1,1 @@
+"""What is wrong with tools, git, remote, lock, disk or clock."""

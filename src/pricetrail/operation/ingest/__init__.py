@@ -1,0 +1,1 @@
+"""New source files into the tracked folder."""

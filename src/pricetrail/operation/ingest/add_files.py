@@ -1,0 +1,290 @@
+"""New source files: validated, copied into the tracked source folder, named by its ``.dvc`` file, committed, pushed.
+
+Each step leaves what the next ingest, or ``dvc add``, completes: files appear by renaming, after ``params.yaml`` names
+what they restate and before the ``.dvc`` file names them.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+from pricetrail.base import files
+from pricetrail.base.dvc_hashes import md5_of_tree
+from pricetrail.base.errors import OperationError, PricetrailError
+from pricetrail.base.params import FILE, Params, parse_params
+from pricetrail.base.params_edit import with_dials
+from pricetrail.data import source_files
+from pricetrail.lineage import git
+from pricetrail.lineage.dvc_cache import dvc
+from pricetrail.lineage.lock import parse_source
+from pricetrail.operation.ingest.released_days import Released, released, rewriting
+from pricetrail.operation.ingest.source_file import SourceFile, read_source_file, span
+from pricetrail.operation.ingest.source_folder import SourceFolder, source_folder
+from pricetrail.operation.servers import s3
+
+LOCK: Final = Path(".pricetrail/ingest.lock")
+RESTATED: Final = "data.restated"
+
+
+@dataclass(frozen=True)
+class Ingestion:
+    """What an ingest did.
+
+    Attributes:
+        path: the source folder.
+        added: files that were not there before, or not with these bytes.
+        completed: files that were there untracked, left by an ingest that was stopped, or put there by hand.
+        known: files whose bytes were there; ``name`` is the one they have there.
+        restated: those of the first two that rewrite history, with the reason.
+        changed: paths that git has not committed as they are now.
+        commit: made for them; empty where none was.
+    """
+
+    path: str
+    added: tuple[SourceFile, ...]
+    completed: tuple[SourceFile, ...]
+    known: tuple[SourceFile, ...]
+    restated: Mapping[str, str]
+    changed: tuple[str, ...]
+    commit: str
+
+    @property
+    def message(self) -> str:
+        """Of the commit."""
+        return commit_message((*self.added, *self.completed) or self.known)
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """All files looked at, nothing written."""
+
+    folder: SourceFolder
+    staged: Mapping[str, Path]
+    added: tuple[SourceFile, ...]
+    completed: tuple[SourceFile, ...]
+    known: tuple[SourceFile, ...]
+    restated: Mapping[str, str]
+
+
+def commit_message(ingested: Sequence[SourceFile]) -> str:
+    """``Ingest 2 files, 2011-12-05 to 2011-12-09``; at least one file."""
+    count = f"{len(ingested)} file{'' if len(ingested) == 1 else 's'}"
+    days = span(min(file.first_day for file in ingested), max(file.last_day for file in ingested))
+    return f"Ingest {count}, {days}"
+
+
+def ingest_files(
+    paths: Sequence[Path], reason: str | None = None, *, commit: bool = False, push: bool = False
+) -> Ingestion:
+    """Add files to the source folder of ``params.yaml``; all are validated before anything is written.
+
+    Args:
+        paths: CSV, CSV.gz, Excel or Parquet files, at least one.
+        reason: why a file may rewrite history; None where none may.
+        commit: commit the ``.dvc`` file, and ``params.yaml`` where it names what was restated.
+        push: then ``dvc push`` and ``git push``.
+
+    Raises:
+        SourceError, ContractError: a file breaks the contract.
+        OperationError: the folder cannot take files (``source_folder``), a file rewrites history without a reason, two
+            files have one name, or it cannot be written.
+        LineageError: git or DVC fails.
+    """
+    if reason is not None and not reason.strip():
+        raise OperationError("--restate", "must give a reason", reason)
+    files.read_params()  # in no project, leave no trace
+    with _alone():
+        params = files.read_params()
+        if commit and reason is not None:
+            _require_committable()
+        folder = source_folder(params)
+        with _staging(folder.path) as staging:
+            plan = _plan(paths, reason, params, folder, staging)
+            _write(plan, params)
+        changed = _changed(folder.pointer)
+        result = Ingestion(folder.path, plan.added, plan.completed, plan.known, plan.restated, changed, "")
+        made = _commit(result) if commit and changed else ""
+        if push:
+            s3.ensure_running(Path())
+            dvc("push", "-q", folder.pointer)
+            git.git("push", "-q")
+    return Ingestion(
+        result.path, result.added, result.completed, result.known, result.restated, () if made else changed, made
+    )
+
+
+def _plan(paths: Sequence[Path], reason: str | None, params: Params, folder: SourceFolder, staging: Path) -> _Plan:
+    """Stage and judge every file, those that lie untracked in the folder too."""
+    release, staged = released(), dict[str, Path]()
+    names = {md5: name for name, md5 in sorted(folder.present.items(), reverse=True)}
+    added, known, completed = list[SourceFile](), list[SourceFile](), list[SourceFile]()
+    restated: dict[str, str] = {}
+    for number, path in enumerate(paths):
+        copied = _stage(path, params, staging / str(number))
+        found = read_source_file(copied, params.data, path.name, str(path))
+        if found.md5 in names:
+            known.append(read_source_file(copied, params.data, names[found.md5], str(path)))
+            continue
+        if path.name in staged:
+            raise OperationError(str(path), "must have a name of its own among the files given", path.name)
+        replaced = f"{folder.path}/{path.name}" if path.name in folder.present else ""
+        restated |= _restating(found, rewriting(found, replaced, release), reason)
+        added.append(found)
+        staged[path.name], names[found.md5] = copied, path.name
+    explained = {**params.data.restated, **{file.name: reason for file in known if reason is not None}}
+    for name in _source_files(folder, params):
+        if name not in staged and name in folder.pending:
+            found, rewritten = _judge_pending(name, folder, params, release)
+            completed.append(found)
+            restated |= _restating(found, rewritten, explained.get(name))
+    return _Plan(folder, staged, tuple(added), tuple(completed), tuple(known), restated)
+
+
+def _judge_pending(name: str, folder: SourceFolder, params: Params, release: Released | None) -> tuple[SourceFile, str]:
+    """A file that lies in the folder and is not as tracked, and what history it rewrites."""
+    place = f"{folder.path}/{name}"
+    found = read_source_file(Path(place), params.data, name, place)
+    return found, rewriting(found, place if name in folder.tracked else "", release)
+
+
+def _restating(found: SourceFile, rewritten: str, reason: str | None) -> Mapping[str, str]:
+    """The file with its reason where it rewrites history.
+
+    Raises:
+        OperationError: there is no reason.
+    """
+    if not rewritten:
+        return {}
+    if reason is None:
+        raise OperationError(found.place, f"must not rewrite history without --restate REASON: {rewritten}")
+    return {found.name: reason}
+
+
+def _source_files(folder: SourceFolder, params: Params) -> list[str]:
+    """What ``etl_pipeline`` would read of the folder, by path inside it."""
+    if not folder.present:
+        return []
+    found = source_files.find_files(folder.path, params.data.pattern) if _holds_sources(folder) else []
+    return [path.relative_to(folder.path).as_posix() for path in found]
+
+
+def _holds_sources(folder: SourceFolder) -> bool:
+    return any(name.lower().endswith(source_files.SUFFIXES) for name in folder.present)
+
+
+def _stage(path: Path, params: Params, folder: Path) -> Path:
+    """A copy that nobody else writes to: what is validated is what the folder gets.
+
+    Raises:
+        SourceError: the file's kind is unknown.
+        OperationError: it is no file, cannot be read or copied, or its name does not match ``data.pattern``.
+    """
+    if not path.is_file():
+        raise OperationError(str(path), "must be a file, and is " + ("none" if path.exists() else "not there"))
+    source_files.find_files(str(path), params.data.pattern)
+    copied = folder / path.name
+    try:
+        folder.mkdir()
+        with path.open("rb") as source, copied.open("wb") as target:
+            shutil.copyfileobj(source, target)
+            target.flush()
+            os.fsync(target.fileno())
+    except OSError as error:
+        raise OperationError(str(path), f"must be readable, and fit on the disk: {error.strerror}") from None
+    if copied not in folder.glob(params.data.pattern):
+        raise OperationError(str(path), f"must match data.pattern {params.data.pattern!r}, or no run reads it")
+    return copied
+
+
+def _write(plan: _Plan, params: Params) -> None:
+    """Name what is restated, rename the files into the folder, have DVC name them."""
+    if plan.restated:
+        dials = {RESTATED: {**params.data.restated, **plan.restated}}
+        files.write_text(Path(FILE), with_dials(files.read_text(Path(FILE)), dials))
+    folder = Path(plan.folder.path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, copied in plan.staged.items():
+            copied.replace(folder / name)
+    except OSError as error:
+        raise OperationError(str(folder), f"must take new files: {error.strerror}; ingest them again") from None
+    if not _is_named(plan):
+        dvc("add", "-q", plan.folder.path)
+
+
+def _is_named(plan: _Plan) -> bool:
+    """Whether the ``.dvc`` file names what the folder holds now, and git is told to leave the folder out."""
+    dot_dvc = Path(plan.folder.pointer)
+    if not dot_dvc.exists() or git.git("ls-files", "-co", "--exclude-standard", "--", plan.folder.path):
+        return False
+    present = {**plan.folder.present, **{file.name: file.md5 for file in plan.added}}
+    return md5_of_tree(present) in parse_source(files.read_text(dot_dvc), str(dot_dvc)).outs.values()
+
+
+def _changed(dot_dvc: str) -> tuple[str, ...]:
+    """What an ingest leaves to git: the ``.dvc`` file, the rule that hides the folder, the reasons of restatements."""
+    ignore = str(PurePosixPath(dot_dvc).parent / ".gitignore")
+    told = git.git("status", "--porcelain", "-z", "--untracked-files=all", "--", dot_dvc, ignore)
+    changed = [entry[3:] for entry in told.split("\0") if entry]
+    return tuple(changed if _restated_as_committed() else [*changed, FILE])
+
+
+def _restated_as_committed() -> bool:
+    """Whether ``data.restated`` is that of the last commit; True where no commit has such a file."""
+    try:
+        committed = parse_params(git.read_at(FILE, "HEAD")).data.restated
+    except PricetrailError:
+        return True
+    return committed == files.read_params().data.restated
+
+
+def _require_committable() -> None:
+    """Stop where a commit of ``params.yaml`` would take more than restatements along.
+
+    Raises:
+        OperationError: it differs from the last commit in more than ``data.restated``.
+        LineageError: it is not committed at all.
+        ParamsError: the committed one is of another version.
+    """
+    now, committed = files.read_params(), parse_params(git.read_at(FILE, "HEAD"))
+    data = committed.data.model_copy(update={"restated": now.data.restated})
+    if committed.model_copy(update={"data": data}) != now:
+        raise OperationError(FILE, "must have no other changes than data.restated to be committed: commit them first")
+
+
+def _commit(result: Ingestion) -> str:
+    if FILE in result.changed:
+        _require_committable()
+    git.git("add", "--", *result.changed)
+    git.git("commit", "-q", "-m", result.message, "--", *result.changed)
+    return git.commit_of("HEAD")
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Wait until no other ingest runs here; a killed one holds nothing up."""
+    LOCK.parent.mkdir(exist_ok=True)
+    with LOCK.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def _staging(path: str) -> Iterator[Path]:
+    """An empty folder beside the source folder: files are renamed, not copied; no pattern and no commit sees it."""
+    place = PurePosixPath(path)
+    folder = Path(place.parent / f".{place.name}.incoming")
+    shutil.rmtree(folder, ignore_errors=True)  # of an ingest that was killed
+    folder.mkdir(parents=True)
+    files.write_text(folder / ".gitignore", "*\n")
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,143 @@
+"""The key pair that signs releases: the private half outside of git, the public half in it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
+
+from pricetrail.base import files
+from pricetrail.base.errors import ReleaseError, SourceError
+
+PRIVATE, PUBLIC = Path(".pricetrail/keys/release.pem"), Path("keys/release.pub.pem")
+VARIABLE: Final = "PRICETRAIL_RELEASE_KEY"
+PUBLIC_SUFFIX: Final = ".pub.pem"
+SHORT: Final = 12  # hex digits of a fingerprint that a person reads
+
+
+@dataclass(frozen=True)
+class KeyPair:
+    """The files of both halves, PEM."""
+
+    private: Path
+    public: Path
+
+    @property
+    def fingerprint(self) -> str:
+        """Sha256 of the public half, hex."""
+        return fingerprint(self.public)
+
+
+def ensure_keys(folder: Path, home: Path | None = None) -> KeyPair:
+    """The project's pair; a new one where neither half is there yet.
+
+    Args:
+        folder: whose git has the public half.
+        home: the project with the private half, where that is another folder than this clone.
+
+    Raises:
+        ReleaseError: the private half is not on this machine, or is not that of the public one.
+    """
+    pair = KeyPair(_private(home or folder), folder / PUBLIC)
+    if pair.private.exists():
+        public = _public_half(pair.private)
+        if not pair.public.exists():
+            files.write_bytes(pair.public, public)
+        elif pair.public.read_bytes() != public:
+            raise ReleaseError(str(pair.public), f"must be the public half of {pair.private}")
+        return pair
+    if VARIABLE in os.environ:
+        raise ReleaseError(VARIABLE, "must name the file of a private key, and there is none of that name")
+    if pair.public.exists():
+        remedy = f"copy it there, name its file in {VARIABLE}, or make a new pair by `pricetrail keys --replace`"
+        raise ReleaseError(str(pair.private), f"must hold the private half of {PUBLIC}, and is not there: {remedy}")
+    return make_keys(folder, home=home)
+
+
+def make_keys(folder: Path, *, replace: bool = False, home: Path | None = None) -> KeyPair:
+    """Make a pair (ECDSA, curve P-256).
+
+    A pair that is replaced keeps its public half in ``keys/``, under its fingerprint, so that what it signed stays
+    verifiable; its private half is gone.
+
+    Raises:
+        ReleaseError: there is a pair, and it is not to be replaced; or the private half cannot be written.
+    """
+    pair = KeyPair(_private(home or folder), folder / PUBLIC)
+    there = [path for path in (pair.private, pair.public) if path.exists()]
+    if there and not replace:
+        raise ReleaseError(str(there[0]), "must not be there yet; `pricetrail keys --replace` makes a new pair")
+    key = ec.generate_private_key(ec.SECP256R1())
+    if pair.public.exists():
+        retired = pair.public.with_name(f"{fingerprint(pair.public)[:SHORT]}{PUBLIC_SUFFIX}")
+        files.write_bytes(retired, pair.public.read_bytes())
+        pair.public.unlink()  # before the private half changes: the two never belong to different pairs
+    form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    try:
+        _write_secret(pair.private, key.private_bytes(*form))
+    except OSError as error:
+        raise ReleaseError(str(pair.private), f"must be a file that can be written: {error.strerror}") from None
+    files.write_bytes(pair.public, _public_half(pair.private))
+    return pair
+
+
+def trusted_keys(folder: Path) -> dict[str, Path]:
+    """The public keys of the working tree by fingerprint: those whose signatures count.
+
+    Raises:
+        ReleaseError: a file there is no public key.
+    """
+    return {fingerprint(path): path for path in sorted((folder / PUBLIC.parent).glob(f"*{PUBLIC_SUFFIX}"))}
+
+
+def fingerprint(public: Path) -> str:
+    """Sha256 of a public key's PEM, hex; what ``model-signing`` names a key by.
+
+    Raises:
+        ReleaseError: the file is no public key.
+    """
+    try:
+        key = serialization.load_pem_public_key(files.read_bytes(public))
+    except (ValueError, SourceError) as error:
+        raise ReleaseError(str(public), f"must be a public key, PEM: {error}") from None
+    return hashlib.sha256(_pem(key)).hexdigest()
+
+
+def _private(folder: Path) -> Path:
+    named = os.environ.get(VARIABLE)
+    if named and "PRIVATE KEY" in named:
+        raise ReleaseError(VARIABLE, "must name the file of a private key, and holds the key itself")
+    return Path(named) if named else folder / PRIVATE
+
+
+def _public_half(private: Path) -> bytes:
+    try:
+        key = serialization.load_pem_private_key(files.read_bytes(private), None)
+    except (ValueError, TypeError, SourceError) as error:
+        raise ReleaseError(str(private), f"must be a private key without a password, PEM: {error}") from None
+    if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
+        raise ReleaseError(str(private), "must be a key of the curve P-256")
+    return _pem(key.public_key())
+
+
+def _pem(key: PublicKeyTypes) -> bytes:
+    return key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+
+
+def _write_secret(path: Path, content: bytes) -> None:
+    """A file that nobody else may read at any moment; whole or not there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.tmp")
+    temporary.unlink(missing_ok=True)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)

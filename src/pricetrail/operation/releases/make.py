@@ -1,0 +1,181 @@
+"""Making a release: from a commit that every gate let through to its two tags."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from pricetrail.base.errors import LineageError, ReleaseError
+from pricetrail.checks.decision import headline
+from pricetrail.operation.releases import tags
+from pricetrail.operation.releases.commit import (
+    DECISION,
+    Built,
+    built_at,
+    bundle_md5_at,
+    bytes_at,
+    commit_of,
+    decision_from,
+    objects_at,
+)
+from pricetrail.operation.releases.evidence import Evidence, manifest_sha256, sha256
+from pricetrail.operation.releases.keys import PUBLIC, KeyPair
+from pricetrail.operation.releases.registry import Registry
+from pricetrail.operation.releases.remote import Objects, Remote, open_remote
+from pricetrail.operation.releases.sbom import environment_sbom, sbom_name
+from pricetrail.operation.releases.signing import require_signed, sign
+from pricetrail.operation.releases.tags import ARTIFACT, Record
+from pricetrail.operation.releases.verify import require_verified
+
+
+@dataclass(frozen=True)
+class Release:
+    """A release that was made.
+
+    Attributes:
+        version: such as ``v3.0.0``.
+        tag: of the version.
+        stage_tag: that puts it into production.
+        commit: full hash.
+        bundle_md5: DVC's hash of the bundle.
+        sbom_sha256: of the bill of materials.
+    """
+
+    version: str
+    tag: str
+    stage_tag: str
+    commit: str
+    bundle_md5: str
+    sbom_sha256: str
+
+
+def is_release_due(folder: Path, rev: str) -> bool:
+    """Whether a revision's candidate may be released and never was, withdrawn or not.
+
+    Raises:
+        ReleaseError: git knows no such revision.
+        DataError: its decision or its lock is damaged.
+    """
+    commit = commit_of(folder, rev)
+    try:
+        content = bytes_at(folder, commit, DECISION)
+        bundle_md5 = bundle_md5_at(folder, commit)
+    except ReleaseError:  # the run stopped at the drift gate
+        return False
+    if decision_from(folder, commit, content).outcome != "released":
+        return False
+    registry = Registry.read(folder)
+    made = registry.of_bundle(bundle_md5)
+    return made is None or not registry.served(made.version)
+
+
+def require_releasable(folder: Path, rev: str) -> Built:
+    """What a revision built, once every gate let it through and it is not released yet.
+
+    Raises:
+        ReleaseError: a gate is closed, or its bundle is released already; it names them.
+    """
+    built = built_at(folder, rev)
+    if built.decision.outcome != "released":
+        raise ReleaseError(f"{DECISION} at {built.commit[:12]}", f"must be released. {headline(built.decision)}")
+    registry = Registry.read(folder)
+    made = registry.of_bundle(built.bundle_md5)
+    if made is not None and registry.served(made.version):
+        raise ReleaseError(f"bundle {built.bundle_md5}", f"must not be released yet, and is, as {made.tag}")
+    return built
+
+
+def tag_release(folder: Path, rev: str, author: str, keys: KeyPair, cache: Path) -> Release:
+    """Make a release of a revision: bill of materials into the remote, then both tags in this git; nothing is pushed.
+
+    A release that was cut off between its two tags is finished by the next call.
+
+    Args:
+        folder: of the project; its git gets the tags.
+        rev: whose lock built the bundle.
+        author: of the tags, ``Name <mail>``.
+        keys: that sign; the public half must be in git at the revision.
+        cache: DVC's.
+
+    Raises:
+        ReleaseError: it may not be released (``require_releasable``), its objects are not all there, or the key is not
+            the one in git.
+    """
+    tags.parted(author)
+    built = require_releasable(folder, rev)
+    registry = Registry.read(folder)
+    made = registry.of_bundle(built.bundle_md5)
+    if made is not None:
+        record, _ = tags.parts(made.message, made.tag)
+        require_verified(folder, made.version, cache)
+        return _staged(folder, record, made.tag, author)
+    _require_public_key(folder, built.commit, keys)
+    with open_remote(folder) as remote:
+        objects = Objects(cache, remote)
+        _require_there(remote, [built.bundle_md5, *objects.members(built.bundle_md5).values()], "bundle")
+        evidence, record = _evidence(built, objects.folder(built.bundle_md5), registry.next_version)
+        remote.keep(sbom_name(record.sbom_sha256), evidence.sbom)
+    with evidence.as_folder() as signed:
+        signature = sign(signed, keys)
+        require_signed(signed, signature, {keys.fingerprint: keys.public})
+    tag = tags.register(folder, record.version, record.commit, tags.body(record, signature), author)
+    try:
+        return _staged(folder, record, tag, author)
+    except BaseException:
+        with contextlib.suppress(LineageError):
+            tags.drop(folder, tag)
+        raise
+
+
+def require_in_remote(folder: Path, rev: str, cache: Path) -> int:
+    """Hold a revision's locks against the remote; the number of objects that they name.
+
+    Raises:
+        ReleaseError: objects are not in the remote, or cannot be told.
+    """
+    with open_remote(folder) as remote:
+        wanted = set(objects_at(folder, commit_of(folder, rev)))
+        objects = Objects(cache, remote)
+        for md5 in [md5 for md5 in sorted(wanted) if md5.endswith(".dir")]:
+            with contextlib.suppress(ReleaseError):  # a list that is nowhere is itself missing in the remote
+                wanted |= set(objects.members(md5).values())
+        _require_there(remote, sorted(wanted), "lock")
+    return len(wanted)
+
+
+def _require_there(remote: Remote, md5s: list[str], what: str) -> None:
+    missing = remote.missing(md5s)
+    if missing:
+        rule = f"must be in {remote.url}: {len(missing)} of {len(set(md5s))} objects are not; run `dvc push`"
+        raise ReleaseError(what, rule)
+
+
+def _require_public_key(folder: Path, commit: str, keys: KeyPair) -> None:
+    """A release must be verifiable from its own commit."""
+    rule = f"must be committed, the public half of {keys.private}"
+    try:
+        content = bytes_at(folder, commit, PUBLIC.as_posix())
+    except ReleaseError:
+        raise ReleaseError(str(PUBLIC), f"{rule}; it is not in git at {commit[:12]}") from None
+    if content != keys.public.read_bytes():
+        raise ReleaseError(str(PUBLIC), f"{rule}; another key is in git at {commit[:12]}")
+
+
+def _evidence(built: Built, bundle: dict[str, bytes], version: str) -> tuple[Evidence, Record]:
+    sbom = environment_sbom()
+    record = Record(
+        artifact=ARTIFACT,
+        version=version,
+        commit=built.commit,
+        run=built.run,
+        bundle_md5=built.bundle_md5,
+        manifest_sha256=manifest_sha256(bundle),
+        sbom_sha256=sha256(sbom),
+    )
+    return Evidence(record.text().encode(), bundle, sbom, built.decision_json, built.lineage_json), record
+
+
+def _staged(folder: Path, record: Record, tag: str, author: str) -> Release:
+    stage_tag = tags.assign(folder, record.version, author)
+    return Release(record.version, tag, stage_tag, record.commit, record.bundle_md5, record.sbom_sha256)

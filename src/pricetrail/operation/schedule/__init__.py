@@ -1,0 +1,1 @@
+"""The weekly run by the clock: Prefect's server, flow and deployment."""

@@ -1,0 +1,74 @@
+"""What a run leaves in Prefect for people: its facts, the metrics that moved, the decision, and where to read on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
+
+from pricetrail.base.params import Weekly
+from pricetrail.operation.weekly.clone import repository_of
+from pricetrail.operation.weekly.message import metrics_table
+from pricetrail.operation.weekly.outcome import Ending
+from pricetrail.operation.weekly.run import Report
+
+CARD: Final = "reports/model_card.md"
+
+
+def leave_artifacts(told: Report, home: Path, weekly: Weekly) -> None:
+    """Make the artifacts of the task run that this is called in."""
+    ending = told.ending
+    rows: list[dict[str, Any]] = [
+        {"what": "outcome", "value": ending.outcome.value},
+        {"what": "commit", "value": ending.commit},
+        {"what": "release", "value": ending.version or "none"},
+        {"what": "new objects", "value": ending.objects},
+        {"what": "their bytes", "value": ending.object_bytes},
+    ]
+    create_table_artifact(key="weekly-run", table=rows, description=ending.headline)
+    create_markdown_artifact(key="weekly-metrics", markdown=metrics_table(told.before, told.after))
+    create_markdown_artifact(key="weekly-decision", markdown=told.decision or ending.headline)
+    create_markdown_artifact(key="weekly-links", markdown=links(ending, repository_of(home, weekly)[0]))
+
+
+def links(ending: Ending, repository: str) -> str:
+    """Markdown: the run's commit, its model card and its page, as links where the repository is on the web.
+
+    Args:
+        ending: of the run.
+        repository: URL, or a folder.
+    """
+    short, page = ending.commit[:12], web_page(repository)
+    commit = f"[`{short}`]({page}/commit/{ending.commit})" if page else f"`{short}` in `{repository}`"
+    card = f"[`{CARD}`]({page}/blob/{ending.commit}/{CARD})" if page else f"`git show {short}:{CARD}`"
+    return "\n".join(
+        [
+            f"- commit: {commit}",
+            f"- model card: {card}",
+            "- page of the run, in a clone of it: `dvc pull report && pricetrail report --open`",
+            "",
+        ]
+    )
+
+
+def web_page(repository: str) -> str:
+    """The web page of a repository, without name and password; empty for one that has none.
+
+    >>> web_page("git@github.com:shop/prices.git")
+    'https://github.com/shop/prices'
+    >>> web_page("https://bot:token@git.shop.example/prices")
+    'https://git.shop.example/prices'
+    >>> web_page("/srv/git/prices")
+    ''
+    """
+    host, colon, path = repository.partition(":")
+    if colon and "@" in host and "/" not in host:
+        repository = f"ssh://{host}/{path}"
+    parts = urlsplit(repository)
+    if parts.scheme not in {"http", "https", "ssh"} or not parts.hostname:
+        return ""
+    port = f":{parts.port}" if parts.port and parts.scheme != "ssh" else ""
+    scheme = "http" if parts.scheme == "http" else "https"
+    return f"{scheme}://{parts.hostname}{port}{parts.path.rstrip('/').removesuffix('.git')}"

@@ -1,0 +1,87 @@
+"""``pricetrail schedule``: Prefect's server, the embedded S3 and the weekly schedule of one project, until stopped."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from pricetrail.base import files
+from pricetrail.base.errors import OperationError
+from pricetrail.operation.schedule import prefect_server
+from pricetrail.operation.servers import s3
+
+LOCK: Final = Path(".pricetrail/schedule.lock")
+
+log = logging.getLogger(__name__)
+
+
+def schedule(project: Path, tell: Callable[[str], None]) -> None:
+    """Serve the schedule of a project until SIGINT or SIGTERM.
+
+    Nothing is started where the environment has ``PREFECT_API_URL``: the schedule is served to the server there.
+
+    Args:
+        project: its ``params.yaml`` has the dials (section ``weekly``), read once.
+        tell: is given the address of the UI.
+
+    Raises:
+        ParamsError: ``params.yaml`` is not right.
+        OperationError: another schedule serves this project, or a server does not start.
+    """
+    project = project.absolute()
+    weekly = files.read_params(project / "params.yaml").weekly
+    with _alone(project), _ended_by_sigterm():
+        s3.ensure_running(project)
+        os.environ.update(prefect_server.settings(project, os.environ))
+        with _api(project) as address:
+            os.environ["PREFECT_API_URL"] = address
+            from pricetrail.operation.schedule.deployment import (
+                serve,  # Prefect reads the environment when it is imported
+            )
+
+            tell(address.removesuffix("/api"))
+            serve(weekly, project)
+
+
+@contextmanager
+def _api(project: Path) -> Iterator[str]:
+    """The address of the API: that of the environment, else of a server of this project."""
+    if given := os.environ.get("PREFECT_API_URL"):
+        yield given
+        return
+    with prefect_server.serving(project, {}) as server:
+        yield server.api
+
+
+@contextmanager
+def _alone(project: Path) -> Iterator[None]:
+    """Hold the project's lock, which ends with this process however it ends."""
+    lock = project / LOCK
+    lock.parent.mkdir(exist_ok=True)
+    with lock.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise OperationError(str(lock), "must be free: another schedule serves this project") from None
+        yield
+
+
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """Leave by SystemExit on SIGTERM, so that what was started is ended on the way out."""
+
+    def leave(*_: object) -> None:
+        sys.exit(0)
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,240 @@
+"""The embedded S3 server: nanio on this machine alone, its objects in ``.s3/``, its keys in ``.dvc/config.local``.
+
+It serves a project whose remote points at 127.0.0.1 and names no other credentials. With a remote of your own (AWS,
+MinIO, a folder) nothing here starts anything.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from dvc.config import Config
+from dvc.config import ConfigError as DvcConfigError
+
+from pricetrail.base.errors import OperationError
+from pricetrail.base.files import write_text
+
+HOST: Final = "127.0.0.1"
+FOLDER: Final = ".s3"
+KEY_PREFIX: Final = "pricetrail"  # tells our keys from those of a server that somebody else runs here
+START_SECONDS: Final = 20.0
+STOP_SECONDS: Final = 10.0
+
+
+@dataclass(frozen=True)
+class Store:
+    """An embedded server.
+
+    Attributes:
+        folder: its ``.s3``.
+        remote: name of the DVC remote that it serves.
+    """
+
+    folder: Path
+    remote: str
+    bucket: str
+    port: int
+    access_key: str
+    secret_key: str
+
+    @property
+    def objects(self) -> Path:
+        """The folder of its buckets."""
+        return self.folder / "data"
+
+    @property
+    def pid_file(self) -> Path:
+        """Where the number of its process is."""
+        return self.folder / "server.pid"
+
+    @property
+    def log(self) -> Path:
+        """What it says."""
+        return self.folder / "server.log"
+
+    def is_running(self) -> bool:
+        """Whether its process lives and answers."""
+        return self._pid() is not None and answers(self.port)
+
+    def _pid(self) -> int | None:
+        return next(iter(self._pids()), None)
+
+    def _pids(self) -> tuple[int, ...]:
+        """Processes that serve its folder, by their command line: who wrote the file may have been killed before."""
+        found = list[int]()
+        for process in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):  # it has ended
+                words = (process / "cmdline").read_bytes().split(b"\0")
+                if os.fsencode(self.objects) in words and b"nanio" in words:
+                    found.append(int(process.name))
+        return tuple(found)
+
+    def start(self) -> None:
+        """Start it where it is not running; it stays after this program's end.
+
+        Raises:
+            OperationError: it does not come up, or another server has its port.
+        """
+        with _alone(self.folder):
+            if not self.is_running():
+                self._start()
+
+    def _start(self) -> None:
+        if self._pid() is None and answers(self.port):
+            raise OperationError(
+                f"{HOST}:{self.port}", "must be free for the embedded S3: another server answers there"
+            )
+        (self.objects / self.bucket).mkdir(parents=True, exist_ok=True)
+        command = [sys.executable, "-m", "nanio", "serve", "--data-dir", str(self.objects), "--no-access-log"]
+        command += ["--host", HOST, "--port", str(self.port), "--log-level", "warning"]
+        keys = {"NANIO_ACCESS_KEY": self.access_key, "NANIO_SECRET_KEY": self.secret_key}
+        with self.log.open("ab") as log:
+            process = subprocess.Popen(
+                command,
+                env={**os.environ, **keys},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        write_text(self.pid_file, str(process.pid))
+        end = time.monotonic() + START_SECONDS
+        while not answers(self.port):
+            if process.poll() is not None or time.monotonic() > end:
+                raise OperationError("embedded S3", f"must start: see {self.log}")
+            time.sleep(0.05)
+
+    def stop(self) -> bool:
+        """End it; False where it was not running."""
+        there = self._pids()  # two, where .dvc/config.local was lost while one ran
+        for pid in there:
+            self._end(pid)
+        self.pid_file.unlink(missing_ok=True)
+        return bool(there)
+
+    def _end(self, pid: int) -> None:
+        for number, seconds in ((signal.SIGTERM, STOP_SECONDS), (signal.SIGKILL, 1.0)):
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
+            end = time.monotonic() + seconds
+            while pid in self._pids() and time.monotonic() < end:
+                with suppress(ChildProcessError):
+                    os.waitpid(pid, os.WNOHANG)
+                time.sleep(0.05)
+            if pid not in self._pids():
+                return
+
+
+def embedded(project: Path) -> Store | None:
+    """The project's embedded server, its keys and port made on first use; None where the remote is another's.
+
+    Raises:
+        OperationError: DVC's settings cannot be read.
+    """
+    name, settings = _default_remote(project)
+    url, endpoint = urlsplit(settings.get("url", "")), urlsplit(settings.get("endpointurl", ""))
+    key = str(settings.get("access_key_id", ""))
+    if url.scheme != "s3" or endpoint.hostname != HOST or not (key.startswith(KEY_PREFIX) or not key):
+        return None
+    if not key:
+        settings = _with_keys(project, endpoint.port or 9000)
+    return Store(
+        folder=project.absolute() / FOLDER,
+        remote=name,
+        bucket=url.netloc,
+        port=urlsplit(settings["endpointurl"]).port or 9000,
+        access_key=settings["access_key_id"],
+        secret_key=settings["secret_access_key"],
+    )
+
+
+def _default_remote(project: Path) -> tuple[str, dict[str, str]]:
+    config = dvc_config(project)
+    name = config["core"].get("remote") or ""
+    return name, dict(config["remote"].get(name, {}))
+
+
+def _with_keys(project: Path, port: int) -> dict[str, str]:
+    """The settings of the embedded remote, its keys made where nobody else has just made them."""
+    with _alone(project.absolute() / FOLDER):
+        name, settings = _default_remote(project)
+        if settings.get("access_key_id"):
+            return settings
+        made = {
+            "access_key_id": f"{KEY_PREFIX}-{secrets.token_hex(4)}",
+            "secret_access_key": secrets.token_urlsafe(32),
+            **({} if not answers(port) else {"endpointurl": f"http://{HOST}:{free_port()}"}),
+        }
+        edit_local_config(project, {f"remote.{name}.{key}": value for key, value in made.items()})
+        return {**settings, **made}
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """One process at a time: two runs must neither make two pairs of keys nor start two servers."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def ensure_running(project: Path) -> Store | None:
+    """Start the embedded server where the project has one."""
+    store = embedded(project)
+    if store is not None:
+        store.start()
+    return store
+
+
+def dvc_config(project: Path) -> dict[str, Any]:
+    """DVC's settings of a project, all levels merged, relative paths resolved.
+
+    Raises:
+        OperationError: they cannot be read.
+    """
+    try:
+        return dict(Config(dvc_dir=str(project.absolute() / ".dvc")))
+    except DvcConfigError as error:
+        raise OperationError(".dvc/config", f"must be settings that DVC can read: {error}") from None
+
+
+def edit_local_config(project: Path, settings: dict[str, str]) -> None:
+    """Set keys such as ``remote.s3.access_key_id`` in ``.dvc/config.local``, which only its owner may read."""
+    folder = project.absolute() / ".dvc"
+    file = folder / "config.local"
+    file.touch(mode=0o600)
+    file.chmod(0o600)
+    with Config(dvc_dir=str(folder), validate=False).edit("local") as local:
+        for key, value in settings.items():
+            *sections, last = key.split(".")
+            section = local
+            for name in sections:
+                section = section.setdefault(name, {})
+            section[last] = value
+
+
+def answers(port: int) -> bool:
+    """Whether something listens on a port of this machine."""
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex((HOST, port)) == 0
+
+
+def free_port() -> int:
+    """A port of this machine that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])

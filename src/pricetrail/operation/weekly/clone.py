@@ -1,0 +1,209 @@
+"""The folder that one run works in: a clean clone at one commit, with the project's settings and cache.
+
+Nothing that a run does reaches the project before it publishes. A run that was killed leaves its folder, and what it
+started, to the next one, which removes both.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import shutil
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from dvc.config import Config
+
+from pricetrail.base import files
+from pricetrail.base.errors import LineageError, OperationError
+from pricetrail.base.params import Weekly
+from pricetrail.lineage.git import git
+from pricetrail.operation.releases.keys import PUBLIC
+from pricetrail.operation.servers.programs import UnreachableError, must
+from pricetrail.operation.servers.s3 import dvc_config, edit_local_config
+
+RUNS: Final = Path(".pricetrail/runs")
+HERE: Final = "."
+NO_BRANCH: Final = re.compile(r"Remote branch .* not found")
+ROUNDS: Final = 500  # through all processes, until none is left that is to be killed
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """A clone and where it comes from.
+
+    Attributes:
+        home: the project whose settings, keys and cache the run uses.
+        folder: the clone.
+        repository: what it was cloned from and publishes to: a URL, or the path of the project itself.
+        branch: of that repository.
+        base: the commit that the run starts from.
+        is_here: the repository is the project itself, with its working tree.
+    """
+
+    home: Path
+    folder: Path
+    repository: str
+    branch: str
+    base: str
+    is_here: bool
+
+    @property
+    def cache(self) -> Path:
+        """The cache that it shares with the project."""
+        return cache_of(self.home)
+
+    @property
+    def env(self) -> dict[str, str]:
+        """Added to what it runs: the clone's code, and nothing of a hook's git settings."""
+        return {"PYTHONPATH": str(self.folder / "src")}
+
+
+def cache_of(project: Path) -> Path:
+    """The folder of a project's cache."""
+    own = dvc_config(project)["cache"].get("dir")
+    return Path(own) if own else project.absolute() / ".dvc" / "cache"
+
+
+@contextmanager
+def run_folder(home: Path) -> Iterator[Path]:
+    """A new folder of this process for one run, removed at the end."""
+    owner, name = _identity(os.getpid()), secrets.token_hex(6)
+    folder, unowned = home.absolute() / RUNS / name, home.absolute() / RUNS / f".{owner} {name}"
+    unowned.mkdir(parents=True)
+    files.write_text(unowned / "owner", owner)
+    unowned.rename(folder)  # so that no other run sees it without its owner
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def reap(home: Path) -> tuple[str, ...]:
+    """Remove what killed runs left: their processes, then their folders; names of the folders."""
+    for begun in (home / RUNS).glob(".*"):
+        if not _lives(begun.name[1:].rpartition(" ")[0]):
+            shutil.rmtree(begun, ignore_errors=True)
+    dead = tuple(sorted(path for path in (home / RUNS).glob("[0-9a-f]*") if not _is_owned(path)))
+    for folder in dead:
+        _end_all_in(folder.absolute())
+        shutil.rmtree(folder, ignore_errors=True)
+    return tuple(folder.name for folder in dead)
+
+
+def _end_all_in(folder: Path) -> None:
+    """Kill what works in a folder, and what that started while it was being killed."""
+    for _ in range(ROUNDS):
+        is_over = True
+        for process in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):  # it has ended, or is another user's
+                if (process / "cwd").readlink().is_relative_to(folder):
+                    os.kill(int(process.name), signal.SIGKILL)
+                    is_over = False
+        if is_over:
+            return
+        time.sleep(0.01)
+
+
+def make(home: Path, weekly: Weekly, folder: Path) -> Workplace:
+    """Clone the configured branch, and give the clone the project's DVC settings and cache.
+
+    Raises:
+        UnreachableError: the repository cannot be cloned.
+        OperationError: there is no such repository or branch, or the project's own working tree is not clean.
+    """
+    home = home.absolute()
+    url, is_here = repository_of(home, weekly)
+    branch = weekly.branch or _checked_out(home, url, is_here)
+    if is_here and git("status", "--porcelain", "--untracked-files=no", folder=home):
+        raise OperationError(
+            str(home), "must have no uncommitted change, since the run publishes into it: commit or stash"
+        )
+    if is_here and git("status", "--porcelain", "--", str(PUBLIC.parent), folder=home):
+        raise OperationError(
+            str(PUBLIC.parent), "must be committed, since releases are verified by it: git add keys && git commit"
+        )
+    shutil.rmtree(folder, ignore_errors=True)  # of an attempt that got no further
+    try:
+        must(["git", "clone", "--quiet", "--branch", branch, "--", url, str(folder)], home, weekly.timeout_minutes)
+    except UnreachableError as error:
+        if NO_BRANCH.search(error.rule):
+            raise OperationError(error.place, error.rule) from None
+        raise
+    base = git("rev-parse", "HEAD", folder=folder).strip()
+    _give_settings(home, folder)
+    return Workplace(home, folder, url, branch, base, is_here)
+
+
+def repository_of(home: Path, weekly: Weekly) -> tuple[str, bool]:
+    """The URL of the configured repository, and whether it is the project itself."""
+    if weekly.repository == HERE:
+        return str(home.absolute()), True
+    try:
+        return git("remote", "get-url", weekly.repository, folder=home).strip(), False
+    except LineageError:
+        return weekly.repository, False
+
+
+def _checked_out(home: Path, url: str, is_here: bool) -> str:
+    """The branch that HEAD of the repository names."""
+    if is_here:
+        with suppress(LineageError):
+            return git("symbolic-ref", "--short", "HEAD", folder=home).strip()
+    else:
+        for line in must(["git", "ls-remote", "--symref", url, "HEAD"], home).splitlines():
+            if line.startswith("ref: refs/heads/"):
+                return line.split()[1].removeprefix("refs/heads/")
+    raise OperationError("params.yaml", "weekly.branch must name a branch where none is checked out", "")
+
+
+def _give_settings(home: Path, clone: Path) -> None:
+    """The project's own settings and cache, without what a run must not do."""
+    local = Config(dvc_dir=str(home / ".dvc"), validate=False).load_one("local")
+    kept = {
+        f"{section}.{name}.{key}": value
+        for section in ("remote",)
+        for name, settings in local.get(section, {}).items()
+        for key, value in settings.items()
+    }
+    core = {f"core.{key}": value for key, value in local.get("core", {}).items()}
+    edit_local_config(clone, {**_moved_folders(home, clone), **kept, **core, "cache.dir": str(cache_of(home))})
+
+
+def _moved_folders(home: Path, clone: Path) -> dict[str, str]:
+    """Remotes that are folders named from the project: the same words would mean another folder in the clone."""
+    theirs, own = dvc_config(home)["remote"], dvc_config(clone)["remote"]
+    return {
+        f"remote.{name}.url": theirs[name]["url"]
+        for name, settings in own.items()
+        if name in theirs
+        and "://" not in settings["url"]
+        and os.path.relpath(settings["url"], clone) == os.path.relpath(theirs[name]["url"], home)
+    }
+
+
+def _identity(pid: int) -> str:
+    """What tells a process from a later one of the same number: its start, in ticks since boot."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    return f"{pid} {fields[19]}"
+
+
+def _is_owned(folder: Path) -> bool:
+    """Whether the process that made a run's folder lives."""
+    try:
+        return _lives((folder / "owner").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+
+
+def _lives(identity: str) -> bool:
+    try:
+        return _identity(int(identity.split()[0])) == identity
+    except (OSError, ValueError, IndexError):
+        return False

@@ -1,0 +1,92 @@
+"""What a run says of its results: the message of its commit, and the tables of its report. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from pricetrail.base.json_type import Json
+from pricetrail.checks.decision import number
+from pricetrail.lineage.changes import Change, Move, changes, is_verdict, moves
+from pricetrail.operation.weekly.outcome import Outcome
+
+ERROR: Final = "test.mse_log_quantity"
+MOST: Final = 20  # figures named in a message
+Metrics = Mapping[str, Json]
+
+
+def subject(outcome: Outcome, before: Metrics, after: Metrics) -> str:
+    """First line of the message.
+
+    >>> subject(Outcome.WITHHELD, {"test.mse_log_quantity": 0.31}, {"test.mse_log_quantity": 0.2874})
+    'Weekly run: withheld, test MSE 0.2874 (was 0.31)'
+    """
+    old, new = before.get(ERROR), after.get(ERROR)
+    if not isinstance(new, float | int):
+        return f"Weekly run: {outcome.lower()}"
+    was = f" (was {number(float(old))})" if isinstance(old, float | int) and old != new else ""
+    return f"Weekly run: {outcome.lower()}, test MSE {number(float(new))}{was}"
+
+
+def message(
+    outcome: Outcome, headline: str, before: Metrics, after: Metrics, dials: Mapping[str, Json], sources: Sequence[str]
+) -> str:
+    """The message of a run's commit: the decision, the dials it set, the sources it updated, the figures that moved.
+
+    Args:
+        outcome: of the run.
+        headline: of the decision.
+        before: values of the metrics files at the base, by ``<file>.<key>``.
+        after: those of the run.
+        dials: of ``params.yaml`` that the run set.
+        sources: imported ``.dvc`` files that it looked at.
+    """
+    lines = [subject(outcome, before, after), "", headline]
+    lines += [f"Set {key}: {_short(value)}" for key, value in dials.items()]
+    lines += [f"Updated {path}" for path in sources]
+    told = [*map(_moved, moves(before, after)), *map(_turned, verdicts(before, after))]
+    if told:
+        lines += ["", *told[:MOST]]
+        lines += [f"… and {len(told) - MOST} more: dvc metrics diff HEAD~1 HEAD"] if len(told) > MOST else []
+    return "\n".join(lines) + "\n"
+
+
+def verdicts(before: Metrics, after: Metrics) -> tuple[Change, ...]:
+    """Texts and truths of the metrics files that differ."""
+    return changes(*({key: value for key, value in tree.items() if is_verdict(value)} for tree in (before, after)))
+
+
+def metrics_table(before: Metrics, after: Metrics) -> str:
+    """The figures that moved, as a Markdown table.
+
+    >>> print(metrics_table({"test.mse": 0.5}, {"test.mse": 0.4}))
+    | metric | before | after | change |
+    | --- | --- | --- | --- |
+    | test.mse | 0.5 | 0.4 | -20.0 % |
+    <BLANKLINE>
+    """
+    rows = [
+        f"| {move.name} | {number(move.old)} | {number(move.new)} | {_percent(move)} |" for move in moves(before, after)
+    ]
+    rows += [f"| {c.name} | {_short(c.old)} | {_short(c.new)} | |" for c in verdicts(before, after)]
+    if not rows:
+        return "No metric moved.\n"
+    return "\n".join(["| metric | before | after | change |", "| --- | --- | --- | --- |", *rows]) + "\n"
+
+
+def _moved(move: Move) -> str:
+    percent = f" ({_percent(move)})" if move.percent is not None else ""
+    return f"{move.name}: {number(move.old)} -> {number(move.new)}{percent}"
+
+
+def _turned(change: Change) -> str:
+    return f"{change.name}: {_short(change.old)} -> {_short(change.new)}"
+
+
+def _percent(move: Move) -> str:
+    return "" if move.percent is None else f"{move.percent:+.1f} %"
+
+
+def _short(value: Json) -> str:
+    text = "–" if value is None else " ".join(str(value).split())
+    return text if len(text) <= 200 else f"{text[:199]}…"

@@ -1,0 +1,221 @@
+"""The weekly run as a transaction: snapshot, reproduce, push, verify, publish, report.
+
+It ends with data, lock, metrics and release safely published, or leaves nothing changed and says why. The steps are
+plain functions; an `Engine` runs them, so that Prefect (``schedule.flow``) and ``pricetrail weekly`` run the same.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final, Protocol, TypeVar
+
+from pricetrail.base import files
+from pricetrail.base.errors import OperationError, PricetrailError
+from pricetrail.base.json_type import Json
+from pricetrail.base.params import Params, Weekly
+from pricetrail.checks.decision import headline, read_decision
+from pricetrail.lineage.changes import flat
+from pricetrail.lineage.git import git
+from pricetrail.operation.releases import make
+from pricetrail.operation.releases.keys import ensure_keys
+from pricetrail.operation.releases.remote import NoAnswerError
+from pricetrail.operation.servers import s3
+from pricetrail.operation.servers.programs import PATIENCE, UnreachableError
+from pricetrail.operation.weekly import clone as run_clone
+from pricetrail.operation.weekly import publish as publishing
+from pricetrail.operation.weekly import steps
+from pricetrail.operation.weekly.clone import Workplace
+from pricetrail.operation.weekly.message import Metrics, message
+from pricetrail.operation.weekly.outcome import Ending, Outcome
+from pricetrail.operation.weekly.publish import Published
+from pricetrail.operation.weekly.remote_check import ReadBack
+
+DECISION: Final = Path("metrics/decision.json")
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+
+class Engine(Protocol):
+    """What runs a step."""
+
+    def step(self, name: str, work: Callable[[], T], retried: bool = False) -> T:
+        """Run a step; a retried one again where it raised `UnreachableError`, as often as the dials say."""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What the run starts from.
+
+    Attributes:
+        sources: imported ``.dvc`` files that were looked at.
+        dials: of ``params.yaml`` that were set for this run.
+    """
+
+    place: Workplace
+    sources: tuple[str, ...]
+    dials: Mapping[str, Json]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What there is to tell of a run: its ending, and the metrics around it by ``<file>.<key>``."""
+
+    ending: Ending
+    before: Metrics
+    after: Metrics
+    decision: str
+
+
+def weekly_run(home: Path, engine: Engine, report: Callable[[Report], None]) -> Ending:
+    """Run once.
+
+    Args:
+        home: the project, whose ``params.yaml`` has the dials of the run.
+        engine: runs each step.
+        report: tells people; what it raises is logged, since all is published by then.
+
+    Raises:
+        PricetrailError: a fault; nothing was published.
+    """
+    params = files.read_params(home / "params.yaml")
+    for name, value in PATIENCE.items():
+        os.environ.setdefault(name, value)  # of the release's own talks with the remote
+    try:
+        for name in run_clone.reap(home):
+            log.warning("run %s was cut off: removed what it left", name)
+        with run_clone.run_folder(home) as folder:
+            return _run(home, folder / "clone", params, _Timed(engine), report)
+    except PricetrailError:
+        raise
+    except Exception as error:  # a full disk, a bug: one line for people, the rest in the debug log
+        log.debug("", exc_info=True)
+        raise OperationError("weekly run", f"must come to an end: {type(error).__name__}: {error}") from error
+
+
+def _run(home: Path, clone: Path, params: Params, engine: _Timed, report: Callable[[Report], None]) -> Ending:
+    weekly = params.weekly
+    minutes = weekly.timeout_minutes
+    s3.ensure_running(home)
+    taken = engine.step("snapshot", lambda: snapshot(home, weekly, clone), retried=True)
+    place = taken.place
+    reproduced = engine.step("reproduce", lambda: steps.reproduce(place), retried=True)
+    pushed = engine.step("push", lambda: steps.push(place, minutes), retried=True)
+    held = engine.step("verify", lambda: steps.verify(place, minutes, pushed), retried=True)
+    ending = engine.step("publish", lambda: publish(taken, reproduced, held, weekly), retried=True)
+    told = Report(ending, *_metrics(place), _page(place, reproduced))
+    try:
+        engine.step("report", lambda: report(told))
+    except Exception:  # all is published; who could not be told must not make it look otherwise
+        log.exception("the run is over, and could not be reported")
+    return replace(ending, seconds=engine.seconds)
+
+
+def snapshot(home: Path, weekly: Weekly, clone: Path) -> Snapshot:
+    """Clone the branch, update imported sources, set the dials of this run.
+
+    Raises:
+        UnreachableError: the repository or a source does not answer.
+    """
+    place = run_clone.make(home, weekly, clone)
+    sources = steps.update_sources(place, weekly.timeout_minutes)
+    return Snapshot(place, sources, steps.plan_tuning(place))
+
+
+def publish(taken: Snapshot, reproduced: steps.Reproduced, held: ReadBack, weekly: Weekly) -> Ending:
+    """Commit, tag where a release is due, and push both at once.
+
+    Raises:
+        UnreachableError: the repository or the remote does not answer; nothing is published.
+        OperationError: it refuses.
+    """
+    place = taken.place
+    outcome, told = _outcome(place, reproduced)
+    keys = ensure_keys(place.folder, place.home) if outcome == Outcome.RELEASED else None
+    text = message(outcome, told, *_metrics(place), taken.dials, taken.sources)
+    has_commit = publishing.commit(place, text, weekly.author)
+    versions = list[str]()
+
+    def tag() -> tuple[str, ...]:
+        if keys is None or not make.is_release_due(place.folder, "HEAD"):
+            return ()
+        try:
+            release = make.tag_release(place.folder, "HEAD", weekly.author, keys, place.cache)
+        except NoAnswerError as error:
+            raise UnreachableError(error.place, error.rule) from None
+        versions.append(release.version)
+        return (release.tag, release.stage_tag)
+
+    done = publishing.publish(place, weekly.author, weekly.timeout_minutes, tag)
+    ending = Ending(
+        outcome=_named(outcome, done, has_commit or bool(reproduced.stopped)),
+        headline=told,
+        base=place.base,
+        commit=place.base if done.superseded_by else done.commit,
+        version=versions[-1] if done.tags else "",
+        objects=held.objects,
+        object_bytes=held.object_bytes,
+        message=text if has_commit else "",
+    )
+    if done.superseded_by:
+        return replace(ending, headline=f"{done.superseded_by[:12]} was published first. {told}", message="")
+    return ending
+
+
+def _named(outcome: Outcome, done: Published, has_news: bool) -> Outcome:
+    if done.superseded_by:
+        return Outcome.SUPERSEDED
+    if done.tags:
+        return Outcome.RELEASED
+    if not has_news:
+        return Outcome.UNCHANGED
+    return Outcome.PUBLISHED if outcome == Outcome.RELEASED else outcome
+
+
+def _outcome(place: Workplace, reproduced: steps.Reproduced) -> tuple[Outcome, str]:
+    """What the gates say of the candidate, and one sentence on it."""
+    if reproduced.stopped:
+        return Outcome.WITHHELD, f"Stopped by the drift gate: {reproduced.stopped}."
+    path = place.folder / DECISION
+    decision = read_decision(files.read_json(path), str(DECISION))
+    return (Outcome.WITHHELD if decision.closed else Outcome.RELEASED), headline(decision)
+
+
+def _metrics(place: Workplace) -> tuple[Metrics, Metrics]:
+    """Values of the metrics files at the base and in the clone."""
+    before = dict[str, Json]()
+    for path in git("ls-tree", "--name-only", place.base, "metrics/", folder=place.folder).split():
+        if path.endswith(".json"):
+            tree = files.parse_json(git("show", f"{place.base}:{path}", folder=place.folder), path)
+            before |= {f"{Path(path).stem}.{key}": value for key, value in flat(tree)}
+    after = dict[str, Json]()
+    for file in sorted((place.folder / "metrics").glob("*.json")):
+        after |= {f"{file.stem}.{key}": value for key, value in flat(files.read_json(file))}
+    return before, after
+
+
+def _page(place: Workplace, reproduced: steps.Reproduced) -> str:
+    """The decision's page; empty where the run stopped before it, and the page is an older run's."""
+    page = place.folder / "reports/decision.md"
+    return files.read_text(page) if page.exists() and not reproduced.stopped else ""
+
+
+class _Timed:
+    """An engine that also keeps the seconds of each step."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self.seconds: dict[str, float] = {}
+
+    def step(self, name: str, work: Callable[[], T], retried: bool = False) -> T:
+        """Run a step."""
+        start = time.monotonic()
+        try:
+            return self._engine.step(name, work, retried)
+        finally:
+            self.seconds = {**self.seconds, name: round(time.monotonic() - start, 2)}

@@ -1,0 +1,80 @@
+"""Whether the next run on new data has a study, or trains what the last one chose: the dials that say so."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import takewhile
+
+from pydantic import BaseModel, Field, ValidationError
+
+from pricetrail.base.errors import DataError
+from pricetrail.base.json_type import Json
+from pricetrail.base.params import Fixed, Tuning
+from pricetrail.lineage.ledger import Run
+
+VALIDATION = "metrics/validation.json"
+METHOD, NETWORK = "tuning.method", "tuning.fixed"
+FIXED, USUAL_STUDY = "fixed", "tpe"
+
+
+class _Validation(BaseModel):
+    """What is read of ``metrics/validation.json``."""
+
+    chosen: list[dict[str, object]] = Field(min_length=1)
+
+
+def dials_of_next_run(
+    tuning: Tuning, search_every: int, ledger: Sequence[Run], validation: Mapping[str, object]
+) -> dict[str, Json]:
+    """The changes to ``params.yaml`` for a run on new data, by dotted key; only what is really other.
+
+    Args:
+        tuning: the dials as they are.
+        search_every: 4: every fourth run has a study; 1: each; 0: the dials stay.
+        ledger: the runs so far, oldest first; one whose ``tuning.method`` is not ``fixed`` had a study.
+        validation: the tree of ``metrics/validation.json``, whose ``chosen`` a run without a study trains; not read
+            where there is one.
+
+    Raises:
+        DataError: no network can be read from ``validation``.
+    """
+    if search_every == 0:
+        return {}
+    if _study_is_due(search_every, ledger):
+        wanted: dict[str, Json] = {METHOD: _study_method(tuning, ledger)}
+    else:
+        wanted = {METHOD: FIXED, NETWORK: _chosen(validation).model_dump(mode="json")}
+    present = {METHOD: tuning.method, NETWORK: tuning.fixed.model_dump(mode="json") if tuning.fixed else None}
+    return {key: value for key, value in wanted.items() if value != present[key]}
+
+
+def _study_is_due(search_every: int, ledger: Sequence[Run]) -> bool:
+    """Whether there is no run yet, or as many as may follow each other without a study."""
+    without = sum(1 for _ in takewhile(lambda run: run.params.get(METHOD) == FIXED, reversed(ledger)))
+    return not ledger or without >= search_every - 1
+
+
+def _study_method(tuning: Tuning, ledger: Sequence[Run]) -> str:
+    """The method of ``params.yaml`` where it is one of a study, else that of the last run that had one."""
+    if tuning.method != FIXED:
+        return tuning.method
+    methods = [str(run.params[METHOD]) for run in ledger if run.params.get(METHOD, FIXED) != FIXED]
+    return methods[-1] if methods else USUAL_STUDY
+
+
+def _chosen(validation: Mapping[str, object]) -> Fixed:
+    """The network of ``metrics/validation.json``; what the file says besides is no dial of it."""
+    try:
+        first = _Validation.model_validate(dict(validation)).chosen[0]
+    except ValidationError as error:
+        raise _unreadable("", error) from None
+    try:
+        return Fixed.model_validate({name: value for name, value in first.items() if name in Fixed.model_fields})
+    except ValidationError as error:
+        raise _unreadable("chosen.0.", error) from None
+
+
+def _unreadable(parent: str, error: ValidationError) -> DataError:
+    first = error.errors()[0]
+    key = parent + ".".join(str(part) for part in first["loc"])
+    return DataError(VALIDATION, f"{key.rstrip('.')} must be as tune_primary_model writes it: {first['msg']}")

@@ -1,0 +1,1 @@
+"""What a price does, and which one to ask."""

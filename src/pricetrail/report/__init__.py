@@ -1,0 +1,1 @@
+"""The results of a run as types, and what is written from them: page and card."""

@@ -1,0 +1,204 @@
+"""A run's model card: Markdown below the YAML header that Hugging Face's tools read.
+
+Headings after Mitchell et al. (2019), "Model Cards for Model Reporting", and Annex IV of Regulation (EU) 2024/1689.
+"""
+
+from __future__ import annotations
+
+import re
+
+from huggingface_hub import EvalResult, ModelCard, ModelCardData
+from jinja2 import Environment, StrictUndefined
+
+from pricetrail import __version__
+from pricetrail.base.json_type import Json
+from pricetrail.report.card.facts import Change, RunFacts, changes, dials, fingerprints
+from pricetrail.report.results import Figure, Number
+
+NAME = "price-model"  # as in the artifacts of dvc.yaml
+PRIMARY = "network"  # as model.bundle names it
+LICENSE = "apache-2.0"
+TASK = "tabular-regression"
+TAGS = ["tabular", "pytorch", "pricing", "demand", "conformal-prediction"]
+RUNS_SHOWN = 8
+LONGEST_DIAL = 60  # characters of a dial's value in the list of changes
+PACKAGES_SHOWN = ("torch", "lightgbm", "scikit-learn", "numpy", "pandas", "pyarrow", "optuna", "shap", "dvc")
+NOT_COMPUTED = "not computed"
+PLAIN = re.compile(r"[\w./:@%=+, &-]*[\w./:@%=+-]")
+SPECIAL = re.compile(r"([\\`*\[\]<>|~&#!$]|(?<![^\W_])_|_(?![^\W_]))")  # an underscore inside a word is one
+
+
+class Markdown(str):
+    """Text that is Markdown already; every other value is escaped before it stands in a card."""
+
+    __slots__ = ()
+
+
+def model_card(facts: RunFacts, template: str) -> str:
+    """The card as Markdown with its YAML header.
+
+    Args:
+        facts: of the run.
+        template: Jinja text of the part below the header.
+    """
+    environment = Environment(
+        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, finalize=finished
+    )
+    environment.filters |= {
+        "code": code,
+        "dial": dial,
+        "markdown": Markdown,
+        "share": share,
+        "span": span,
+        "told": told,
+    }
+    text = environment.from_string(template).render(
+        facts=facts,
+        name=NAME,
+        version=__version__,
+        dials=dials(facts.lineage),
+        fingerprints=fingerprints(facts.lineage),
+        changes=changes(facts.runs, RUNS_SHOWN),
+        primary=PRIMARY,
+        rivals=[model for model in facts.models.models if model.name != PRIMARY],
+        packages={name: facts.packages[name] for name in PACKAGES_SHOWN if name in facts.packages},
+    )
+    return str(ModelCard(f"---\n{card_data(facts).to_yaml()}\n---\n{text}"))
+
+
+def body(card: str) -> str:
+    """A card's Markdown without its header."""
+    return str(ModelCard(card).text)
+
+
+def card_data(facts: RunFacts) -> ModelCardData:
+    """The header: what the model is, and its results as a model index; a figure that is None is left out."""
+    path = str(dials(facts.lineage).get("data.path", "unknown"))
+    test = facts.test
+    results: dict[tuple[str, str], Number] = {
+        ("mse", "MSE of log1p(units)"): test.mse_log_quantity,
+        ("mae", "MAE, units"): test.mae_units,
+        ("rmsle", "RMSLE"): test.rmsle,
+        ("skill", "1 - MSE / MSE of the training median"): test.skill,
+    }
+    for level, found in (("80%", facts.intervals.interval_80), ("95%", facts.intervals.interval_95)):
+        results["coverage", f"Coverage of the {level} intervals"] = found.coverage if found else None
+    first, last = facts.lines.days
+    return ModelCardData(
+        model_name=NAME,
+        license=LICENSE,
+        library_name="pytorch",
+        pipeline_tag=TASK,
+        tags=[*TAGS, facts.decision.outcome],
+        datasets=[path],
+        metrics=["mse", "mae", "rmsle"],
+        eval_results=[
+            EvalResult(
+                task_type=TASK,
+                dataset_type=path,
+                dataset_name=f"{path}, {first} to {last}",
+                dataset_split="test",
+                dataset_revision=fingerprints(facts.lineage).data.get(path),
+                metric_type=kind,
+                metric_name=name,
+                metric_value=value,
+            )
+            for (kind, name), value in results.items()
+            if value is not None
+        ]
+        or None,
+    )
+
+
+def finished(value: Json) -> Markdown:
+    r"""What stands in the card for a value: a figure for a number, escaped text for any text.
+
+    >>> finished(14533), finished(0.2706661), finished(None), finished("a|b<i>")
+    ('14,533', '0.2707', 'not computed', 'a\\|b\\<i\\>')
+    """
+    match value:
+        case Markdown():
+            return value
+        case None:
+            return Markdown(NOT_COMPUTED)
+        case bool():
+            return Markdown("yes" if value else "no")
+        case int():
+            return Markdown(f"{value:,}")
+        case float():
+            return Markdown(figure(value))
+        case _:
+            return escaped(str(value))
+
+
+def figure(value: float) -> str:
+    """Four significant digits, zeros too; whole from 10,000 on.
+
+    >>> figure(0.3), figure(-0.0002722), figure(1.00039), figure(12345.6), figure(4.43584e-07), figure(0.0)
+    ('0.3000', '-0.0002722', '1.000', '12,346', '4.436e-07', '0')
+    """
+    if value == 0:
+        return "0"
+    return f"{value:,.0f}" if abs(value) >= 9999.5 else f"{value:#.4g}".removesuffix(".")
+
+
+def dial(value: Json) -> Markdown:
+    """A value that a person chose, with the digits that they wrote.
+
+    >>> dial(0.1), dial(28), dial(None)
+    ('0.1', '28', 'not computed')
+    """
+    return Markdown(f"{value:g}") if isinstance(value, float) else finished(value)
+
+
+def escaped(text: str) -> Markdown:
+    r"""Text in one line that no Markdown reader takes for markup.
+
+    >>> escaped("added_disparity is 0.2,\n *not* <= 0.1")
+    'added_disparity is 0.2, \\*not\\* \\<= 0.1'
+    """
+    return Markdown(SPECIAL.sub(r"\\\1", " ".join(text.split())))
+
+
+def code(text: str) -> Markdown:
+    r"""A name in code type; plain escaped text where it has marks of its own.
+
+    >>> code("data/original"), code("a`b|c")
+    ('`data/original`', 'a\\`b\\|c')
+    """
+    return Markdown(f"`{text}`") if PLAIN.fullmatch(text) else escaped(text)
+
+
+def share(value: Number, form: str = ".1f") -> Markdown:
+    """A share as percent.
+
+    >>> share(0.802243), share(0.95, "g"), share(None)
+    ('80.2%', '95%', 'not computed')
+    """
+    return Markdown(NOT_COMPUTED if value is None else f"{value * 100:{form}}%")
+
+
+def span(bounds: Figure | tuple[Number, Number] | None, percent: bool = False) -> Markdown:
+    """An interval.
+
+    >>> span((0.25, 0.5)), span((0.25, 0.5), percent=True), span(Figure(0.1, None, 0.5))
+    ('0.2500 to 0.5000', '25.0% to 50.0%', 'not computed')
+    """
+    low, high = (bounds.low, bounds.high) if isinstance(bounds, Figure) else bounds or (None, None)
+    if low is None or high is None:
+        return Markdown(NOT_COMPUTED)
+    return Markdown(f"{share(low)} to {share(high)}" if percent else f"{figure(low)} to {figure(high)}")
+
+
+def told(change: Change) -> Markdown:
+    """What is other than in the run before, in one cell."""
+    if change.first:
+        return Markdown("the first run")
+    parts = [f"{code(key)} {code(_short(old))} → {code(_short(new))}" for key, old, new in change.dials]
+    parts += ["data"] if change.data else []
+    parts += ["code or packages"] if change.code else []
+    return Markdown("; ".join(parts) or "nothing that the bundle depends on")
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= LONGEST_DIAL else f"{text[: LONGEST_DIAL - 1]}…"

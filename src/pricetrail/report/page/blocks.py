@@ -1,0 +1,195 @@
+"""What sections are built of. Each block has a ``kind``, the name of the macro that writes it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from pricetrail.report.page.svg import Chart, Mark, line, symbol
+
+State = Literal["pass", "fail", "unknown", ""]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell of a table; a state puts an icon before the text, so that no colour speaks alone."""
+
+    text: str
+    state: State = ""
+    code: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table; columns whose name starts with ``#`` hold numbers, and are set right."""
+
+    caption: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    folded: bool = False
+    kind: ClassVar[str] = "table"
+
+
+@dataclass(frozen=True)
+class Key:
+    """An entry of a legend."""
+
+    shape: str
+    tone: str
+    label: str
+    joined: bool = False
+
+    @property
+    def marks(self) -> tuple[Mark, ...]:
+        """Its sign, on a canvas of 28 by 16 pixels."""
+        stroke = (line(f"line {self.tone}", 1, 8, 27, 8),) if self.joined else ()
+        if self.shape == "tick":
+            return (line("threshold", 14, 1, 14, 15),)
+        return (*stroke, symbol(self.shape, f"symbol {self.tone}", 14, 8, radius=4.5))
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A chart with its heading, legend and the same data as a table."""
+
+    heading: str
+    chart: Chart
+    table: Table
+    legend: tuple[Key, ...] = ()
+    caption: str = ""
+    kind: ClassVar[str] = "figure"
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A figure that stands alone."""
+
+    label: str
+    value: str
+    note: str = ""
+    state: State = ""
+    word: str = ""
+    chart: Chart | None = None
+
+
+@dataclass(frozen=True)
+class Tiles:
+    """Figures beside each other."""
+
+    tiles: tuple[Tile, ...]
+    kind: ClassVar[str] = "tiles"
+
+
+@dataclass(frozen=True)
+class Note:
+    """A paragraph; ``strong`` where a reader must not miss it."""
+
+    text: str
+    title: str = ""
+    strong: bool = False
+    kind: ClassVar[str] = "note"
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An embedded image; ``source`` is a data URI."""
+
+    heading: str
+    source: str
+    alt: str
+    caption: str
+    kind: ClassVar[str] = "picture"
+
+
+@dataclass(frozen=True)
+class GateCard:
+    """A gate: its verdict, its bar and its reason."""
+
+    gate: str
+    state: State
+    word: str
+    value: str
+    reason: str
+    override: str
+    chart: Chart
+
+
+@dataclass(frozen=True)
+class Gates:
+    """The decision over all gates."""
+
+    outcome: str
+    state: State
+    sentence: str
+    cards: tuple[GateCard, ...]
+    kind: ClassVar[str] = "gates"
+
+
+@dataclass(frozen=True)
+class Card:
+    """One of many small charts."""
+
+    heading: str
+    name: str
+    chart: Chart
+    facts: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Cards:
+    """Many small charts, one table for all."""
+
+    cards: tuple[Card, ...]
+    legend: tuple[Key, ...]
+    table: Table
+    kind: ClassVar[str] = "cards"
+
+
+@dataclass(frozen=True)
+class Step:
+    """A stage of the lineage chain."""
+
+    name: str
+    module: str
+    summary: str
+    tables: tuple[Table, ...]
+
+
+@dataclass(frozen=True)
+class Chain:
+    """The stages in their order."""
+
+    steps: tuple[Step, ...]
+    kind: ClassVar[str] = "chain"
+
+
+@dataclass(frozen=True)
+class Commands:
+    """Commands to copy, each with what it does."""
+
+    commands: tuple[tuple[str, str], ...]
+    kind: ClassVar[str] = "commands"
+
+
+Block = Table | Figure | Tiles | Note | Picture | Gates | Cards | Chain | Commands
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the page with an id of its own, and the sentence that tells its finding."""
+
+    key: str
+    heading: str
+    finding: str
+    blocks: tuple[Block, ...]
+
+
+def cells(*texts: str | Cell) -> tuple[Cell, ...]:
+    """A row of a table."""
+    return tuple(cell if isinstance(cell, Cell) else Cell(cell) for cell in texts)
+
+
+def table(caption: str, columns: Sequence[str], rows: Sequence[Sequence[str | Cell]], folded: bool = False) -> Table:
+    """A table from plain texts and cells; folded, a reader opens it."""
+    return Table(caption, tuple(columns), tuple(cells(*row) for row in rows), folded)

@@ -1,0 +1,164 @@
+"""What changed since the last run: two entries of the ledger, and all of them as a line."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Mapping, Sequence
+
+from pricetrail.lineage.changes import Change, Move, changes, moves
+from pricetrail.lineage.ledger import Run
+from pricetrail.report.page.blocks import (
+    Block,
+    Cell,
+    Commands,
+    Figure,
+    Key,
+    Note,
+    Section,
+    State,
+    Table,
+    Tile,
+    Tiles,
+    table,
+)
+from pricetrail.report.page.charts import Series, lines_chart
+from pricetrail.report.page.facts import Facts
+from pricetrail.report.page.svg import room
+from pricetrail.report.page.words import NONE, count, number, plural, signed, signed_fixed
+
+ERROR = "test.mse_log_quantity"
+WHY = (("pricetrail why HEAD~1 HEAD", "which file, parameter or package made two runs differ"),)
+STATES: Mapping[bool | None, State] = {True: "pass", False: "fail", None: ""}
+WORDS: Mapping[bool | None, str] = {True: "better", False: "worse", None: ""}
+
+
+def neighbours(ledger: tuple[Run, ...], run: str) -> tuple[Run | None, Run | None]:
+    """The entry of this run, and the one before it; None where there is none."""
+    place = next((place for place, entry in enumerate(ledger) if entry.run == run), None)
+    if place is None:
+        return None, None
+    return ledger[place], ledger[place - 1] if place else None
+
+
+def metric_changes(before: Run, now: Run) -> tuple[Move, ...]:
+    """Every figure that is not what it was, those that got better or worse first."""
+    found = moves(before.metrics, now.metrics)
+    return tuple(sorted(found, key=lambda move: (move.better is None, move.name != ERROR)))
+
+
+def changes_section(facts: Facts) -> Section:
+    """The last run beside this one."""
+    heading, key = "What changed", "changes"
+    now, before = neighbours(facts.ledger, facts.lineage.run)
+    if now is None:
+        return Section(key, heading, "This run is not in the ledger, so there is nothing to hold it against.", ())
+    history = (_history(facts.ledger, now),) if len(facts.ledger) > 1 else ()
+    if before is None:
+        return Section(key, heading, f"Run {now.run} is the first in the ledger: there is no earlier one.", history)
+    moved = metric_changes(before, now)
+    params, hashes = changes(before.params, now.params), changes(before.hashes, now.hashes)
+    judged = tuple(move for move in moved if move.better is not None)
+    others = tuple(move for move in moved if move.better is None)
+    figures = (
+        _metric_table("Metrics that changed", judged),
+        _metric_table("Figures that are neither good nor bad", others, True),
+    )
+    tables = (*figures, _param_table(params), _hash_table(hashes))
+    shown = tuple(each for each in tables if each.rows)
+    blocks: tuple[Block, ...] = (Tiles(_tiles(before, now, moved, len(params), len(hashes))), *history, *shown)
+    if not shown:
+        blocks = (*blocks, Note("No metric, parameter or output differs from the run before."))
+    blocks = (*blocks, Commands(WHY))
+    return Section(key, heading, _finding(before, now, moved), blocks)
+
+
+def _finding(before: Run, now: Run, moved: Sequence[Move]) -> str:
+    better, worse = (sum(move.better is wanted for move in moved) for wanted in (True, False))
+    turned = "" if before.outcome == now.outcome else f" The outcome went from {before.outcome} to {now.outcome}."
+    if not better and not worse:
+        return f"No judged metric moved since run {before.run}.{turned}"
+    return f"Since run {before.run}, {plural(better, 'metric')} got better and {worse} got worse.{turned}"
+
+
+def _tiles(before: Run, now: Run, moved: Sequence[Move], params: int, hashes: int) -> tuple[Tile, ...]:
+    days = (dt.date.fromisoformat(now.days[1]) - dt.date.fromisoformat(before.days[1])).days
+    data = f"{now.days[0]} to {now.days[1]}"
+    window = f"{signed(days, 6)} {'day' if abs(days) == 1 else 'days'}" if days else "same last day"
+    old, new = before.metrics.get(ERROR), now.metrics.get(ERROR)
+    tiles = [Tile("Data", window, f"{data}, {count(now.rows)} lines ({signed(now.rows - before.rows, 9)})")]
+    if old is not None and new is not None:
+        verdict = next((move.better for move in moved if move.name == ERROR), None)
+        change = signed_fixed(new - old, 4) if new != old else "unchanged"
+        note = f"MSE of log quantity, {number(old)} to {number(new)}"
+        tiles.insert(0, Tile("Error on the test days", change, note, STATES[verdict], WORDS[verdict].capitalize()))
+    return (*tiles, Tile("Parameters", str(params), "changed"), Tile("Outputs", str(hashes), "with other bytes"))
+
+
+def _history(ledger: tuple[Run, ...], now: Run) -> Figure:
+    places = [(place, run) for place, run in enumerate(ledger, start=1) if ERROR in run.metrics]
+    errors = [run.metrics[ERROR] for _, run in places] or [0.0]
+    kinds = (("released", "main", "dot"), ("withheld", "bad", "diamond"))
+    spots = tuple((float(place), run.metrics[ERROR]) for place, run in places)
+    own = tuple(spot for spot, (_, run) in zip(spots, places, strict=True) if run.run == now.run)
+    series = [Series("test error", spots, "soft"), Series("this run", own, "plain", "ring", joined=False, radius=8)]
+    for outcome, tone, shape in kinds:
+        chosen = [(place, run) for place, run in places if run.outcome == outcome]
+        points = tuple((float(place), run.metrics[ERROR]) for place, run in chosen)
+        tips = tuple(f"run {run.run}, {outcome}: {number(run.metrics[ERROR])}" for _, run in chosen)
+        series.append(Series(outcome, points, tone, shape, joined=False, tips=tips))
+    bounds = room(min(errors), max(errors), 0.25)
+    says = f"{plural(len(ledger), 'run')}; the error of this one, {now.run}, is {number(now.metrics.get(ERROR))}."
+    chart = lines_chart("history", "Test error of every run", says, series, "run", "MSE of log quantity", bounds)
+    rows = [
+        (
+            Cell(run.run, code=True),
+            outcome_cell(run.outcome),
+            run.days[1],
+            count(run.rows),
+            number(run.metrics.get(ERROR)),
+        )
+        for run in ledger
+    ]
+    columns = ("run", "outcome", "data until", "#lines", "#MSE of log quantity")
+    legend = (*(Key(shape, tone, outcome) for outcome, tone, shape in kinds), Key("ring", "plain", "this run"))
+    return Figure("Test error over all runs", chart, table("Every run of the ledger", columns, rows), legend)
+
+
+def outcome_cell(outcome: str) -> Cell:
+    """An outcome with its icon."""
+    return Cell(outcome, "pass" if outcome == "released" else "fail")
+
+
+def _metric_table(caption: str, moved: Sequence[Move], folded: bool = False) -> Table:
+    rows = [
+        (
+            Cell(move.name, code=True),
+            number(move.old),
+            number(move.new),
+            NONE if move.old is None or move.new is None else signed(move.new - move.old),
+            Cell(WORDS[move.better] or NONE, STATES[move.better]),
+        )
+        for move in moved
+    ]
+    return table(caption, ("metric", "#before", "#now", "#change", "verdict"), rows, folded)
+
+
+def _param_table(changed: Sequence[Change]) -> Table:
+    rows = [
+        (Cell(change.name, code=True), Cell(_shown(change.old), code=True), Cell(_shown(change.new), code=True))
+        for change in changed
+    ]
+    return table("Parameters that changed", ("parameter", "before", "now"), rows)
+
+
+def _hash_table(changed: Sequence[Change]) -> Table:
+    rows = [
+        (Cell(change.name, code=True), *(Cell(str(md5 or NONE)[:8], code=True) for md5 in (change.old, change.new)))
+        for change in changed
+    ]
+    return table("Outputs whose bytes changed", ("output", "before", "now"), rows, folded=True)
+
+
+def _shown(value: object) -> str:
+    return NONE if value is None else json.dumps(value, ensure_ascii=False) if not isinstance(value, str) else value

@@ -1,0 +1,148 @@
+"""Drift, explanation and fairness: what the run was checked for."""
+
+from __future__ import annotations
+
+import base64
+
+from pricetrail.report.page.blocks import Block, Cell, Figure, Key, Note, Picture, Section, State, Tile, Tiles, table
+from pricetrail.report.page.charts import Axis, Item, Row, rows_chart
+from pricetrail.report.page.facts import DriftColumn, Facts, ModelDrift
+from pricetrail.report.page.sources import BEESWARM, DEPENDENCE
+from pricetrail.report.page.words import NONE, between, count, fixed, number, percent, plural, sentence
+
+DRIFTED: dict[bool, tuple[State, str]] = {True: ("fail", "Drifted"), False: ("pass", "Not drifted")}
+MAX_IMAGE_BYTES = 700_000  # of both images: the page stays below 1.5 MB as base64 text
+
+
+def drift_section(facts: Facts) -> Section:
+    """Inputs, target and model told apart, and each column against its threshold."""
+    inputs = [column for column in facts.drift_columns if column.role == "input"]
+    target = next((column for column in facts.drift_columns if column.role == "target"), None)
+    drifted = [column for column in inputs if column.drifted]
+    finding = f"{len(drifted)} of {plural(len(inputs), 'input column')} drifted"
+    if target is not None:
+        finding += f"; the target did{'' if target.drifted else ' not'}"
+    blocks = (Tiles(_drift_tiles(facts, inputs, target)), _drift_figure(facts.drift_columns))
+    return Section("drift", "Drift", finding + ".", blocks)
+
+
+def _drift_tiles(facts: Facts, inputs: list[DriftColumn], target: DriftColumn | None) -> tuple[Tile, ...]:
+    share = sum(column.drifted for column in inputs) / len(inputs) if inputs else None
+    verdict = next((gate for gate in facts.input_drift.verdicts if gate.gate == "drift"), None)
+    held = "" if verdict is None else f"of the columns, at most {percent(verdict.threshold)}"
+    state, word = DRIFTED[verdict is None or not verdict.passed]
+    tiles = [Tile("Input drift", percent(share), held, state, word)]
+    if target is not None:
+        state, word = DRIFTED[target.drifted]
+        tiles.append(
+            Tile(
+                "Target drift", number(target.distance, 3), f"distance, at most {number(target.threshold)}", state, word
+            )
+        )
+    return (*tiles, _model_tile(facts.model_drift))
+
+
+def _model_tile(drift: ModelDrift) -> Tile:
+    state, word = DRIFTED[drift.drifted]
+    ends = drift.error_ratio_interval or (None, None)
+    note = f"error on the last days over validation error, {between(*ends)}"
+    if drift.current_rows is not None:
+        note += f", {count(drift.current_rows)} lines"
+    if drift.drifted and drift.reasons:
+        note = sentence(drift.reasons[0])
+    return Tile("Model drift", f"{number(drift.error_ratio, 3)}×", note, state, word)
+
+
+def _drift_figure(columns: tuple[DriftColumn, ...]) -> Figure:
+    ratios = {column.column: _ratio(column) for column in columns}
+    ordered = sorted(columns, key=lambda column: (column.role != "target", -ratios[column.column]))
+    rows = [
+        Row(
+            f"{column.column} (target)" if column.role == "target" else column.column,
+            (Item(ratios[column.column], "bar", "bad" if column.drifted else "main", tip=_tip(column)),),
+            f"▲ {fixed(column.distance, 3)}" if column.drifted else fixed(column.distance, 3),
+            column.role == "target",
+        )
+        for column in ordered
+    ]
+    reach = max([1.2, *ratios.values()]) * 1.05
+    axis = Axis(0, reach, "distance ÷ its threshold", lambda value: f"{number(value)}×", ((1.0, "threshold"),))
+    legend = (Key("square", "main", "within its threshold"), Key("square", "bad", "▲ beyond it"))
+    caption = (
+        "Last days against the training window. A bar beyond the dashed line has drifted; the number beside it is "
+        "the plain distance."
+    )
+    says = "; ".join(_tip(column) for column in ordered[:3])
+    cells = [
+        (
+            Cell(column.column, code=True),
+            column.role,
+            column.method or NONE,
+            number(column.distance),
+            number(column.threshold),
+            percent(column.reference_missing_share, 1),
+            percent(column.current_missing_share, 1),
+            Cell(DRIFTED[column.drifted][1].lower(), DRIFTED[column.drifted][0]),
+        )
+        for column in ordered
+    ]
+    shown = table(
+        "Distance of every column",
+        ("column", "role", "method", "#distance", "#threshold", "#missing before", "#missing now", "verdict"),
+        cells,
+    )
+    chart = rows_chart("drift-columns", "Drift of each column over its threshold", says, rows, axis)
+    return Figure("By column", chart, shown, legend, caption)
+
+
+def _ratio(column: DriftColumn) -> float:
+    """How many times its threshold a column moved; nothing where it could not be told."""
+    return (column.distance or 0.0) / column.threshold if column.threshold else 0.0
+
+
+def _tip(column: DriftColumn) -> str:
+    told = f"{column.column}: {number(column.distance, 3)}, threshold {number(column.threshold)}"
+    missing = (column.reference_missing_share, column.current_missing_share)
+    return told + (f"; missing {percent(missing[0], 1)}, now {percent(missing[1], 1)}" if any(missing) else "")
+
+
+def explanation_section(facts: Facts) -> Section:
+    """SHAP: which features move the predictions, and how."""
+    ranked = sorted(facts.shap.items(), key=lambda entry: -entry[1])
+    top = ranked[:12]
+    finding = "No SHAP values were written."
+    blocks: list[Block] = []
+    if top:
+        finding = f"{top[0][0]} moves predictions the most: {number(top[0][1], 3)} in log(1 + units) on average."
+        rows = [Row(feature, (Item(value, "bar"),), fixed(value, 3)) for feature, value in top]
+        axis = Axis(0, top[0][1] * 1.05 or 1.0, "mean |SHAP value|, log(1 + units)")
+        shown = table("Mean |SHAP value| of every feature", ("feature", "#mean"), [(f, number(v)) for f, v in ranked])
+        chart = rows_chart("shap", "Mean absolute SHAP value of each feature", finding, rows, axis)
+        blocks.append(Figure(f"The {len(top)} strongest features", chart, shown))
+    return Section("explanation", "What moves a prediction", finding, (*blocks, *_pictures(facts)))
+
+
+def _pictures(facts: Facts) -> tuple[Block, ...]:
+    told = {
+        BEESWARM: (
+            "Every explained line",
+            "Beeswarm of SHAP values: one row a feature, one dot a test line, its place the effect on the prediction.",
+            "Each dot is a test line; its colour is the value of the feature, low to high.",
+        ),
+        DEPENDENCE: (
+            "Effect by value",
+            "Dependence plots: SHAP value of the strongest features over the value of the feature.",
+            "Each dot is a test line. A slope shows how the effect of a feature changes with its value.",
+        ),
+    }
+    blocks: list[Block] = []
+    for file, (heading, alt, caption) in told.items():
+        content = facts.images.get(file)
+        if content is None:
+            continue
+        if sum(map(len, facts.images.values())) > MAX_IMAGE_BYTES:
+            blocks.append(Note(f"{heading}: reports/shap/{file} is too large for this page."))
+            continue
+        source = "data:image/png;base64," + base64.b64encode(content).decode()
+        blocks.append(Picture(heading, source, alt, caption))
+    return tuple(blocks)

@@ -1,0 +1,82 @@
+"""The lineage chain: each stage's code, data and parameters by hash, in the order of the DAG."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from pricetrail.lineage.lock import StageRecord
+from pricetrail.report.page.blocks import Cell, Chain, Commands, Note, Section, Step, Table, table
+from pricetrail.report.page.facts import Facts
+from pricetrail.report.page.words import plural
+
+CODE, PACKAGES = "src/", "requirements.lock"
+COMMANDS = (
+    ("pricetrail trace models/candidate", "the whole chain of this model, as a tree"),
+    ("pricetrail replay HEAD", "rebuild this commit’s outputs elsewhere, and compare the bytes"),
+    ("pricetrail decide --explain", "the gates again, in the terminal"),
+)
+
+
+def lineage_section(facts: Facts) -> Section:
+    """Every stage from the raw files to the decision."""
+    key, heading, lineage = "lineage", "Lineage", facts.lineage
+    commands = Commands(COMMANDS)
+    finding = (
+        f"{plural(len(lineage.stages), 'stage')} lie between the raw lines and this page; each hash is of bytes, so an "
+        "edited file shows."
+    )
+    ids = table(
+        "This run", ("what", "id"), [("run", Cell(lineage.run, code=True)), ("bundle", Cell(lineage.bundle, code=True))]
+    )
+    chain = Chain(tuple(_step(stage) for stage in lineage.stages))
+    return Section(
+        key, heading, finding, (ids, commands, chain) if lineage.stages else (ids, commands, Note("No stage."))
+    )
+
+
+def _step(stage: StageRecord) -> Step:
+    code = {path: md5 for path, md5 in stage.deps.items() if path.startswith(CODE)}
+    data = {path: md5 for path, md5 in stage.deps.items() if path not in code}
+    inputs = {path: md5 for path, md5 in data.items() if path != PACKAGES}
+    parts = [plural(len(inputs), "input"), plural(len(code), "code file"), plural(len(stage.outs), "output")]
+    tables = [
+        _hashes("In", data),
+        _hashes("Out", stage.outs),
+        table(
+            "Parameters",
+            ("parameter", "value"),
+            [(Cell(k, code=True), Cell(_shown(v), code=True)) for k, v in stage.params.items()],
+        ),
+        _hashes("Code", code),
+    ]
+    shown = tuple(each for each in tables if each.rows)
+    return Step(stage.name, module(stage.cmd), ", ".join(parts), shown)
+
+
+def module(command: str) -> str:
+    """The module that a stage's command runs, the command itself where it runs none.
+
+    >>> module("env A=1 python -m pricetrail.stages.preprocess")
+    'pricetrail.stages.preprocess'
+    """
+    _, found, after = command.rpartition("-m ")
+    return after.split()[0] if found and after.split() else command
+
+
+def _hashes(caption: str, files: Mapping[str, str]) -> Table:
+    rows = [(Cell(path, code=True), Cell(short(md5), code=True)) for path, md5 in files.items()]
+    return table(caption, ("path", "MD5"), rows)
+
+
+def short(md5: str) -> str:
+    """The start of a hash; a folder's keeps its mark.
+
+    >>> short("d41d8cd98f00b204e9800998ecf8427e.dir")
+    'd41d8cd9….dir'
+    """
+    return md5[:8] + "…" + (".dir" if md5.endswith(".dir") else "")
+
+
+def _shown(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

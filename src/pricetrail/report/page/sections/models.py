@@ -1,0 +1,232 @@
+"""The network beside its baselines, what its intervals hold, and how it was trained."""
+
+from __future__ import annotations
+
+from pricetrail.report.page.blocks import Cell, Figure, Key, Note, Section, Table, table
+from pricetrail.report.page.charts import Axis, Item, Row, Series, lines_chart, rows_chart
+from pricetrail.report.page.facts import Coverage, Facts, ModelScore, Trial
+from pricetrail.report.page.sections.decision import PRIMARY, best_rival
+from pricetrail.report.page.svg import room
+from pricetrail.report.page.words import NONE, between, count, fixed, name, number, percent, plural
+
+LOG = "MSE of log(1 + units)"
+FIXED = "fixed"  # the state of the only row of trials where no study ran
+
+
+def models_section(facts: Facts) -> Section:
+    """Errors on the test days, an interval a model."""
+    models = sorted(facts.models, key=lambda model: model.mse_log_quantity)
+    rows = [
+        Row(
+            name(model.model),
+            (
+                Item(
+                    model.mse_log_quantity,
+                    "dot" if own else "ring",
+                    "main" if own else "plain",
+                    model.mse_low,
+                    model.mse_high,
+                ),
+            ),
+            fixed(model.mse_log_quantity, 3),
+            strong=own,
+        )
+        for model in models
+        for own in [model.model == PRIMARY]
+    ]
+    axis = Axis(*room(0, max((model.mse_high for model in models), default=1), zero=True), LOG)
+    chart = rows_chart("models-error", "Error of each model on the test days", _finding(facts.models), rows, axis)
+    legend = (Key("dot", "main", "the network"), Key("ring", "plain", "a baseline"))
+    caption = "Lower is better. A line is the interval over resampled test days."
+    figure = Figure("Error on the test days", chart, _model_table(models), legend, caption)
+    return Section("models", "Against the baselines", _finding(facts.models), (figure,))
+
+
+def _finding(models: tuple[ModelScore, ...]) -> str:
+    rival = best_rival(models)
+    if rival is None:
+        return "There is no baseline to hold the network against."
+    who, share = name(rival.model), percent(abs(1 - rival.ratio), 1)
+    if rival.ratio >= 1:
+        return f"{who}, the best baseline, is ahead of the network by {share}."
+    sure = rival.difference_high < 0
+    ending = "and stays below on resampled days" if sure else "but resampled days leave room for chance"
+    return f"The network’s error is {share} below that of {who}, the best baseline, {ending}."
+
+
+def _model_table(models: list[ModelScore]) -> Table:
+    rows = [
+        (
+            name(model.model),
+            fixed(model.mse_log_quantity, 4),
+            between(model.mse_low, model.mse_high, 3),
+            NONE if model.model == PRIMARY else fixed(model.ratio, 3),
+            NONE if model.model == PRIMARY else between(model.difference_low, model.difference_high, 4),
+            fixed(model.mae_units, 2),
+            fixed(model.rmsle, 3),
+        )
+        for model in models
+    ]
+    columns = ("model", "#MSE", "#interval", "#network over it", "#network less it", "#MAE, units", "#RMSLE")
+    return table("Errors on the test days", columns, rows)
+
+
+def intervals_section(facts: Facts) -> Section:
+    """Share of the test lines inside their intervals, overall, by month and by group."""
+    key, heading = "intervals", "Prediction intervals"
+    coverage = facts.coverage
+    if coverage is None:
+        return Section(key, heading, "This bundle predicts without intervals.", ())
+    shares = [share for group in coverage.groups for share in (group.coverage_80, group.coverage_95)]
+    whole = [coverage.interval_80, coverage.interval_95]
+    low = min([0.75, *shares, *(level.coverage_low for level in whole)])
+    axis = Axis(low - 0.02, 1.0, "share of lines inside", percent, ((0.8, "80%"), (0.95, "95%")))
+    chart = rows_chart(
+        "coverage", "Share of the test lines inside their intervals", _held(coverage), _covered(coverage), axis
+    )
+    legend = (Key("dot", "main", "80% intervals"), Key("diamond", "plain", "95% intervals"))
+    caption = "On its dashed line an interval holds what it promises; left of it, it is too narrow."
+    rows = [
+        (
+            _group_name(group.column, group.group),
+            count(group.rows),
+            percent(group.coverage_80, 1),
+            fixed(group.mean_width_80, 3),
+            percent(group.coverage_95, 1),
+            fixed(group.mean_width_95, 3),
+        )
+        for group in coverage.groups
+    ]
+    columns = ("lines", "#rows", "#80% hold", "#their mean width", "#95% hold", "#their mean width")
+    shown = table("Coverage by month and group; widths in log(1 + units)", columns, rows)
+    return Section(key, heading, _held(coverage), (Figure("Promised and held", chart, shown, legend, caption),))
+
+
+def _covered(coverage: Coverage) -> list[Row]:
+    rows = []
+    for group in coverage.groups:
+        label, overall = _group_name(group.column, group.group), group.column == "overall"
+        looks = (("80%", group.coverage_80, "dot", "main"), ("95%", group.coverage_95, "diamond", "plain"))
+        items = []
+        for (level, share, shape, tone), whole in zip(looks, (coverage.interval_80, coverage.interval_95), strict=True):
+            low, high = (whole.coverage_low, whole.coverage_high) if overall else (None, None)
+            items.append(Item(share, shape, tone, low, high, f"{label}: {level} intervals hold {percent(share, 1)}"))
+        note = f"{percent(group.coverage_80, 1)}  {percent(group.coverage_95, 1)}"
+        rows.append(Row(label, tuple(items), note, overall))
+    return rows
+
+
+def _group_name(column: str, group: str) -> str:
+    if column == "overall":
+        return "all test lines"
+    return group if column == "month" else f"{name(column)}: {group}"
+
+
+def _held(coverage: Coverage) -> str:
+    first, second = coverage.interval_80.coverage, coverage.interval_95.coverage
+    found = f"The 80% intervals hold {percent(first, 1)} of the test lines, the 95% intervals {percent(second, 1)}."
+    parts = [group for group in coverage.groups if group.column != "overall"]
+    if not parts:
+        return found
+    worst = max(parts, key=lambda group: abs(group.coverage_80 - 0.8))
+    where = _group_name(worst.column, worst.group)
+    return f"{found} Furthest from 80% is {where}, with {percent(worst.coverage_80, 1)}."
+
+
+def training_section(facts: Facts) -> Section:
+    """The learning curve of the network that was kept, the trials it came from, and which dials mattered."""
+    if any(trial.state == FIXED for trial in facts.trials):
+        return _training_without_a_study(facts)
+    done = [trial for trial in facts.trials if trial.validation_mse is not None]
+    best = min(
+        (trial for trial in done if trial.state == "complete"), key=lambda t: t.validation_mse or 0, default=None
+    )
+    finding = f"{plural(len(facts.trials), 'trial')} of the study, none complete."
+    if best is not None:
+        finding = (
+            f"Of {plural(len(facts.trials), 'trial')}, trial {best.trial} had the lowest validation error, "
+            f"{number(best.validation_mse)}. Its settings were trained on all training lines."
+        )
+    dials = _dials(facts) if facts.dials else Note("The study was too small to rank its dials.")
+    return Section("training", "Training", finding, (_curve(facts), _trials(done, facts.trials, best), dials))
+
+
+def _training_without_a_study(facts: Facts) -> Section:
+    fit = facts.trials[0]
+    finding = (
+        "No study ran: the network is that of an earlier one, trained anew on all training lines. "
+        f"Its validation error is {number(fit.validation_mse)}."
+    )
+    told = {"trial", "state", "validation_mse", "reason"}
+    settings = [(dial, value) for dial, value in fit.cells.items() if value and dial not in told]
+    shown = table("The network and its training", ("setting", "#value"), settings)
+    return Section("training", "Training", finding, (_curve(facts), shown))
+
+
+def _curve(facts: Facts) -> Figure:
+    pairs = (("training", facts.train_mse, "plain", "ring"), ("validation", facts.validation_mse, "main", "dot"))
+    series = [
+        Series(label, tuple((float(epoch), mse) for epoch, mse in enumerate(values, start=1)), tone, shape)
+        for label, values, tone, shape in pairs
+    ]
+    last = facts.validation_mse[-1:] or (None,)
+    says = f"After {plural(len(facts.validation_mse), 'epoch')} the validation error is {number(last[0])}."
+    errors = [*facts.train_mse, *facts.validation_mse] or [0.0]
+    chart = lines_chart("curve", "Error by epoch", says, series, "epoch", LOG, room(min(errors), max(errors), 0.1))
+    epochs = max(len(facts.train_mse), len(facts.validation_mse))
+    rows = [
+        (str(place + 1), *(number(values[place]) if place < len(values) else NONE for _, values, _, _ in pairs))
+        for place in range(epochs)
+    ]
+    legend = tuple(Key(shape, tone, label, joined=True) for label, _, tone, shape in pairs)
+    caption = "Training error is measured with dropout on, validation error without."
+    return Figure(
+        "Learning curve", chart, table("Error by epoch", ("epoch", "#training", "#validation"), rows), legend, caption
+    )
+
+
+def _trials(done: list[Trial], every: tuple[Trial, ...], best: Trial | None) -> Figure:
+    looks = {"complete": ("main", "dot"), "pruned": ("plain", "ring")}
+    states = sorted({trial.state for trial in done}, key=lambda state: (state not in looks, state))
+    series = [
+        Series(
+            state,
+            tuple((float(trial.trial), trial.validation_mse or 0.0) for trial in done if trial.state == state),
+            *looks.get(state, ("bad", "cross")),
+            joined=False,
+        )
+        for state in states
+    ]
+    errors = [trial.validation_mse for trial in done if trial.validation_mse is not None] or [0.0]
+    says = (
+        "No trial is complete."
+        if best is None
+        else f"The lowest is {number(best.validation_mse)}, of trial {best.trial}."
+    )
+    chart = lines_chart(
+        "trials", "Validation error of each trial", says, series, "trial", LOG, room(min(errors), max(errors), 0.1)
+    )
+    legend = tuple(Key(shape, tone, state) for state in states for tone, shape in [looks.get(state, ("bad", "cross"))])
+    columns = tuple(every[0].cells) if every else ("trial",)
+    rows = [tuple(Cell(trial.cells.get(column) or NONE) for column in columns) for trial in every]
+    titles = tuple(column if column in {"state", "reason", "optimizer"} else f"#{column}" for column in columns)
+    return Figure("Trials of the study", chart, table("Every trial and its settings", titles, rows), legend)
+
+
+def _dials(facts: Facts) -> Figure:
+    ranked = sorted(facts.dials.items(), key=lambda entry: -entry[1])
+    top = ranked[:8]
+    axis = Axis(
+        0,
+        max(max((share for _, share in top), default=0) * 1.05, 0.01),
+        "share of the variance of the trials’ errors",
+        percent,
+    )
+    rows = [Row(dial, (Item(share, "bar"),), percent(share)) for dial, share in top]
+    says = f"{top[0][0]} explains {percent(top[0][1])} of the variance."
+    shown = table(
+        "Importance of every dial (PED-ANOVA)",
+        ("dial", "#share"),
+        [(dial, percent(share, 1)) for dial, share in ranked],
+    )
+    return Figure("Which dials mattered", rows_chart("dials", "Importance of the dials", says, rows, axis), shown)

@@ -1,0 +1,118 @@
+"""Price-response curves of the SKUs with the most lines, and how far to trust them."""
+
+from __future__ import annotations
+
+from itertools import groupby
+
+from pricetrail.report.page.blocks import Card, Cards, Cell, Key, Note, Section, Table, table
+from pricetrail.report.page.facts import Facts, PricePoint
+from pricetrail.report.page.svg import Chart, Drawing, Mark, Scale, line, path, symbol, text
+from pricetrail.report.page.words import count, number, percent, plural, signed
+
+WIDTH, HEIGHT, PANEL = 252, 196, 66
+LIMITS = (
+    "The model sees lines that happened: how many lines a price draws is outside of it, and in invoices a low price is "
+    "often the result of a large order. On the demo shop, whose elasticities are known, these prices earn less than "
+    "asking every SKU’s lowest allowed price. Take each as a candidate for a price test, not as an answer."
+)
+
+
+def prices_section(facts: Facts) -> Section:
+    """Small multiples: predicted units and revenue of a line over the price."""
+    grouped = groupby(facts.price_points, key=lambda point: point.sku)
+    curves = [sorted(points, key=lambda point: point.unit_price_gbp) for _, points in grouped]
+    cards = [_card(points, place) for place, points in enumerate(curves)]
+    summary = facts.price_summary
+    change = signed(100 * summary.predicted_revenue_change)
+    finding = (
+        f"Of {plural(summary.skus, 'SKU')} with a recommendation, {percent(summary.cut_share)} would be cut and "
+        f"{percent(summary.raised_share)} raised; the model expects {change}% revenue a line."
+    )
+    note = Note(LIMITS + _told_dips(curves), "A candidate for a test", strong=True)
+    if not cards:
+        return Section("prices", "Price response", "No SKU had enough lines for a recommendation.", (note,))
+    legend = (Key("ring", "plain", "price now"), Key("dot", "main", "price recommended"))
+    return Section("prices", "Price response", finding, (note, Cards(tuple(cards), legend, _table(facts.price_points))))
+
+
+def dips(points: list[PricePoint]) -> bool:
+    """Whether units fall at the current price and rise again on both sides of it: small orders pay the list price."""
+    place = next((i for i, point in enumerate(points) if point.unit_price_gbp == point.current_price_gbp), 0)
+    around = [points[i].predicted_quantity for i in (place - 1, place + 1) if 0 <= i < len(points)]
+    return len(around) == 2 and points[place].predicted_quantity < min(around)
+
+
+def _told_dips(curves: list[list[PricePoint]]) -> str:
+    many = sum(map(dips, curves))
+    if not many:
+        return ""
+    which = "all" if many == len(curves) else f"{many} of the"
+    return (
+        f" In {which} {plural(len(curves), 'curve')} below units dip at the price of now alone. Small orders at the "
+        "list price explain such a dip better than demand does."
+    )
+
+
+def _table(points: tuple[PricePoint, ...]) -> Table:
+    rows = [
+        (
+            Cell(point.sku, code=True),
+            f"{point.unit_price_gbp:.2f}",
+            number(point.predicted_quantity, 3),
+            f"{point.predicted_revenue_gbp:.2f}",
+            _place(point),
+        )
+        for point in points
+    ]
+    columns = ("SKU", "#price, GBP", "#units a line", "#revenue a line, GBP", "which")
+    return table("Every point of the curves", columns, rows)
+
+
+def _place(point: PricePoint) -> str:
+    places = (("now", point.current_price_gbp), ("recommended", point.recommended_price_gbp))
+    return ", ".join(word for word, price in places if price == point.unit_price_gbp)
+
+
+def at_price(points: list[PricePoint], price: float) -> PricePoint:
+    """The point of the grid closest to a price."""
+    return min(points, key=lambda point: abs(point.unit_price_gbp - price))
+
+
+def _card(points: list[PricePoint], place: int) -> Card:
+    sku = points[0].sku
+    now, then = (at_price(points, price) for price in (points[0].current_price_gbp, points[0].recommended_price_gbp))
+    facts = (
+        ("price", f"£{now.unit_price_gbp:.2f} → £{then.unit_price_gbp:.2f}"),
+        ("units a line", f"{number(now.predicted_quantity, 3)} → {number(then.predicted_quantity, 3)}"),
+        ("revenue a line", f"£{now.predicted_revenue_gbp:.2f} → £{then.predicted_revenue_gbp:.2f}"),
+    )
+    title = f"{sku}: units and revenue of a line over the price"
+    says = "; ".join(f"{label} {value}" for label, value in facts) + f"; {count(points[0].lines)} lines"
+    chart = Chart(f"price-{place}", title, says, Drawing(WIDTH, HEIGHT, tuple(curve_marks(points, now, then))))
+    return Card(sku, points[0].description or "", chart, facts)
+
+
+def curve_marks(points: list[PricePoint], now: PricePoint, then: PricePoint) -> list[Mark]:
+    """Two panels over one price axis, from zero up."""
+    across = Scale(points[0].unit_price_gbp, points[-1].unit_price_gbp, 10, WIDTH - 10)
+    marks: list[Mark] = []
+    panels = (("units a line", "predicted_quantity", ""), ("revenue a line", "predicted_revenue_gbp", "£"))
+    for row, (title, key, unit) in enumerate(panels):
+        floor = 18 + PANEL + row * (PANEL + 22)
+        up = Scale(0, max(getattr(point, key) for point in points) * 1.05 or 1.0, floor, floor - PANEL)
+        spots = [(across.at(point.unit_price_gbp), up.at(getattr(point, key))) for point in points]
+        marks += [
+            line("grid", 4, floor, WIDTH - 4, floor),
+            line("limit", across.at(now.unit_price_gbp), floor - PANEL, across.at(now.unit_price_gbp), floor),
+            line("chosen", across.at(then.unit_price_gbp), floor - PANEL, across.at(then.unit_price_gbp), floor),
+            text("panel", 4, floor - PANEL - 4, title),
+            path("line main", spots),
+        ]
+        for point, shape, tone in ((now, "ring", "plain"), (then, "dot", "main")):
+            tip = f"£{point.unit_price_gbp:.2f}: {unit}{number(getattr(point, key), 3)} {title}"
+            marks.append(
+                symbol(shape, f"symbol {tone}", across.at(point.unit_price_gbp), up.at(getattr(point, key)), tip)
+            )
+    ends = ((points[0], 4, "start"), (points[-1], WIDTH - 4, "end"))
+    marks += [text("tick", x, HEIGHT - 6, f"£{point.unit_price_gbp:.2f}", anchor) for point, x, anchor in ends]
+    return marks
