@@ -149,7 +149,7 @@ def test_a_bundle_that_nothing_vouches_for_is_refused(
     monkeypatch.setattr(bundle_files, "_verified", lambda *_: pytest.fail("read before the manifest was vouched for"))
     with pytest.raises(BundleError, match="must be the bundle trusted by the run that built it"):
         Bundle.load(folder, trusted)
-    with pytest.raises(BundleError, match="must be vouched for"):
+    with pytest.raises(BundleError, match="must be trusted, by the run"):
         Bundle.load(folder, None)
 
 
