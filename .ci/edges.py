@@ -9,8 +9,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "src")]
-from house import import_closure  # noqa: E402  needs the paths above
 from pricetrail.lineage.dvc_yaml import before, parse_pipeline  # noqa: E402
+from support.source_tree import import_closure  # noqa: E402  needs the paths above
 
 
 def recorded(text: str) -> str:

@@ -26,10 +26,10 @@ from pricetrail.lineage.git import git
 
 sys.path.insert(0, str(harness.ROOT / "tests"))
 
-from operation_faults import FAULTS, Fault
-from operation_scene import NotHere
-from operation_trial import survive
-from operation_world import World, make_world, warm
+from support.weekly_faults import FAULTS, Fault
+from support.weekly_scene import NotHere
+from support.weekly_trial import survive
+from support.weekly_world import World, make_world, warm
 
 LEAST_FAULTS, REPETITIONS = 20, 3
 STATE = harness.ROOT / ".bench" / "faults_operation.jsonl"  # a line a trial

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from clone import TINY, Clone, make_clone
-from source_project import Project, ingest, make_project, week
+from support.clone import TINY, Clone, make_clone
+from support.source_project import Project, ingest, make_project, week
 
 settings.register_profile("repeatable", deadline=None, derandomize=True)
 settings.load_profile("repeatable")

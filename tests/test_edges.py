@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from house import ROOT, import_closure
 from pricetrail.base.params import Params
+from support.source_tree import ROOT, import_closure
 
 Stage = dict[str, Any]
 

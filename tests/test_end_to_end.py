@@ -15,9 +15,9 @@ import pandas as pd
 import pytest
 from ruamel.yaml import YAML
 
-from clone import TINY, Clone, edit_params, make_clone, md5, stage_command
-from house import ROOT
 from pricetrail.base.errors import PricetrailError
+from support.clone import TINY, Clone, edit_params, make_clone, md5, stage_command
+from support.source_tree import ROOT
 
 pytestmark = pytest.mark.slow
 yaml = YAML(typ="safe", pure=True)

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from clone import Clone
-from fault_table import FAULTS
-from faults import Fault
-from house import ROOT
+from support.clone import Clone
+from support.evidence_fault_table import FAULTS
+from support.evidence_faults import Fault
+from support.source_tree import ROOT
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("faults")]  # one worker makes the controls
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from house import ROOT, SRC, imported_modules
+from support.source_tree import ROOT, SRC, imported_modules
 
 
 def read_floors() -> dict[str, tuple[int, frozenset[str] | None]]:
@@ -164,8 +164,8 @@ def test_every_package_that_is_imported_is_a_declared_dependency() -> None:
 
 def test_tests_import_what_the_locks_install() -> None:
     locked = ((ROOT / "requirements.lock").read_text() + (ROOT / "requirements-dev.lock").read_text()).lower()
-    local = {file.stem for folder in ("tests", "benchmarks") for file in (ROOT / folder).glob("*.py")} | {"pricetrail"}
-    for file in [*(ROOT / "tests").glob("*.py"), *(ROOT / "benchmarks").glob("*.py")]:
+    local = {file.stem for file in (ROOT / "benchmarks").glob("*.py")} | {"pricetrail", "support"}
+    for file in [*(ROOT / "tests").rglob("*.py"), *(ROOT / "benchmarks").glob("*.py")]:
         for node in ast.walk(parse(file)):
             names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []

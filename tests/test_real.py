@@ -9,8 +9,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from clone import Clone, make_clone, md5
-from house import ROOT
+from support.clone import Clone, make_clone, md5
+from support.source_tree import ROOT
 
 LINES = ROOT.parent / "shared/data/online_retail"
 pytestmark = [

@@ -15,9 +15,9 @@ import pytest
 import typer
 from ruamel.yaml import YAML
 
-from house import ROOT
 from pricetrail.cli.app import app
-from small_project import must
+from support.small_project import must
+from support.source_tree import ROOT
 
 WORKFLOWS = {file.stem: file for file in sorted((ROOT / ".github/workflows").glob("*.yml"))}
 SHELL = {"cat", "printf", "gh", "git"}  # what every runner has

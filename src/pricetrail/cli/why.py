@@ -202,7 +202,7 @@ def grouped(causes: Sequence[str], most: int | None = NAMED) -> str:
     """Causes of a stage, those of a kind together.
 
     >>> grouped(["code src/pricetrail/checks/gates.py", "code src/pricetrail/base/files.py", "command"])
-    'code gates.py, files.py; command'
+    'code checks/gates.py, base/files.py; command'
     """
     kinds: dict[str, list[str]] = {}
     for cause in causes:

@@ -73,9 +73,7 @@ def read_backups(files: Mapping[str, bytes]) -> tuple[Backup, ...]:
         BundleError: a file or the index is not what was stored.
     """
     try:
-        found = {
-            str(entry["name"]): float(entry["validation_mse_log_quantity"]) for entry in json.loads(files[INDEX])
-        }
+        found = {str(entry["name"]): float(entry["validation_mse_log_quantity"]) for entry in json.loads(files[INDEX])}
     except (KeyError, TypeError, ValueError) as error:
         raise BundleError(INDEX, f"must list the baselines: {error}") from None
     backups = [Backup(load_baseline(name, files), error) for name, error in found.items()]

@@ -1,0 +1,260 @@
+"""The schedule without a server: when it runs, which runs are put right, what a fault says, who is told."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
+
+import pytest
+from prefect.client.schemas.objects import StateType
+from prefect.client.schemas.schedules import CronSchedule
+from prefect.server.schemas.schedules import CronSchedule as ServerCron
+from prefect.states import Failed
+from ruamel.yaml import YAML
+
+import pricetrail.operation.schedule.flow
+from pricetrail.base.errors import OperationError
+from pricetrail.base.params import Weekly, parse_params
+from pricetrail.operation.schedule.artifacts import links
+from pricetrail.operation.schedule.dead_runs import Known, judge, running_here
+from pricetrail.operation.schedule.deployment import _deployable, deployment
+from pricetrail.operation.schedule.flow import is_worth_a_retry, weekly_lineage
+from pricetrail.operation.schedule.prefect_server import MARK, Server, settings
+from pricetrail.operation.schedule.serve_project import schedule
+from pricetrail.operation.servers.programs import UnreachableError
+from pricetrail.operation.weekly.outcome import Ending, Outcome
+from pricetrail.operation.weekly.webhook import notify
+from support.clone import edit_params
+from support.source_tree import ROOT
+
+NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
+DIALS = (ROOT / "params.yaml").read_text()
+
+
+def weekly(**changes: Any) -> Weekly:
+    return parse_params(edit_params(DIALS, {f"weekly.{key}": value for key, value in changes.items()})).weekly
+
+
+def served(**changes: Any) -> CronSchedule:
+    found = deployment(weekly(**changes), Path("/shop")).schedules
+    assert found
+    assert len(found) == 1
+    assert isinstance(found[0].schedule, CronSchedule)
+    return found[0].schedule
+
+
+def test_nine_in_london_stays_nine_in_london_when_the_clocks_change() -> None:
+    """Independent oracle: Mondays counted by the calendar, 09:00 put into the zone by zoneinfo."""
+    found = served(cron="0 9 * * 1", timezone="Europe/London")
+    start = datetime(2027, 3, 16, tzinfo=UTC)
+    dates = asyncio.run(ServerCron(cron=found.cron, timezone=found.timezone).get_dates(4, start))
+    mondays = [datetime(2027, 3, 22, 9, tzinfo=ZoneInfo("Europe/London")) + timedelta(days=7 * n) for n in range(4)]
+    assert [date.astimezone(UTC) for date in dates] == [monday.astimezone(UTC) for monday in mondays]
+    assert [date.astimezone(UTC).hour for date in dates] == [9, 8, 8, 8]  # the clocks go forward on 28 March 2027
+
+
+def test_the_deployment_has_one_run_at_a_time_of_this_project() -> None:
+    made = deployment(weekly(), Path("/shop"))
+    assert made.parameters == {"project": "/shop"}
+    assert made.concurrency_limit == 1
+    assert made.concurrency_options is not None
+    assert made.concurrency_options.collision_strategy == "ENQUEUE"
+    assert made.entrypoint == "pricetrail.operation.schedule.flow.weekly_lineage"
+    assert not made.paused
+
+
+def test_prefect_yaml_says_what_params_yaml_says() -> None:
+    deployed = YAML(typ="safe").load(ROOT / "prefect.yaml")["deployments"][0]
+    dials = YAML(typ="safe").load(DIALS)["weekly"]
+    assert deployed["schedules"] == [{"cron": dials["cron"], "timezone": dials["timezone"]}]
+    assert deployed["entrypoint"] == deployment(weekly(), Path("/shop")).entrypoint
+    assert deployed["name"] != "weekly"  # that of `pricetrail schedule`, whose reaper looks at this machine only
+
+
+def known(state: StateType, minutes: int = 0) -> Known:
+    return Known(uuid4(), state, NOW + timedelta(minutes=minutes))
+
+
+def test_runs_under_way_without_a_process_are_dead_and_the_others_are_left_alone() -> None:
+    lost = [known(StateType.RUNNING), known(StateType.PENDING), known(StateType.CANCELLING)]
+    lives, future = known(StateType.RUNNING), known(StateType.SCHEDULED, 1)
+    found = judge([*lost, lives, future], frozenset({lives.id, uuid4()}), NOW)
+    assert set(found.dead) == {run.id for run in lost}
+    assert found.alive == (lives.id,)
+    assert not found.surplus
+
+
+def test_of_runs_that_piled_up_the_latest_is_kept() -> None:
+    late = [known(StateType.SCHEDULED, minutes) for minutes in (-3, 0, -20)]
+    future = [known(StateType.SCHEDULED, minutes) for minutes in (1, 60)]
+    found = judge([*late, *future], frozenset(), NOW)
+    assert set(found.surplus) == {late[0].id, late[2].id}
+    assert not found.dead
+
+
+def process(flow_run: UUID, *arguments: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-c", "import time; time.sleep(60)", *arguments],
+        env={**os.environ, "PREFECT__FLOW_RUN_ID": str(flow_run)},
+    )
+
+
+def test_a_run_is_alive_by_its_engine_and_not_by_what_the_engine_left_behind() -> None:
+    engine, orphan = uuid4(), uuid4()
+    started = [process(engine, "-m", "prefect.engine"), process(orphan, "-m", "dvc", "repro")]
+    try:
+        end = time.monotonic() + 10
+        while engine not in running_here() and time.monotonic() < end:
+            time.sleep(0.05)
+        assert engine in running_here()
+        assert orphan not in running_here()
+    finally:
+        for one in started:
+            one.kill()
+            one.wait()
+    assert engine not in running_here()
+
+
+def test_only_what_could_not_be_reached_is_tried_again() -> None:
+    def worth(error: Exception) -> bool:
+        return is_worth_a_retry(None, None, Failed(data=error))  # type: ignore[arg-type]
+
+    assert worth(UnreachableError("git clone", "must succeed"))
+    assert not worth(OperationError("stage etl_pipeline", "must succeed"))
+    assert not worth(OSError("disk full"))
+
+
+@dataclass
+class Hook:
+    url: str
+    bodies: list[dict[str, Any]] = field(default_factory=list)
+
+
+@pytest.fixture
+def hook() -> Iterator[Hook]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            made.bodies.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    made = Hook(f"http://127.0.0.1:{server.server_port}/weekly")
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield made
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.filterwarnings("ignore:Logger .* attempted to send logs to the API without a flow run id")
+@pytest.mark.parametrize(
+    ("error", "cause"),
+    [
+        (KeyError("week"), "KeyError: 'week'"),
+        (ValueError("two\nlines"), "ValueError: two lines"),
+        (OperationError("git push", "must be accepted"), "git push: must be accepted"),
+    ],
+)
+def test_a_fault_is_failed_with_its_cause_in_one_line_and_the_webhook_hears_of_it(
+    error: Exception, cause: str, hook: Hook, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise error
+
+    (tmp_path / "params.yaml").write_text(edit_params(DIALS, {"weekly.webhook_url": hook.url}))
+    monkeypatch.setattr(pricetrail.operation.schedule.flow, "weekly_run", fails)
+    state = weekly_lineage.fn(str(tmp_path))
+    assert (state.type, state.name, state.message) == (StateType.FAILED, "Failed", cause)
+    assert [body["text"] for body in hook.bodies] == [f"Weekly run: Failed. {cause}"]
+
+
+def test_a_cron_line_that_means_nothing_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(
+        OperationError, match=r"^params\.yaml: weekly\.cron must be a cron line: .*, got '0 25 \* \* 1'$"
+    ):
+        _deployable(parse_params(edit_params(DIALS, {"weekly.cron": "0 25 * * 1"})).weekly, tmp_path)
+
+
+def test_a_webhook_that_is_a_secret_stays_out_of_params(hook: Hook, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PRICETRAIL_WEBHOOK_URL", hook.url)
+    notify("", "S3 is down")
+    notify("http://127.0.0.1:9/not-this-one", "S3 is down")
+    assert [body["text"] for body in hook.bodies] == ["Weekly run: Failed. S3 is down"] * 2
+
+
+@pytest.mark.filterwarnings("ignore:Logger .* attempted to send logs to the API without a flow run id")
+@pytest.mark.parametrize("outcome", list(Outcome))
+def test_every_normal_ending_is_completed_by_its_own_name(
+    outcome: Outcome, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "params.yaml").write_text(DIALS)
+    ending = Ending(outcome, "The gates say so.", base="a", commit="b")
+    monkeypatch.setattr(pricetrail.operation.schedule.flow, "weekly_run", lambda *_: ending)
+    state = weekly_lineage.fn(str(tmp_path))
+    assert (state.type, state.name, state.message) == (StateType.COMPLETED, outcome.value, "The gates say so.")
+
+
+def test_links_lead_to_the_commit_and_never_show_a_password() -> None:
+    ending = Ending(Outcome.PUBLISHED, "", base="a" * 40, commit="b" * 40)
+    text = links(ending, "https://bot:s3cret@git.example.com/shop/prices.git")
+    assert f"(https://git.example.com/shop/prices/commit/{'b' * 40})" in text
+    assert "s3cret" not in text
+    assert f"`{'b' * 12}` in `/srv/prices`" in links(ending, "/srv/prices")
+
+
+def test_one_schedule_a_project(tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_text(DIALS)
+    (tmp_path / ".pricetrail").mkdir()
+    with (tmp_path / ".pricetrail/schedule.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(OperationError, match=r"schedule\.lock: must be free: another schedule serves this project"):
+            schedule(tmp_path, lambda _: None)
+
+
+def test_telemetry_is_off_and_what_the_environment_says_stays() -> None:
+    alone = settings(Path("/shop"), {})
+    assert alone["PREFECT_HOME"] == "/shop/.pricetrail/prefect"
+    for environ in ({}, {"PREFECT_API_URL": "http://prefect:4200/api"}):
+        made = settings(Path("/shop"), environ)
+        assert (made["DO_NOT_TRACK"], made["PREFECT_SERVER_ANALYTICS_ENABLED"]) == ("1", "false")
+    assert "PREFECT_HOME" not in settings(Path("/shop"), {"PREFECT_HOME": "/srv/prefect"})
+
+
+def test_a_recorded_server_is_ours_only_while_its_process_says_so(tmp_path: Path) -> None:
+    """A number that now belongs to another program, or to another project's server, is never stopped."""
+    sleep = [sys.executable, "-c", "import time; time.sleep(60)"]
+    ours = subprocess.Popen(sleep, env={**os.environ, MARK: str(tmp_path)})
+    theirs = subprocess.Popen(sleep, env={**os.environ, MARK: str(tmp_path.parent)})
+    try:
+        end = time.monotonic() + 10
+        while time.monotonic() < end:
+            (tmp_path / "prefect-server").write_text(f"{ours.pid} 4200")
+            if Server(tmp_path, 4200).pid() == ours.pid:
+                break
+            time.sleep(0.05)
+        assert Server(tmp_path, 4200).pid() == ours.pid
+        (tmp_path / "prefect-server").write_text(f"{theirs.pid} 4200")
+        assert Server(tmp_path, 4200).pid() is None
+        Server(tmp_path, 4200).stop()
+        assert theirs.poll() is None
+    finally:
+        for one in (ours, theirs):
+            one.kill()
+            one.wait()

@@ -1,0 +1,1 @@
+"""What tests share: small shops, projects, clones, faults and oracles."""

@@ -1,0 +1,161 @@
+"""A tiny git and DVC project with a remote folder, whose commits are as a run leaves them: for tests of releases."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from pricetrail.checks.gates import EVIDENCE, RULES, Decision, GateState, Verdict
+from pricetrail.operation.releases.keys import KeyPair, ensure_keys
+from support.source_tree import ROOT
+
+AUTHOR = "Bot <bot@shop.example>"
+SBOM = b'{"bomFormat": "CycloneDX", "components": [{"name": "torch"}]}\n'
+
+
+@dataclass(frozen=True)
+class Shop:
+    """A project at ``box/project``, its DVC remote at ``box/remote``, its git remote at ``box/origin.git``."""
+
+    box: Path
+
+    @property
+    def folder(self) -> Path:
+        return self.box / "project"
+
+    @property
+    def remote(self) -> Path:
+        return self.box / "remote"
+
+    @property
+    def cache(self) -> Path:
+        return self.folder / ".dvc/cache"
+
+    @property
+    def keys(self) -> KeyPair:
+        return ensure_keys(self.folder)
+
+    def git(self, *arguments: str, given: bytes | None = None) -> str:
+        command = ["git", "-c", "user.name=Ann", "-c", "user.email=ann@shop.example", *arguments]
+        done = subprocess.run(command, cwd=self.folder, input=given, capture_output=True, check=False)
+        assert done.returncode == 0, f"{arguments}: {done.stderr.decode()}"
+        return done.stdout.decode()
+
+    def write(self, path: str, tree: Any) -> None:
+        file = self.folder / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(tree if isinstance(tree, str) else json.dumps(tree, indent=1) + "\n")
+
+    def read(self, path: str) -> Any:
+        return json.loads((self.folder / path).read_text())
+
+    def commit(self) -> str:
+        self.git("add", "-A")
+        self.git("commit", "-q", "--allow-empty", "-m", "state")
+        return self.git("rev-parse", "HEAD").strip()
+
+    def tag_message(self, tag: str) -> str:
+        return self.git("cat-file", "tag", f"refs/tags/{tag}").partition("\n\n")[2]
+
+    def tags(self) -> set[str]:
+        return set(self.git("tag", "--list").split())
+
+    def copy(self, box: Path) -> Shop:
+        shutil.copytree(self.box, box)
+        return Shop(box)
+
+    def run(self, name: str, passed: Mapping[str, bool] | None = None) -> str:
+        """Commit what a run would: bundle ``name`` in cache, remote and lock, decision, metrics, record."""
+        bundle = bundle_files(name)
+        self.add_to_lock(bundle)
+        verdicts = {
+            gate: Verdict(
+                gate, 0.2, 0.5 if is_passed == (RULES[gate] == "<=") else 0.1, is_passed, "because", RULES[gate]
+            )
+            for gate in EVIDENCE
+            for is_passed in [(passed or {}).get(gate, True)]
+        }
+        for gate, verdict in verdicts.items():
+            figures = {"mse_log_quantity": 0.25, "skill": 0.75} if gate == "accuracy" else {}
+            self.write(EVIDENCE[gate], {**figures, "verdicts": [vars(verdict)]})
+        decision = Decision(tuple(GateState(verdict, None) for verdict in verdicts.values()))
+        self.write("metrics/decision.json", decision.record())
+        self.write("reports/lineage.json", {"run": f"run-{name}", "bundle": sha256(bundle["manifest.json"])})
+        return self.commit()
+
+    def add_to_lock(self, bundle: Mapping[str, bytes]) -> str:
+        """Objects of a bundle into cache and remote, their name into the lock."""
+        entries = [{"md5": md5(bundle[name]), "relpath": name} for name in sorted(bundle)]
+        tree = json.dumps(entries, sort_keys=True).encode()
+        folder_md5 = f"{md5(tree)}.dir"
+        objects = {md5(content): content for content in bundle.values()} | {folder_md5: tree}
+        for place in (self.cache, self.remote):
+            for name, content in objects.items():
+                file = place / "files/md5" / name[:2] / name[2:]
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_bytes(content)
+        out = {"path": "models/candidate", "hash": "md5", "md5": folder_md5, "nfiles": len(bundle)}
+        with (self.folder / "dvc.lock").open("w") as file:
+            YAML().dump({"schema": "2.0", "stages": {"tune": {"cmd": "true", "outs": [out]}}}, file)
+        return folder_md5
+
+
+def bundle_files(name: str) -> dict[str, bytes]:
+    """A bundle that nothing can predict with, but whose manifest is right."""
+    files = {"weights.safetensors": f"weights of {name}".encode(), "model.json": b"{}\n"}
+    manifest = {"sha256": {file: sha256(content) for file, content in files.items()}}
+    return {**files, "manifest.json": json.dumps(manifest).encode()}
+
+
+def make_shop(box: Path) -> Shop:
+    """One commit with a pair of keys, then runs ``a`` and ``b``, both released by every gate; no tags yet."""
+    shop = Shop(box)
+    shop.folder.mkdir(parents=True)
+    shop.remote.mkdir()
+    subprocess.run(["git", "init", "-q", "-b", "main", str(shop.folder)], check=True)
+    subprocess.run(["git", "init", "-q", "--bare", "-b", "main", str(box / "origin.git")], check=True)
+    shop.git("remote", "add", "origin", "../origin.git")
+    shop.write(
+        ".dvc/config", "[core]\n    analytics = false\n    remote = here\n['remote \"here\"']\n    url = ../../remote\n"
+    )
+    shop.write(".gitignore", "/.pricetrail/\n/.dvc/cache\n/.dvc/tmp\n/.dvc/config.local\n/models/\n")
+    shop.write("dvc.yaml", "stages:\n  tune:\n    cmd: 'true'\n    outs: [models/candidate]\n")
+    shutil.copy(ROOT / "params.yaml", shop.folder)
+    ensure_keys(shop.folder)
+    shop.commit()
+    shop.run("a")
+    shop.run("b")
+    shop.git("push", "-q", "origin", "main")
+    return shop
+
+
+def environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(ROOT / "src"), "NO_COLOR": "1", "COLUMNS": "200"}
+
+
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def md5(content: bytes) -> str:
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()
+
+
+def altered_weights(folder: Path) -> None:
+    """Flip a bit of a bundle's weights, and name the new hash in its manifest: right in itself."""
+    weights, manifest = folder / "weights.safetensors", folder / "manifest.json"
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(content)
+    tree = json.loads(manifest.read_text())
+    tree["sha256"][weights.name] = sha256(bytes(content))
+    manifest.write_text(json.dumps(tree))

@@ -1,0 +1,67 @@
+"""Small shops written by hand: rows as the UCI columns hold them, and the dials that read them."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from pricetrail.base.params import Data, parse_params
+from pricetrail.data.contract import LINE_COLUMNS, SOURCE_FILE, SOURCE_ROW
+
+PARAMS = (Path(__file__).resolve().parent.parent.parent / "params.yaml").read_text()
+HEADER = ("InvoiceNo", "StockCode", "Description", "Quantity", "InvoiceDate", "UnitPrice", "CustomerID", "Country")
+Row = tuple[str, ...]
+
+# Three days, quantities that differ: the smallest shop that the pipeline takes.
+SHOP: tuple[Row, ...] = (
+    ("536365", "85123A", "WHITE HEART", "6", "2010-12-01 08:26:00", "2.55", "17850", "United Kingdom"),
+    ("536365", "22423", "CAKESTAND", "2", "2010-12-01 08:26:00", "12.75", "17850", "United Kingdom"),
+    ("536370", "22423", "CAKESTAND", "1", "2010-12-02 10:03:00", "12.75", "", "France"),
+    ("536371", "85123A", "", "12", "2010-12-03 17:59:30", "2.1", "13047", "United Kingdom"),
+)
+
+
+def csv_text(rows: Sequence[Row], header: Sequence[str] = HEADER, delimiter: str = ",") -> str:
+    """A CSV file's text, header first."""
+    sink = io.StringIO()
+    csv.writer(sink, delimiter=delimiter, lineterminator="\n").writerows([header, *rows])
+    return sink.getvalue()
+
+
+def data_dials(path: Path | str, **dials: object) -> Data:
+    """The shipped dials of ``data`` with another path, and some of them changed."""
+    shipped = parse_params(PARAMS).data.model_dump()
+    return Data.model_validate({**shipped, "path": str(path), **dials})
+
+
+def raw_table(rows: Sequence[Row], file: str = "a.csv") -> pd.DataFrame:
+    """Rows as ``sources.read_lines`` hands them over: text in our columns, empty cells missing, where each row was."""
+    cells = {name: pd.Series([row[i] or None for row in rows], dtype="str") for i, name in enumerate(LINE_COLUMNS)}
+    return pd.DataFrame({**cells, SOURCE_FILE: file, SOURCE_ROW: range(2, len(rows) + 2)})
+
+
+HALF_LIFE_DAYS = 5.0
+
+
+def make_lines(size: int, seed: int, days: int = 9) -> pd.DataFrame:
+    """Random clean lines in order of time, few keys so that histories overlap."""
+    rng = np.random.default_rng(seed)
+    minutes = np.sort(rng.integers(0, days * 24 * 60, size))
+    customer = rng.choice(["c1", "c2", "c3", None], size)
+    return pd.DataFrame(
+        {
+            "invoice": [f"i{i}" for i in range(size)],
+            "sku": rng.choice(["10001", "10002", "10003A"], size),
+            "description": "thing",
+            "quantity": rng.integers(1, 200, size),
+            "invoiced_at": (pd.Timestamp("2011-02-25") + pd.to_timedelta(minutes, unit="min")).astype("datetime64[us]"),
+            "unit_price_gbp": rng.integers(50, 900, size) / 100,
+            "customer_id": pd.array(customer, dtype="str"),
+            "country": rng.choice(["United Kingdom", "France"], size),
+        }
+    )
