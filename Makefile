@@ -22,7 +22,7 @@ help: ## this list
 
 # torch comes with its own packages: PyPI's build is for CUDA, and does not import without them.
 $(READY): requirements.lock requirements-dev.lock pyproject.toml .ci/check_setup.py
-	@command -v $(PYTHON) > /dev/null || { echo "set-up: needs Python 3.11 (3.12 and later are not tried): install it, or name it with PYTHON=…" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2> /dev/null || { echo "set-up: needs Python 3.11 (no other is tried), and $(PYTHON) is not: install it, or name one with PYTHON=…" >&2; exit 1; }
 	@echo "set-up 1 of 4: a virtual environment in $(VENV), with $(PYTHON)"
 	@$(PYTHON) -m venv $(VENV)
 	@echo "set-up 2 of 4: PyTorch (CPU build 0.2 GB to download; PyPI's CUDA build 3 GB, unless TORCH_INDEX=https://download.pytorch.org/whl/cpu)"
