@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from pricetrail.base.files import read_params
-from pricetrail.checks.model_comparison import Rival, compare, model_table, record
+from pricetrail.checks.model_comparison import Rival, compare, metric_rows, model_table, record
 from pricetrail.data.features import DAY, TARGET
 from support.source_tree import ROOT
 
@@ -115,6 +115,9 @@ def test_the_table_and_the_record_say_what_was_found() -> None:
         assert [row["mse_low"], row["mse_high"]] == [rival.mse.low, rival.mse.high]
         assert [row["difference"], row["ratio"]] == [rival.difference.value, rival.ratio]
         assert [row["difference_low"], row["difference_high"]] == [rival.difference.low, rival.difference.high]
+    far = {"mse_log_quantity": 9.0, "mae_units": rivals[-1].errors.mae_units, "rmsle": 3.0}
+    assert metric_rows(rivals)["far"] == pytest.approx(far)
+    assert metric_rows((replace(rivals[0], name="customer_sku_median"),)).keys() == {"pair_median"}
     found = record(rivals, "network")
     assert set(found) == {"far", "flat", "models"}, "the primary's own error has another owner"
     assert found["far"] == {"mse_log_quantity": 9.0, "ratio_of_network": pytest.approx(1 / 6)}

@@ -471,7 +471,7 @@ def test_the_message_names_outcome_reason_dials_and_figures() -> None:
 def test_a_long_message_says_how_much_it_leaves_out() -> None:
     after = {f"models.m{n}": float(n) for n in range(MOST + 7)}
     assert (
-        message(Outcome.RELEASED, "x", {}, after, {}, []).splitlines()[-1].startswith("… and 7 more: dvc metrics diff")
+        message(Outcome.RELEASED, "x", {}, after, {}, []).splitlines()[-1].startswith("… and 7 more: pricetrail why")
     )
 
 

@@ -21,6 +21,8 @@ from pricetrail.checks.errors_and_intervals import (
 )
 from pricetrail.data.features import DAY, TARGET
 
+IN_A_ROW = ("mse_log_quantity", "mae_units", "rmsle")  # of `dvc metrics show`, which has room for 100 characters
+
 
 @dataclass(frozen=True)
 class Rival:
@@ -88,6 +90,14 @@ def model_table(rivals: tuple[Rival, ...]) -> pd.DataFrame:
         for rival in rivals
     ]
     return pd.DataFrame(rows)
+
+
+def metric_rows(rivals: tuple[Rival, ...]) -> dict[str, Json]:
+    """The errors of each model for its row of ``dvc metrics show``, by a name short enough for its Path."""
+    return {
+        rival.name.replace("customer_sku", "pair"): {name: getattr(rival.errors, name) for name in IN_A_ROW}
+        for rival in rivals
+    }
 
 
 def record(rivals: tuple[Rival, ...], primary: str) -> Json:

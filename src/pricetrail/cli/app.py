@@ -24,6 +24,7 @@ from pricetrail.cli import (
     replay,
     report,
     rollback,
+    runs,
     s3,
     schedule,
     trace,
@@ -114,6 +115,7 @@ app.command()(ingest.ingest)
 app.command()(replay.replay)
 app.command()(report.report)
 app.command()(rollback.rollback)
+app.command()(runs.runs)
 app.add_typer(s3.app, name="s3")
 app.command()(schedule.schedule)
 app.command()(trace.trace)

@@ -22,6 +22,7 @@ from pricetrail.base.params import FILE
 from pricetrail.cli.one_line_errors import one_line_errors
 from pricetrail.lineage import dvc_cache, git
 from pricetrail.lineage.changes import Change, Move, value_at
+from pricetrail.lineage.dvc_yaml import RESULT
 from pricetrail.lineage.lock import StageRecord
 from pricetrail.lineage.why import PACKAGES, Difference, explain_difference
 
@@ -79,7 +80,7 @@ def _metrics(rev: str) -> dict[str, Json]:
     """The metrics files of a revision by name, ``gates.drift`` for ``metrics/gates/drift.json``."""
     found: dict[str, Json] = {}
     for path in git.listed(rev):
-        if path.startswith("metrics/") and path.endswith(".json") and (rev or Path(path).is_file()):
+        if RESULT.fullmatch(path) and (rev or Path(path).is_file()):
             try:
                 tree = json.loads(git.read_at(path, rev))
             except ValueError as error:

@@ -10,12 +10,13 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, Final
 
 from pricetrail.base.errors import DataError
 from pricetrail.base.json_type import Json
 from pricetrail.lineage.lock import parse_yaml
 
+RESULT: Final = re.compile(r"metrics/([^/]+|gates/drift)\.json")  # the others repeat some, for `dvc metrics show`
 _PLACEHOLDER = re.compile(r"\$\{([^}]+)\}")
 
 
@@ -29,7 +30,6 @@ class Plan:
         deps: paths from the project's root.
         params: dotted keys of ``params.yaml``.
         outs: paths from the project's root, metrics and plots included.
-        metrics: those of ``outs`` that are metrics.
     """
 
     name: str
@@ -37,7 +37,11 @@ class Plan:
     deps: tuple[str, ...]
     params: tuple[str, ...]
     outs: tuple[str, ...]
-    metrics: tuple[str, ...] = ()
+
+    @property
+    def results(self) -> tuple[str, ...]:
+        """Those of ``outs`` that are results: each figure once."""
+        return tuple(out for out in self.outs if RESULT.fullmatch(out))
 
 
 def parse_pipeline(text: str, params: Mapping[str, Any], place: str = "dvc.yaml") -> tuple[Plan, ...]:
@@ -50,7 +54,7 @@ def parse_pipeline(text: str, params: Mapping[str, Any], place: str = "dvc.yaml"
 
     >>> text = "vars: [{run: python -m}]\nstages: {a: {cmd: '${run} a', deps: ['${data.path}'], metrics: [m.json]}}"
     >>> parse_pipeline(text, {"data": {"path": "lines"}})
-    (Plan(name='a', cmd='python -m a', deps=('lines',), params=(), outs=('m.json',), metrics=('m.json',)),)
+    (Plan(name='a', cmd='python -m a', deps=('lines',), params=(), outs=('m.json',)),)
 
     Raises:
         DataError: the text is no such file, or names a value that is not there.
@@ -121,5 +125,4 @@ def _plan(name: str, entry: Mapping[str, Any], known: Mapping[str, Any], folder:
         deps=paths("deps"),
         params=tuple(str(key) for key in entry.get("params", [])),
         outs=(*paths("outs"), *paths("metrics"), *paths("plots")),
-        metrics=paths("metrics"),
     )

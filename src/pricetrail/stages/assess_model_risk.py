@@ -11,6 +11,7 @@ from pricetrail.stages import run_stage
 
 PREDICTIONS, DRIFT, TEST = Path("data/predictions.parquet"), Path("metrics/drift.json"), Path("metrics/test.json")
 FAIRNESS, DECISION = Path("metrics/fairness.json"), Path("metrics/decision.json")
+ROW = Path("metrics/gates/decision.json")
 PLOT, PAGE = Path("reports/error_by_group.csv"), Path("reports/decision.md")
 
 log = logging.getLogger(__name__)
@@ -27,6 +28,7 @@ def main() -> None:
     files.write_json(FAIRNESS, fairness.record())
     files.write_csv(PLOT, fairness.plot_rows())
     files.write_json(DECISION, decision.record())
+    files.write_json(ROW, {"outcome": decision.outcome, "skill": accuracy.value, "gap": fairness.verdict.value})
     files.write_text(PAGE, decision_page(decision))
     for gate in decision.gates:
         level = logging.INFO if gate.is_open else logging.WARNING

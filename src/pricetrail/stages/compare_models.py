@@ -11,7 +11,7 @@ from pricetrail.model.trust import trust_this_run
 from pricetrail.stages import run_stage
 
 PREDICTIONS, TEST, BUNDLE = Path("data/predictions.parquet"), Path("data/splits/test"), Path("models/candidate")
-METRICS, TABLE = Path("metrics/models.json"), Path("reports/models.csv")
+METRICS, TABLE, ROWS = Path("metrics/models.json"), Path("reports/models.csv"), Path("metrics/test")
 
 
 def main() -> None:
@@ -23,6 +23,8 @@ def main() -> None:
     rivals = model_comparison.compare(predictions, others, PRIMARY, params.gates, stream(params.seed, "models"))
     files.write_json(METRICS, model_comparison.record(rivals, PRIMARY))
     files.write_csv(TABLE, model_comparison.model_table(rivals))
+    for name, row in model_comparison.metric_rows(rivals).items():
+        files.write_json(ROWS / f"{name}.json", row)
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ def main() -> None:
     metrics = {
         path.removeprefix("metrics/").removesuffix(".json"): files.read_json(Path(path))
         for plan in plans
-        for path in plan.metrics
+        for path in plan.results
     }
     dials = {key: lookup(params, key) for plan in pipeline if plan.name == NAME for key in plan.params}
     run = ledger.run_of(stages, bundle, files.read_json(DECISION), files.read_json(ETL), metrics, dials)

@@ -47,7 +47,7 @@ def message(
     told = [*map(_moved, moves(before, after)), *map(_turned, verdicts(before, after))]
     if told:
         lines += ["", *told[:MOST]]
-        lines += [f"… and {len(told) - MOST} more: dvc metrics diff HEAD~1 HEAD"] if len(told) > MOST else []
+        lines += [f"… and {len(told) - MOST} more: pricetrail why HEAD~1 HEAD --all"] if len(told) > MOST else []
     return "\n".join(lines) + "\n"
 
 
