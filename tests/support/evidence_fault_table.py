@@ -297,14 +297,14 @@ FAULTS = (
         r"params\.yaml: gates\.overrides\.drift must give a reason",
     ),
     Fault(
-        "a misspelt dial",
+        "a misspelt parameter",
         "params: every run, before any work",
         edit_text("params.yaml", "n_trials", "n_trails"),
         "pricetrail check",
         r"is not a known key, did you mean n_trials\?",
     ),
     Fault(
-        "a dial changed after the run",
+        "a parameter changed after the run",
         "`dvc status`",
         lambda clone: clone.params(split__test_share=0.2),
         "dvc status",
