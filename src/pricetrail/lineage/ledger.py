@@ -14,6 +14,7 @@ from pricetrail.lineage.changes import flat
 from pricetrail.lineage.lock import StageRecord
 
 RUN_DIGITS = 12
+SOURCE = "data.path"  # the parameter that names the data source of a run
 
 
 @dataclass(frozen=True)

@@ -21,11 +21,10 @@ from pricetrail.checks.results import (
     Rival,
 )
 from pricetrail.data.etl_result import EtlResult
-from pricetrail.lineage.ledger import Lineage, Run
+from pricetrail.lineage.ledger import SOURCE, Lineage, Run
 from pricetrail.pricing.recommend import PriceSummary
 
 PRIMARY: Final = "network"  # as model.bundle names it
-SOURCE: Final = "data.path"  # the parameter that names the data source of a run
 
 
 @dataclass(frozen=True)

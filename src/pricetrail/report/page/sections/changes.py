@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from pricetrail.checks.gates import outcome_word
 from pricetrail.lineage.changes import Change, Move, changes, moves
-from pricetrail.lineage.ledger import Run
+from pricetrail.lineage.ledger import SOURCE, Run
 from pricetrail.report.page.blocks import (
     Block,
     Cell,
@@ -26,7 +26,7 @@ from pricetrail.report.page.blocks import (
 from pricetrail.report.page.charts import Series, lines_chart
 from pricetrail.report.page.svg import room
 from pricetrail.report.page.words import NONE, count, number, plural, signed, signed_fixed
-from pricetrail.report.results import SOURCE, PageResults, run_before
+from pricetrail.report.results import PageResults, run_before
 
 ERROR = "test.mse_log_quantity"
 WHY = (("pricetrail why HEAD~1 HEAD", "which file, parameter or package made two runs differ"),)
