@@ -128,7 +128,7 @@ def inject(original: pd.DataFrame, last_day: pd.Timestamp, params: Params) -> It
                 yield {**told, "stopped": True, "fires": [], "failed": True, "ratio": math.inf}
                 continue
             fires = [column.column for column in report.columns if column.drifted and column.column not in before]
-            ratio = report.worst.ratio if report.worst else math.inf
+            ratio = math.inf if report.worst is None or report.worst.ratio is None else report.worst.ratio
             yield {**told, "stopped": False, "fires": fires, "failed": not report.verdict.passed, "ratio": ratio}
 
 

@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 from pricetrail.base.errors import DataError
 from pricetrail.base.files import write_json
 from pricetrail.checks.decision import decision_page, read_decision
-from pricetrail.checks.gates import EVIDENCE, Decision, GateName, at_least, at_most, decide, not_computed
+from pricetrail.checks.gates import EVIDENCE, OUTCOME_WORDS, Decision, GateName, at_least, at_most, decide, not_computed
 from pricetrail.cli.app import app
 from support.clone import Clone, stage_command
 
@@ -168,7 +168,8 @@ def test_the_page_says_what_the_record_says() -> None:
     assert sections == {"drift": "open by override", "accuracy": "open", "fairness": "closed"}
     assert "`gates.overrides.fairness: <reason>`" in page.split("## fairness")[1]
     assert "not used, the gate passed" in page.split("## accuracy")[1]
-    assert "released" in decision_page(decision({"drift": "a", "fairness": "b"})).splitlines()[0]
+    first = decision_page(decision({"drift": "a", "fairness": "b"})).splitlines()[0]
+    assert first == "# The candidate may be released"
 
 
 def test_restatements_are_named_in_order_of_file_and_open_no_gate() -> None:
@@ -196,7 +197,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     made = decision({"drift": REASON}, restated={"w48.csv": "till 3 was wrong"})
     write_json(Path(FILE), made.record())
     for gate in made.gates:
-        write_json(Path(EVIDENCE[gate.verdict.gate]), {"verdicts": [asdict(gate.verdict)]})
+        write_json(Path(gate.evidence), {"verdicts": [asdict(gate.verdict)]})
     return lambda *options: CliRunner(env={"COLUMNS": "120", "NO_COLOR": "1"}).invoke(app, ["decide", *options])
 
 
@@ -271,7 +272,7 @@ def test_a_runs_page_and_command_show_its_decision(shop: Clone) -> None:
     assert shop.run("pricetrail", "decide", "--json").stdout == text
     page = (shop.folder / "reports/decision.md").read_text()
     assert page == decision_page(read_decision(json.loads(text), FILE))
-    assert page.startswith(f"# The candidate is {json.loads(text)['outcome']}\n")
+    assert page.startswith(f"# The candidate {OUTCOME_WORDS[json.loads(text)['outcome']]}\n")
 
 
 @pytest.mark.slow

@@ -291,7 +291,7 @@ def test_a_run_that_was_never_committed_is_told_by_the_ledger(project: str) -> N
     ):
         trace.trace(f"{lost['bundle'][:12]}-000000")
     write("reports/runs.jsonl", "{}\n")
-    with pytest.raises(PricetrailError, match=r"^reports/runs\.jsonl: line 1: .+ must be as the stage writes it"):
+    with pytest.raises(PricetrailError, match=r"^reports/runs\.jsonl: line 1: run must be whole"):
         trace.trace(f"{lost['bundle'][:12]}-000000")
 
 

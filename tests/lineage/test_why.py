@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from pricetrail.base.dvc_hashes import md5_of_tree
 from pricetrail.cli.why import grouped, sentence
 from pricetrail.lineage.changes import Change, Move, changes, moves
+from pricetrail.lineage.ledger import SOURCE, Run
 from pricetrail.lineage.lock import StageRecord
 from pricetrail.lineage.why import SAME_INPUTS, Difference, StageChange, explain_difference
 from support.clone import environment
@@ -299,3 +301,28 @@ def test_the_command_compares_revisions_and_the_workspace(history: Path) -> None
     assert cli(history, "nowhere").stderr == (
         "error: revision: must be a commit, branch or tag that git knows, got 'nowhere'\n"
     )
+
+
+def test_figures_of_other_data_are_not_compared(history: Path) -> None:
+    """A first run on one's own lines, then a second: neither is better or worse than the demo shop's."""
+    lock, ledger = history / "dvc.lock", history / "reports/runs.jsonl"
+    ledger.parent.mkdir()
+    recorded = lock.read_text().replace("word: x", "data.path: demo/lines, word: x")
+    lock.write_text(recorded)
+    commit = ["git", "-c", "user.name=t", "-c", "user.email=t", "commit", "-qam", "the demo shop"]
+    subprocess.run(commit, cwd=history, check=True)
+    lock.write_text(recorded.replace("demo/lines", "own/lines").replace("md5: '1'", "md5: '2'"))
+    (history / "metrics/test.json").write_text(json.dumps({"mse_log_quantity": 0.9}))
+    days = ("2024-01-01", "2024-02-01")
+    sources = {"a": "demo/lines", "b": "own/lines"}
+    runs = [Run(name, "b", "released", days, 9, {}, {SOURCE: path}) for name, path in sources.items()]
+    for entries, words in (
+        (runs, "it is the first run on own/lines"),
+        ([*runs, runs[1]], "before it 1 ran on own/lines"),
+    ):
+        ledger.write_text("".join(json.dumps(asdict(run)) + "\n" for run in entries))
+        said = cli(history).stdout
+        assert f"Figures are compared between runs on the same data only; {words}." in said
+        assert "data.path demo/lines -> own/lines" in said
+        assert not re.search(r"0\.9|better|worse|mse_log_quantity", said)
+    assert json.loads(cli(history, "--json").stdout)["metrics"] == []

@@ -17,6 +17,7 @@ from scipy.stats import betabinom  # type: ignore[import-untyped]
 from pricetrail.base.errors import BundleError, DataError
 from pricetrail.data.features import DAY, TARGET
 from pricetrail.model.conformal import SMALLEST_CELL, Cell, Conformal, coverage, fit_conformal
+from pricetrail.model.inference import intervals_result
 
 Floats = NDArray[np.float64]
 N = SMALLEST_CELL
@@ -278,7 +279,7 @@ def test_coverage_by_hand() -> None:
     }
     for key, figures in by_hand.items():
         assert [rows[key][name] for name in names] == pytest.approx(figures), key
-    record = json.loads(json.dumps(found.record(), allow_nan=False))
+    record = json.loads(json.dumps(dataclasses.asdict(intervals_result(found)), allow_nan=False))
     assert record["interval_95"]["mean_width_log_quantity"] == pytest.approx(0.92)
     assert record["interval_80"]["coverage"] == pytest.approx(0.6)
     assert len(record["groups"]) == 6

@@ -16,15 +16,18 @@ import pytest
 from typer.testing import CliRunner
 
 from pricetrail.base.errors import DataError
+from pricetrail.checks.gates import decide
 from pricetrail.cli.app import app
 from pricetrail.lineage.ledger import parse_ledger
-from pricetrail.report.page import sources
 from pricetrail.report.page.blocks import Figure, Note
 from pricetrail.report.page.render import SECTIONS, render, sections
-from pricetrail.report.page.sections.changes import metric_changes, neighbours
+from pricetrail.report.page.sections.changes import metric_changes, own_run
 from pricetrail.report.page.sections.prices import dips
+from pricetrail.report.read_results import read_page_results
+from pricetrail.report.results import run_before
 from support.page_sample import (
     FAIR,
+    GATES,
     GROUPS,
     IDS,
     IMAGES,
@@ -33,9 +36,10 @@ from support.page_sample import (
     TABLES,
     TEMPLATES,
     TREES,
-    facts,
+    group,
     lines,
     page,
+    results,
     run,
     texts,
 )
@@ -130,7 +134,7 @@ def test_every_chart_is_an_image_with_a_name_a_description_and_its_data(tree: Tr
 
 def test_same_facts_same_bytes() -> None:
     backwards = dict(reversed(texts().items()))
-    again = render(sources.read_facts(backwards, dict(reversed(IMAGES.items()))), dict(reversed(TEMPLATES.items())))
+    again = render(read_page_results(backwards, dict(reversed(IMAGES.items()))), dict(reversed(TEMPLATES.items())))
     assert again == page()
 
 
@@ -181,23 +185,22 @@ def hostile(tree: Any) -> Any:
 
 
 def test_no_text_becomes_markup() -> None:
-    trees = {
-        key: json.dumps(hostile(TREES[getattr(sources, key)]))
-        for key in ("DECISION", "MODEL_DRIFT", "LINEAGE", "INTERVALS")
-    }
+    trees = {key: json.dumps(hostile(TREES[key])) for key in ("MODEL_DRIFT", "LINEAGE", "INTERVALS")}
+    told = [replace(gate, reason=HOSTILE) for gate in GATES]
+    trees["DECISION"] = json.dumps(decide(told, {"drift": HOSTILE}, {HOSTILE: HOSTILE}).record())
+    trees["DRIFT"] = json.dumps(TREES["DRIFT"]).replace('"sku_mean"', json.dumps(HOSTILE))
+    trees["MODELS"] = json.dumps(TREES["MODELS"]).replace('"lightgbm"', json.dumps(HOSTILE))
     quoted = '"' + HOSTILE.replace('"', '""') + '"'
     fair = {
-        **TREES[sources.FAIRNESS],
+        **TREES["FAIRNESS"],
         "columns": [{**FAIR, "column": HOSTILE, "groups": {HOSTILE: GROUPS["guest"]}, "not_assessed": [HOSTILE]}],
     }
     ledger = [*LEDGER[:2], run(HOSTILE, 0.3, params={HOSTILE: HOSTILE}, hashes={HOSTILE: HOSTILE}), LEDGER[-1]]
     tables = {
-        "PRICE_CURVES": TABLES[sources.PRICE_CURVES].replace("WHITE HEART", quoted).replace("22423", quoted),
-        "DRIFT_COLUMNS": TABLES[sources.DRIFT_COLUMNS].replace("sku_mean", quoted),
-        "SHAP": TABLES[sources.SHAP].replace("sku_mean", quoted),
-        "DIALS": TABLES[sources.DIALS].replace("layers", quoted),
-        "TRIALS": TABLES[sources.TRIALS].replace("layers", quoted).replace("no memory", quoted),
-        "MODELS": TABLES[sources.MODELS].replace("lightgbm", quoted),
+        "PRICE_CURVES": TABLES["PRICE_CURVES"].replace("WHITE HEART", quoted).replace("22423", quoted),
+        "SHAP": TABLES["SHAP"].replace("sku_mean", quoted),
+        "IMPORTANCES": TABLES["IMPORTANCES"].replace("layers", quoted),
+        "TRIALS": TABLES["TRIALS"].replace("layers", quoted).replace("no memory", quoted),
     }
     text = page(**trees, **tables, FAIRNESS=json.dumps(fair), LEDGER=lines(ledger))
     assert text.count("<script") == 1
@@ -207,7 +210,7 @@ def test_no_text_becomes_markup() -> None:
 
 
 def test_what_a_run_did_not_compute_is_told_and_nothing_fails() -> None:
-    bare = render(sources.read_facts(texts(LEDGER=lines(LEDGER[:1]), INTERVALS="{}"), {}), TEMPLATES)
+    bare = render(read_page_results(texts(LEDGER=lines(LEDGER[:1]), INTERVALS="{}"), {}), TEMPLATES)
     tree = Tree(bare)
     assert [one["id"] for one in tree.all("section")] == list(IDS)
     said = tree.said("p", "dd", "span")
@@ -218,27 +221,24 @@ def test_what_a_run_did_not_compute_is_told_and_nothing_fails() -> None:
 
 def test_a_run_with_almost_nothing_in_it_is_still_a_page() -> None:
     empty = {
-        "DECISION": json.dumps({"outcome": "withheld", "gates": []}),
-        "FAIRNESS": json.dumps({"columns": [], "verdicts": []}),
+        "FAIRNESS": json.dumps({**TREES["FAIRNESS"], "columns": [], "intersections": []}),
+        "MODELS": json.dumps({"models": []}),
+        "DRIFT": json.dumps({**TREES["DRIFT"], "columns": []}),
         "PRICES": json.dumps({"skus": 0, "raised_share": 0, "cut_share": 0, "predicted_revenue_change": 0}),
         **{
-            key: TABLES[getattr(sources, key)].splitlines()[0] + "\n"
-            for key in ("MODELS", "PRICE_CURVES", "DRIFT_COLUMNS")
-        },
-        **{
-            key: TABLES[getattr(sources, key)].splitlines()[0] + "\n"
-            for key in ("TRIALS", "DIALS", "SHAP", "TRAIN_MSE", "VALIDATION_MSE")
+            key: TABLES[key].splitlines()[0] + "\n"
+            for key in ("PRICE_CURVES", "TRIALS", "IMPORTANCES", "SHAP", "TRAIN_MSE", "VALIDATION_MSE")
         },
     }
     tree = Tree(page(**empty))
     assert [one["id"] for one in tree.all("section")] == list(IDS)
-    assert "No gate was assessed" in tree.said("p")
+    assert "There is no baseline" in tree.said("p")
 
 
 def test_without_a_study_the_page_says_so_and_shows_the_settings_once() -> None:
-    header, first = TABLES[sources.TRIALS].splitlines()[:2]
+    header, first = TABLES["TRIALS"].splitlines()[:2]
     fit = f"{header}\n{first.replace('complete', 'fixed')}\n"
-    tree = Tree(page(TRIALS=fit, DIALS="dial,importance\n"))
+    tree = Tree(page(TRIALS=fit, IMPORTANCES="dial,importance\n"))
     assert [one["id"] for one in tree.all("section")] == list(IDS)
     assert "No study ran: the network is that of an earlier one" in tree.said("p")
     assert "Its validation error is 0.3." in tree.said("p")
@@ -253,18 +253,16 @@ def test_without_a_study_the_page_says_so_and_shows_the_settings_once() -> None:
     [
         ("DECISION", "{", "metrics/decision.json: must be JSON"),
         ("DECISION", '{"outcome": "sold", "gates": []}', "metrics/decision.json: outcome must be whole.*got 'sold'"),
-        ("DECISION", '{"outcome": "released"}', "metrics/decision.json: gates must be whole: Field required$"),
+        ("DECISION", '{"outcome": "released", "open_gates": 3}', "decision.json: gates must be whole: Field required$"),
+        ("DECISION", '{"outcome": "withheld", "open_gates": 0, "gates": []}', "decision.json: gates must be drift, "),
+        ("DECISION", json.dumps({**TREES["DECISION"], "outcome": "released"}), "outcome does not follow from its"),
         (
-            "MODELS",
-            TABLES[sources.MODELS].replace("7.3", "seven"),
-            "reports/models.csv: row 3: mae_units must be whole.*'seven'",
+            "PRICE_CURVES",
+            TABLES["PRICE_CURVES"].replace("22.8", "seven"),
+            "reports/price_curves.csv: row 6: predicted_revenue_gbp must be whole.*'seven'",
         ),
-        ("MODELS", "model,rows\nnetwork,3\n", "reports/models.csv: row 2: mse_log_quantity must be whole"),
-        (
-            "DRIFT_COLUMNS",
-            "column,role,distance,threshold,drifted\na,input,,0.1,maybe\n",
-            "row 2: drifted must be whole",
-        ),
+        ("TRIALS", "trial,state\n0,complete\n", "reports/tuning/trials.csv: row 2: validation_mse must be whole"),
+        ("DRIFT", json.dumps({**TREES["DRIFT"], "passed": "maybe"}), "metrics/drift.json: passed must be whole"),
         ("TRAIN_MSE", "step\ttrain_mse\n0\t\n", "train_mse.tsv: row 2"),
         ("SHAP", "feature\nsku_mean\n", "reports/shap/importance.csv: row 2"),
         ("LEDGER", lines(LEDGER[:1]) + "{}\n", "reports/runs.jsonl: line 2: run must be"),
@@ -277,7 +275,7 @@ def test_without_a_study_the_page_says_so_and_shows_the_settings_once() -> None:
 )
 def test_a_file_that_is_not_whole_is_named(name: str, text: str, message: str) -> None:
     with pytest.raises(DataError, match=message):
-        facts(**{name: text})
+        results(**{name: text})
 
 
 def test_the_decision_tells_every_gate_with_icon_word_value_and_threshold(tree: Tree) -> None:
@@ -294,25 +292,26 @@ def test_the_decision_tells_every_gate_with_icon_word_value_and_threshold(tree: 
 
 
 def test_an_older_decision_names_no_restatements() -> None:
-    old = {key: value for key, value in TREES[sources.DECISION].items() if key != "restated"}
+    old = {key: value for key, value in TREES["DECISION"].items() if key != "restated"}
     assert "Rewrote days" in page()
     assert "Rewrote days" not in page(DECISION=json.dumps(old))
 
 
 def test_what_changed_is_told_between_this_run_and_the_one_before_it() -> None:
     found = parse_ledger(lines(LEDGER), "")
-    now, before = neighbours(found, RUN)
+    now = own_run(results())
     assert now is not None
+    before = run_before(found, now)
     assert before is not None
     assert (now.run, before.run) == (RUN, "cccccccccccc")
-    assert neighbours(found, "aaaaaaaaaaaa")[1] is None
-    assert neighbours(found, "unknown") == (None, None)
-    assert neighbours((*found, found[0]), RUN)[1] == before, "a later run is not the last one"
+    assert run_before(found, found[0]) is None
+    assert own_run(replace(results(), runs=found[:2])) is None
+    assert run_before((*found, found[0]), now) == before, "a later run is not the last one"
     judged = {move.name: move.better for move in metric_changes(before, now)}
     assert judged == {"test.mse_log_quantity": True, "test.skill": True, "models.lightgbm.mse_log_quantity": None}
-    (changes,) = [section for section in sections(facts()) if section.key == "changes"]
+    (changes,) = [section for section in sections(results()) if section.key == "changes"]
     assert changes.finding.startswith("Since run cccccccccccc, 2 metrics got better and 0 got worse.")
-    assert "from released to withheld" in changes.finding
+    assert "from “may be released” to “withheld”" in changes.finding
     said = Tree(page()).said("dd", "code", "p")
     assert "+7 days" in said
     assert "1,000 lines (+100)" in said
@@ -320,13 +319,27 @@ def test_what_changed_is_told_between_this_run_and_the_one_before_it() -> None:
 
 
 def test_the_first_run_has_nothing_before_it() -> None:
-    (changes,) = [section for section in sections(facts(LEDGER=lines(LEDGER[-1:]))) if section.key == "changes"]
-    assert changes.finding == f"Run {RUN} is the first in the ledger: there is no earlier one."
+    (changes,) = [section for section in sections(results(LEDGER=lines(LEDGER[-1:]))) if section.key == "changes"]
+    assert changes.finding == f"Run {RUN} is the first on this data: there is no earlier one to hold it against."
     assert changes.blocks == (), "one dot is no line"
 
 
+def test_a_run_is_held_against_none_of_another_data_source() -> None:
+    """The demo shop's runs, then the first two on a shop's own lines, with a demo run between them."""
+    demo, own = {"seed": 1, "data.path": "demo/lines"}, {"seed": 1, "data.path": "own/lines"}
+    first = run(RUN, 0.5, days=["2024-01-01", "2025-06-29"], params=own)
+    ledger = [run("aaaaaaaaaaaa", 0.33, params=demo), first]
+    (changes,) = [one for one in sections(results(LEDGER=lines(ledger))) if one.key == "changes"]
+    assert changes.finding.startswith(f"Run {RUN} is the first on the data of own/lines")
+    assert changes.blocks == ()
+    ledger = [run("aaaaaaaaaaaa", 0.33, params=demo), {**first, "run": "bbbbbbbbbbbb"}, ledger[0], first]
+    text = page(LEDGER=lines(ledger))
+    assert "No judged metric moved since run bbbbbbbbbbbb." in text
+    assert "aaaaaaaaaaaa" not in text
+
+
 def test_a_curve_dips_where_the_current_price_alone_sells_less() -> None:
-    points = list(facts().price_points)
+    points = list(results().price_points)
     assert dips(points[:3]), "10, 6 and 7 units, with 6 at the current price"
     assert not dips(points[3:]), "the current price is the lowest: nothing on its left"
     falling = [points[0], points[1], replace(points[2], predicted_quantity=5.0)]
@@ -335,10 +348,10 @@ def test_a_curve_dips_where_the_current_price_alone_sells_less() -> None:
 
 
 def test_large_images_stay_out_and_the_page_says_so() -> None:
-    text = render(sources.read_facts(texts(), {"beeswarm.png": b"0" * 800_000}), TEMPLATES)
+    text = render(read_page_results(texts(), {"beeswarm.png": b"0" * 800_000}), TEMPLATES)
     assert len(text) < 1_500_000
     assert "reports/shap/beeswarm.png is too large for this page" in text
-    whole = render(sources.read_facts(texts(), {"beeswarm.png": b"0" * 700_000}), TEMPLATES)
+    whole = render(read_page_results(texts(), {"beeswarm.png": b"0" * 700_000}), TEMPLATES)
     assert len(whole.encode()) < 1_500_000
     assert 'alt="Beeswarm' in whole
 
@@ -410,10 +423,10 @@ def test_the_command_prints_the_page_and_opens_it(tmp_path: Path, monkeypatch: p
 
 
 def test_a_small_group_stays_off_the_axis_of_the_others_and_is_told() -> None:
-    far = {**GROUPS, "nobody": {"rows": 3, "mse": 9.0, "bias": -4.0}, "few": {"rows": 9, "mse": 0.3, "bias": -0.01}}
-    fair = {**TREES[sources.FAIRNESS], "columns": [{**FAIR, "groups": far, "not_assessed": ["nobody", "few"]}]}
+    far = {**GROUPS, "nobody": group(3, 9.0, -4.0), "few": group(9, 0.3, -0.01)}
+    fair = {**TREES["FAIRNESS"], "columns": [{**FAIR, "groups": far, "not_assessed": ["nobody", "few"]}]}
     fair["intersections"] = []
-    (section,) = [one for one in sections(facts(FAIRNESS=json.dumps(fair))) if one.key == "fairness"]
+    (section,) = [one for one in sections(results(FAIRNESS=json.dumps(fair))) if one.key == "fairness"]
     figures = {block.heading: block for block in section.blocks if isinstance(block, Figure)}
     chart = figures["Error by group"].chart.wide
     assert [mark.text for mark in chart.marks if mark.text.startswith("few lines")] == [

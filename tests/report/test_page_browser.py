@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from support.browser import CHROMIUM, Tab, tab
-from support.page_sample import IDS, page, texts
+from support.page_sample import IDS, PATHS, page, texts
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(not CHROMIUM, reason="chromium is not installed")]
 
@@ -102,10 +102,8 @@ def test_long_names_of_a_users_own_stay_inside(browser: Tab, tmp_path: Path) -> 
         key: text.replace("sku_mean", name).replace("lightgbm", "w" * 40).replace("WHITE HEART", "W" * 90)
         for key, text in texts().items()
     }
-    changed = {"DRIFT_COLUMNS": "reports/drift_columns.csv", "SHAP": "reports/shap/importance.csv"}
-    changed |= {"MODELS": "reports/models.csv", "PRICE_CURVES": "reports/price_curves.csv"}
     file = tmp_path / "long.html"
-    file.write_text(page(**{key: long[path] for key, path in changed.items()}))
+    file.write_text(page(**{key: long[PATHS[key]] for key in ("DRIFT", "SHAP", "MODELS", "PRICE_CURVES")}))
     for width in (1280, 390):
         browser.events.clear()
         browser.open(file, width)

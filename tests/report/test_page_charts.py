@@ -12,7 +12,7 @@ from pricetrail.report.page.blocks import Cards, Figure, Gates
 from pricetrail.report.page.charts import Axis, Item, Row, Series, bullet, lines_chart, rows_chart
 from pricetrail.report.page.render import sections
 from pricetrail.report.page.svg import Chart, Drawing, Mark, Scale, path, room, symbol, ticks
-from support.page_sample import facts
+from support.page_sample import results
 
 Box = tuple[float, float]
 
@@ -122,7 +122,7 @@ def test_a_scale_is_a_straight_line_over_a_range_with_air(low: float, span: floa
 
 def charts() -> list[Chart]:
     found: list[Chart] = []
-    for section in sections(facts()):
+    for section in sections(results()):
         for block in section.blocks:
             if isinstance(block, Figure):
                 found.append(block.chart)

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import Any
+
+from pricetrail.checks.gates import RULES, GateName, Verdict, decide
+from pricetrail.report.read_results import LEDGER, LINEAGE
 
 LOCK = "# pinned\ntorch==2.13.0\nShap==0.51.0\nnobody-shows-this==1.0\n"
 
@@ -27,6 +31,8 @@ def group(rows: int, start: float) -> dict[str, float]:
         "mse",
         "mse_low",
         "mse_high",
+        "mae",
+        "rmsle",
         "mae_units",
         "mean_prediction",
         "mean_truth",
@@ -37,16 +43,16 @@ def group(rows: int, start: float) -> dict[str, float]:
     return {"rows": rows, "days": 12, **{name: start + 0.010101 * place for place, name in enumerate(names)}}
 
 
-def gate(name: str, value: float, threshold: float, passed: bool = True, override: str | None = None) -> dict[str, Any]:
-    return {
-        "gate": name,
-        "value": value,
-        "threshold": threshold,
-        "passed": passed,
-        "reason": f"{name} reason, must be <= {threshold}",
-        "open": passed or override is not None,
-        "override": override,
-    }
+def verdict(gate: GateName, value: float | None, threshold: float, passed: bool = True) -> Verdict:
+    """A verdict whose reason is no sentence of ours."""
+    return Verdict(gate, value, threshold, passed, f"{gate} reason, must be <= {threshold}", RULES[gate])
+
+
+def decision(*verdicts: Verdict, restated: dict[str, str] | None = None, **overrides: str) -> dict[str, Any]:
+    """What the gates make of verdicts; those that are not named have passed."""
+    named = {one.gate: one for one in verdicts}
+    passed = (verdict("drift", 0.234567, 0.3), verdict("accuracy", 0.753147, 0.15), verdict("fairness", 0.0720094, 0.1))
+    return decide([named.get(one.gate, one) for one in passed], overrides, restated).record()  # type: ignore[arg-type]
 
 
 def metrics() -> dict[str, Any]:
@@ -86,7 +92,9 @@ def metrics() -> dict[str, Any]:
             "skill": 0.753147,
             "skill_interval": [0.741592, 0.764929],
             "passed": True,
+            "shap_base_log_quantity": 1.91919,
             "shap_largest_gap_log_quantity": 4.43584e-07,
+            "verdicts": [asdict(verdict("accuracy", 0.753147, 0.15))],
         },
         "models": {
             "models": [
@@ -123,6 +131,9 @@ def metrics() -> dict[str, Any]:
         "drift": {
             "drifted_input_share": 0.234567,
             "target_distance": 0.0787878,
+            "target_drifted": False,
+            "worst_column": "sku_mean",
+            "worst_column_ratio": 0.131313 / 0.125,
             "passed": True,
             "rows": [41335, 8765],
             "columns": [
@@ -132,12 +143,15 @@ def metrics() -> dict[str, Any]:
                     "method": "Normed Wasserstein distance",
                     "distance": distance,
                     "threshold": 0.125,
+                    "missing_threshold": 0.5,
+                    "ratio": distance / 0.125,
                     "reference_missing_share": distance / 2,
                     "current_missing_share": distance / 3,
                     "drifted": distance > 0.125,
                 }
                 for name, role, distance in (("sku_mean", "input", 0.131313), ("log_quantity", "target", 0.0787878))
             ],
+            "verdicts": [asdict(verdict("drift", 0.234567, 0.3))],
         },
         "model_drift": {
             "error_ratio": 1.01712,
@@ -145,17 +159,25 @@ def metrics() -> dict[str, Any]:
             "drifted": False,
             "validation_mse_log_quantity": 0.266667,
             "current_mse_log_quantity": 0.271771,
+            "validation_rows": 4455,
             "current_rows": 3210,
             "current_days": ["2011-11-28", "2011-12-09"],
+            "reasons": ["not surely above"],
         },
         "fairness": {
+            "registered_added_disparity": 0.0720094,
+            "worst_group": "registered: guest",
+            "worst_group_mse_log_quantity": 0.383307,
             "passed": True,
+            "verdicts": [asdict(verdict("fairness", 0.0720094, 0.1))],
             "columns": [
                 {
                     "column": "registered",
                     "passed": True,
                     "reason": "added_disparity by registered is 0.07201, must be <= 0.1",
+                    "worst_group": "guest",
                     "not_assessed": [],
+                    "empty": [],
                     "figures": {
                         "added_disparity": apart(0.0720094, 0.0124952, 0.125386),
                         "mse_ratio": apart(1.55499, 1.33579, 1.77753),
@@ -168,18 +190,15 @@ def metrics() -> dict[str, Any]:
                     "column": "registered & country_group",
                     "passed": False,
                     "reason": "lower end is 0.3, must be <= 0.1",
+                    "worst_group": "guest & home",
                     "not_assessed": ["guest & abroad"],
+                    "empty": [],
                     "figures": {"added_disparity": apart(0.331144, 0.301199, 0.361166)},
                     "groups": {"guest & home": group(976, 0.413233), "guest & abroad": group(11, 0.515253)},
                 }
             ],
         },
-        "decision": {
-            "outcome": "released",
-            "open_gates": 3,
-            "gates": [gate("drift", 0.234567, 0.3), gate("accuracy", 0.753147, 0.15), gate("fairness", 0.0720094, 0.1)],
-            "restated": [{"file": "w48.csv", "reason": "till 3 was wrong"}],
-        },
+        "decision": decision(restated={"w48.csv": "till 3 was wrong"}),
         "prices": {"skus": 311, "raised_share": 0.308682, "cut_share": 0.691318, "predicted_revenue_change": 1.2099},
     }
 
@@ -236,12 +255,14 @@ def run(name: str, bundle: str, mse: float | None, params: dict[str, Any], data:
 
 
 def runs() -> list[dict[str, Any]]:
-    """Oldest first; each differs from the one before in one kind of thing."""
+    """Oldest first; each differs from the one before on its data in one kind of thing."""
     older = {**PARAMS, "split": {"test_share": 0.2}}
+    own = {**PARAMS, "data.path": "own/lines", "seed": 7}
     return [
         run("aaaaaaaaaaaa", "01", 0.301111, older, "c6.dir", "withheld"),
         run("bbbbbbbbbbbb", "02", 0.302222, older, "c7.dir", "withheld"),
         run("cccccccccccc", "03", 0.303333, older, "c7.dir", "released"),
+        run("eeeeeeeeeeee", "05", 0.344444, own, "ee.dir", "withheld"),
         run("dddddddddddd", "03", None, older, "c7.dir", "withheld"),
         run("0a1b2c3d4e5f", "be" * 32, 0.271234, PARAMS, "c7.dir", "released"),
     ]
@@ -249,3 +270,9 @@ def runs() -> list[dict[str, Any]]:
 
 def ledger() -> str:
     return "".join(json.dumps(entry) + "\n" for entry in runs())
+
+
+def texts() -> dict[str, str]:
+    """Every file of the run that the card is made of, by path."""
+    trees = {f"metrics/{name}.json": tree for name, tree in metrics().items()}
+    return {path: json.dumps(tree) for path, tree in {**trees, LINEAGE: lineage()}.items()} | {LEDGER: ledger()}

@@ -14,7 +14,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from pricetrail.checks.gates import EVIDENCE, RULES, Decision, GateState, Verdict
+from pricetrail.checks.gates import EVIDENCE, RULES, Verdict, decide
 from pricetrail.operation.releases.keys import KeyPair, ensure_keys
 from support.source_tree import ROOT
 
@@ -87,7 +87,7 @@ class Shop:
         for gate, verdict in verdicts.items():
             figures = {"mse_log_quantity": 0.25, "skill": 0.75} if gate == "accuracy" else {}
             self.write(EVIDENCE[gate], {**figures, "verdicts": [vars(verdict)]})
-        decision = Decision(tuple(GateState(verdict, None) for verdict in verdicts.values()))
+        decision = decide(list(verdicts.values()), {})
         self.write("metrics/decision.json", decision.record())
         self.write("reports/lineage.json", {"run": f"run-{name}", "bundle": sha256(bundle["manifest.json"])})
         return self.commit()

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 from pricetrail.base import files
-from pricetrail.checks.gates import EVIDENCE, RULES, Decision, GateName, GateState, Verdict, read_verdict
+from pricetrail.checks.gates import EVIDENCE, RULES, GateName, Verdict, decide, read_verdict
 
 BUNDLE, PROCESSED = Path("models/candidate"), Path("data/processed")
 WEIGHTS_BYTES, TRAINING_SECONDS = 400_000, 0.3
@@ -97,8 +97,7 @@ def assess_model_risk() -> None:
     write_evidence(accuracy, mse_log_quantity=round(error, 4), skill=0.5)
     write_evidence(fairness)
     drift = read_verdict(files.read_json(Path(EVIDENCE["drift"])), EVIDENCE["drift"], "drift")
-    decision = Decision(tuple(GateState(found, None) for found in (drift, accuracy, fairness)))
-    files.write_json(Path("metrics/decision.json"), decision.record())
+    files.write_record(Path("metrics/decision.json"), decide([drift, accuracy, fairness], {}))
 
 
 def record_run() -> None:

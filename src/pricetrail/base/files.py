@@ -17,6 +17,7 @@ from pricetrail.base.errors import SourceError
 from pricetrail.base.json_type import Json
 from pricetrail.base.params import FILE, Params, parse_params
 from pricetrail.base.parquet import partition_bytes, table_to_bytes
+from pricetrail.base.typed_json import Dataclass, record
 
 SIGNIFICANT_DIGITS = 6
 
@@ -133,6 +134,11 @@ def write_bytes(path: Path, content: bytes) -> None:
 def write_json(path: Path, tree: Json) -> None:
     """Write a metrics file: floats with 6 significant digits, NaN and infinity as null (law 1)."""
     write_text(path, json.dumps(_rounded(tree), indent=2, allow_nan=False) + "\n")
+
+
+def write_record(path: Path, value: Dataclass) -> None:
+    """Write a dataclass as a metrics file; see ``typed_json.record``."""
+    write_json(path, record(value))
 
 
 def _rounded(tree: Json) -> Json:

@@ -25,7 +25,9 @@ from pricetrail.base.params import FILE, Drift
 from pricetrail.base.params_schema import CategoricalMethod
 from pricetrail.base.random_streams import draw_rows
 from pricetrail.checks.drift_page import Page, split_page
+from pricetrail.checks.estimates import known
 from pricetrail.checks.gates import Verdict, at_most, not_computed
+from pricetrail.checks.results import ColumnDrift, DriftResult
 from pricetrail.data.contract import UNSPECIFIED
 from pricetrail.data.features import CATEGORICAL_FEATURES, COUNT_FEATURES, DAY, NUMERIC_FEATURES, TARGET, TIME_FEATURES
 from pricetrail.data.splits import Boundaries
@@ -54,44 +56,6 @@ class Windows:
 
 
 @dataclass(frozen=True)
-class ColumnDrift:
-    """One column's figures.
-
-    Attributes:
-        role: input or target.
-        distance: by ``method``; NaN where a window has no known value of the column.
-        reference_missing_share: see ``missing_share``.
-        current_missing_share: the same.
-    """
-
-    column: str
-    role: str
-    method: str
-    distance: float
-    threshold: float
-    reference_missing_share: float
-    current_missing_share: float
-    missing_threshold: float
-
-    @property
-    def missing_ratio(self) -> float:
-        """Rise of the missing share over its threshold; a fall is none, since a history only gets longer."""
-        rise = self.current_missing_share - self.reference_missing_share
-        return 0.0 if rise <= 0 else rise / self.missing_threshold
-
-    @property
-    def ratio(self) -> float:
-        """The larger of distance and rise of the missing share, each over its threshold; infinite if not computed."""
-        ratios = (self.distance / self.threshold, self.missing_ratio)
-        return math.inf if any(map(math.isnan, ratios)) else max(ratios)
-
-    @property
-    def drifted(self) -> bool:
-        """At or above a threshold, or not computed."""
-        return self.ratio >= 1
-
-
-@dataclass(frozen=True)
 class DriftReport:
     """Input drift and target drift told apart, the verdict, and a page to look at.
 
@@ -117,7 +81,27 @@ class DriftReport:
     @property
     def worst(self) -> ColumnDrift | None:
         """The column that is most times its threshold."""
-        return max(self.columns, key=lambda column: column.ratio, default=None)
+        return max(self.columns, key=_times, default=None)
+
+    def result(self) -> DriftResult:
+        """As ``metrics/drift.json`` holds it."""
+        target, worst = self.target, self.worst
+        return DriftResult(
+            drifted_input_share=self.verdict.value,
+            target_distance=target.distance if target else None,
+            target_drifted=target.drifted if target else None,
+            worst_column=worst.column if worst else None,
+            worst_column_ratio=worst.ratio if worst else None,
+            passed=self.verdict.passed,
+            rows=(self.reference_rows, self.current_rows),
+            columns=self.columns,
+            verdicts=(self.verdict,),
+        )
+
+
+def _times(column: ColumnDrift) -> float:
+    """How many times its threshold a column moved; infinite where that was not computed."""
+    return math.inf if column.ratio is None else column.ratio
 
 
 def find_windows(lines: pd.DataFrame, boundaries: Boundaries, current_days: int) -> Windows:
@@ -209,12 +193,13 @@ def missing_share(rows: pd.DataFrame, column: str) -> float:
 def _verdict(share: float, columns: tuple[ColumnDrift, ...], dials: Drift) -> Verdict:
     """The share of columns that drifted a little, and the one that drifted most."""
     verdict = at_most("drift", share, dials.max_share, "share of drifted input columns")
-    worst = max(columns, key=lambda column: column.ratio)
-    if worst.ratio < dials.max_column_ratio:
+    worst = max(columns, key=_times)
+    if _times(worst) < dials.max_column_ratio:
         return verdict
-    figure = "share of missing values" if worst.ratio == worst.missing_ratio else "distance"
-    told = f"the {figure} of {worst.column} is {worst.ratio:.3g} times its threshold"
-    told = told if math.isfinite(worst.ratio) else f"{worst.column} could not be compared"
+    told = f"{worst.column} could not be compared"
+    if worst.ratio is not None:
+        figure = "share of missing values" if worst.ratio == missing_ratio(worst) else "distance"
+        told = f"the {figure} of {worst.column} is {worst.ratio:.3g} times its threshold"
     link = ", but" if verdict.passed else ";"
     reason = f"{verdict.reason}{link} {told} (drift.max_column_ratio is {dials.max_column_ratio:g})"
     return replace(verdict, passed=False, reason=reason)
@@ -258,13 +243,35 @@ def _threshold(column: str, dials: Drift) -> float:
 
 
 def _column(name: str, distances: dict[str, float], windows: Windows, dials: Drift) -> ColumnDrift:
-    return ColumnDrift(
-        column=name,
-        role="target" if name == TARGET else "input",
-        method=_method(name, dials),
-        distance=distances.get(name, math.nan),
-        threshold=_threshold(name, dials),
-        reference_missing_share=missing_share(windows.reference, name),
-        current_missing_share=missing_share(windows.current, name),
-        missing_threshold=dials.missing_threshold,
+    shares = (missing_share(windows.reference, name), missing_share(windows.current, name))
+    return judged(
+        ColumnDrift(
+            column=name,
+            role="target" if name == TARGET else "input",
+            method=_method(name, dials),
+            distance=known(distances.get(name)),
+            threshold=_threshold(name, dials),
+            reference_missing_share=known(shares[0]),
+            current_missing_share=known(shares[1]),
+            missing_threshold=dials.missing_threshold,
+            ratio=None,
+            drifted=True,
+        )
     )
+
+
+def judged(column: ColumnDrift) -> ColumnDrift:
+    """The column with its ratio and whether it drifted, as its distance and its missing shares give them."""
+    missing = missing_ratio(column)
+    if column.distance is None or missing is None:
+        return replace(column, ratio=None, drifted=True)
+    ratio = max(column.distance / column.threshold, missing)
+    return replace(column, ratio=ratio, drifted=ratio >= 1)
+
+
+def missing_ratio(column: ColumnDrift) -> float | None:
+    """Rise of the missing share over its threshold; a fall is none, since a history only gets longer."""
+    before, now = column.reference_missing_share, column.current_missing_share
+    if before is None or now is None:
+        return None
+    return max(now - before, 0.0) / column.missing_threshold

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Final
-
-from pydantic import TypeAdapter, ValidationError
+from typing import Any, Final
 
 from pricetrail.base.errors import DataError
-from pricetrail.checks.gates import GATES, Decision, GateName, GateState, Restatement, Verdict, require_sound
+from pricetrail.base.typed_json import parse_as
+from pricetrail.checks.gates import GATES, OUTCOME_WORDS, Decision, GateName, GateState, decide, require_sound
 
 COLUMNS: Final = ("gate", "verdict", "value", "must be", "override", "gate is")
 DETAILS: Final[Mapping[GateName, str]] = {  # what to look at besides the metrics file
@@ -27,29 +24,6 @@ REMEDIES: Final[Mapping[GateName, str]] = {
 RESTATED: Final = "Files that rewrote days already released:"
 
 
-@dataclass(frozen=True)
-class _GateRecord(Verdict):
-    """A gate as ``metrics/decision.json`` holds it."""
-
-    open: bool
-    override: str | None
-    override_used: bool
-    evidence: str
-
-
-@dataclass(frozen=True)
-class _Record:
-    """The tree of ``metrics/decision.json``; one of an older version names no restatements."""
-
-    outcome: str
-    open_gates: int
-    gates: list[_GateRecord]
-    restated: list[Restatement] = field(default_factory=list)
-
-
-_RECORD: TypeAdapter[_Record] = TypeAdapter(_Record)
-
-
 def read_decision(tree: Mapping[str, object], place: str) -> Decision:
     """The decision of a metrics file, derived again from its verdicts and overrides.
 
@@ -62,40 +36,30 @@ def read_decision(tree: Mapping[str, object], place: str) -> Decision:
             (``gates.require_sound``), a restatement has no reason, or something in it does not follow from its verdicts
             and overrides.
     """
-    try:
-        record = _RECORD.validate_json(json.dumps(tree), strict=True)
-    except ValidationError as error:
-        first = error.errors()[0]
-        value = None if isinstance(first["input"], dict) else first["input"]
-        raise DataError(place, f"{'.'.join(map(str, first['loc']))} must be whole: {first['msg']}", value) from None
-    names = [gate.gate for gate in record.gates]
+    recorded = parse_as(Decision, tree, place)
+    names = [gate.gate for gate in recorded.gates]
     if tuple(names) != GATES:
         raise DataError(place, f"gates must be {', '.join(GATES)}", ", ".join(names))
-    states = []
-    for gate in record.gates:
-        verdict = Verdict(gate.gate, gate.value, gate.threshold, gate.passed, gate.reason, gate.rule)
-        require_sound(verdict, place, gate.gate)
+    for gate in recorded.gates:
+        require_sound(gate, place, gate.gate)
         if gate.override is not None and not gate.override.strip():
             raise DataError(place, f"override of the {gate.gate} gate must give a reason", gate.override)
-        states.append(GateState(verdict, gate.override))
-    for entry in record.restated:
+    for entry in recorded.restated:
         if not entry.reason.strip():
             raise DataError(place, f"restatement of {entry.file} must give a reason", entry.reason)
-    decision = Decision(tuple(states), tuple(record.restated))
-    _require_equal(tree, decision, place)
-    return decision
+    overrides = {gate.gate: gate.override for gate in recorded.gates if gate.override is not None}
+    restated = {entry.file: entry.reason for entry in recorded.restated}
+    derived = decide([gate.verdict for gate in recorded.gates], overrides, restated)
+    _require_equal(tree, derived.record(), place)
+    return derived
 
 
-def _require_equal(tree: Mapping[str, object], decision: Decision, place: str) -> None:
+def _require_equal(tree: Mapping[str, Any], derived: Mapping[str, Any], place: str) -> None:
     """Compare a recorded tree with the one its gates give."""
-    derived = decision.record()
-    gates = zip(decision.gates, tree["gates"], strict=True)  # type: ignore[call-overload]  # its type is checked
-    for state, gate in gates:
-        for key, value in gate.items():
-            if key not in state.record() or state.record()[key] != value:
-                raise DataError(
-                    place, f"{key} of the {state.verdict.gate} gate does not follow from its verdict", value
-                )
+    for gate, recorded in zip(derived["gates"], tree["gates"], strict=True):
+        for key, value in recorded.items():
+            if key not in gate or gate[key] != value:
+                raise DataError(place, f"{key} of the {gate['gate']} gate does not follow from its verdict", value)
     for key, value in tree.items():
         if key not in derived or (key != "gates" and derived[key] != value):
             raise DataError(place, f"{key} does not follow from its gates", value)
@@ -113,13 +77,12 @@ def number(value: float | None) -> str:
 def headline(decision: Decision) -> str:
     """One sentence under the outcome.
 
-    >>> headline(Decision(()))
+    >>> headline(decide([], {}))
     'No gate gave a verdict.'
     """
     if not decision.gates:
         return "No gate gave a verdict."
-    overridden = [state.verdict.gate for state in decision.gates if state.override_used]
-    by_override = f"; open by override: {', '.join(overridden)}" if overridden else ""
+    by_override = f"; open by override: {', '.join(decision.overridden)}" if decision.overridden else ""
     if decision.closed:
         return f"Closed: {', '.join(decision.closed)}{by_override}."
     return f"All gates are open{by_override}."
@@ -127,14 +90,14 @@ def headline(decision: Decision) -> str:
 
 def advice(state: GateState) -> tuple[str, ...]:
     """What a person may do about a gate, one clause each."""
-    gate = state.verdict.gate
+    gate = state.gate
     override = f"gates.overrides.{gate}"
     if state.override_used:
         return (
             f"open by override, the verdict stays failed; take `{override}` out of `params.yaml` to close it",
             REMEDIES[gate],
         )
-    if not state.verdict.passed:
+    if not state.passed:
         return (
             REMEDIES[gate],
             f"or answer for it: `{override}: <reason>` in `params.yaml`, then `dvc repro`; the verdict stays failed",
@@ -146,7 +109,7 @@ def advice(state: GateState) -> tuple[str, ...]:
 
 def status(state: GateState) -> str:
     """``open``, ``open by override`` or ``closed``."""
-    if not state.is_open:
+    if not state.open:
         return "closed"
     return "open by override" if state.override_used else "open"
 
@@ -160,12 +123,11 @@ def override_note(state: GateState) -> str:
 
 def cells(state: GateState) -> tuple[str, ...]:
     """A gate's row in a table with ``COLUMNS``."""
-    verdict = state.verdict
     return (
-        verdict.gate,
-        "passed" if verdict.passed else "failed",
-        number(verdict.value),
-        f"{verdict.rule} {number(verdict.threshold)}",
+        state.gate,
+        "passed" if state.passed else "failed",
+        number(state.value),
+        f"{state.rule} {number(state.threshold)}",
         override_note(state),
         status(state),
     )
@@ -175,7 +137,7 @@ def decision_page(decision: Decision) -> str:
     """The decision as Markdown: outcome, table of the gates, then each gate's evidence and what would open it."""
     rows = [f"| {' | '.join(map(_text, cells(gate)))} |" for gate in decision.gates]
     lines = [
-        f"# The candidate is {decision.outcome}",
+        f"# The candidate {OUTCOME_WORDS[decision.outcome]}",
         "",
         headline(decision),
         "",
@@ -184,9 +146,9 @@ def decision_page(decision: Decision) -> str:
         *rows,
     ]
     for gate in decision.gates:
-        name = gate.verdict.gate
-        lines += ["", f"## {name}: {status(gate)}", "", f"- Reason: {_text(gate.verdict.reason)}"]
-        lines += [f"- Evidence: `{gate.record()['evidence']}`, `{DETAILS[name]}`"]
+        name = gate.gate
+        lines += ["", f"## {name}: {status(gate)}", "", f"- Reason: {_text(gate.reason)}"]
+        lines += [f"- Evidence: `{gate.evidence}`, `{DETAILS[name]}`"]
         lines += [f"- Override: {_text(override_note(gate))}"] if gate.override is not None else []
         lines += [f"- What to do: {'; '.join(advice(gate))}"]
     if decision.restated:

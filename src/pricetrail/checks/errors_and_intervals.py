@@ -14,35 +14,11 @@ from numpy.typing import NDArray
 from sklearn.metrics import mean_absolute_error, mean_squared_error, root_mean_squared_log_error
 
 from pricetrail.base.params import Gates
+from pricetrail.checks.estimates import Errors, Interval, known
 from pricetrail.checks.gates import Verdict, at_least
 from pricetrail.data.features import DAY, TARGET
 
 Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Errors:
-    """Errors of predictions on rows.
-
-    Attributes:
-        mse_log_quantity: of log1p(units).
-        mae_units: of units.
-        rmsle: root mean squared logarithmic error of units; predictions below zero count as zero.
-    """
-
-    rows: int
-    mse_log_quantity: float
-    mae_units: float
-    rmsle: float
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A figure with its bootstrap interval."""
-
-    value: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True)
@@ -105,10 +81,16 @@ def resampled_mean(codes: NDArray[np.int64], times: Floats, values: Floats) -> F
 
 
 def interval(value: float, sample: Floats, confidence: float) -> Interval:
-    """Percentile interval; NaN where a resample had no figure."""
+    """Percentile interval; None where the data, or a resample, had no figure."""
+    low, high = percentiles(sample, confidence)
+    return Interval(known(value), known(low), known(high))
+
+
+def percentiles(sample: Floats, confidence: float) -> tuple[float, float]:
+    """The ends of the percentile interval; NaN where a resample had no figure."""
     tail = (1 - confidence) / 2
     low, high = np.quantile(sample, [tail, 1 - tail])
-    return Interval(value, float(low), float(high))
+    return float(low), float(high)
 
 
 def skill(
@@ -184,7 +166,8 @@ def score(predictions: pd.DataFrame, dials: Gates, rng: np.random.Generator) -> 
     )
     gained = skill(truth, prediction, baseline, predictions[DAY], dials.bootstrap_samples, dials.confidence, rng)
     verdict = at_least("accuracy", gained.value, dials.min_skill, "skill over the training median")
-    if verdict.passed and not gained.low > 0:
-        reason = f"{verdict.reason}, but its interval reaches down to {gained.low:.4g}"
+    if verdict.passed and not (gained.low is not None and gained.low > 0):
+        reached = "could not be computed" if gained.low is None else f"reaches down to {gained.low:.4g}"
+        reason = f"{verdict.reason}, but its interval {reached}"
         verdict = replace(verdict, passed=False, reason=reason)
     return Scores(errors(truth, prediction), errors(truth, baseline), gained, verdict)

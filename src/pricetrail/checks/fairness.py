@@ -9,17 +9,20 @@ these are, and also where there are more than two groups.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from pricetrail.base.json_type import Json
 from pricetrail.base.params import Fairness, Gates
 from pricetrail.base.random_streams import stream
+from pricetrail.base.typed_json import record
 from pricetrail.checks.errors_and_intervals import Floats
+from pricetrail.checks.estimates import Number, known
 from pricetrail.checks.gates import Verdict, at_most, not_computed, worst
-from pricetrail.checks.group_errors import AND, COUNTS, GroupErrors, group_errors, known_interval
+from pricetrail.checks.group_errors import AND, COUNTS, GroupErrors, group_errors, known_percentiles
+from pricetrail.checks.results import FairnessResult, GroupGap, GroupResult, SensitiveColumn
 
 SHOWN = 3  # cells that a reason names
 FIGURES = {  # name: the error it compares
@@ -28,21 +31,6 @@ FIGURES = {  # name: the error it compares
     "added_disparity": "bias",
     "mse_ratio": "mse",
 }
-
-
-@dataclass(frozen=True)
-class Difference:
-    """A figure of the two groups that are furthest apart, with its bootstrap interval.
-
-    The interval follows these two groups through every resample, so it can reach below zero (below one for a ratio):
-    then the difference is no more than chance.
-    """
-
-    value: float
-    low: float
-    high: float
-    highest: str
-    lowest: str
 
 
 @dataclass(frozen=True)
@@ -55,7 +43,7 @@ class GroupFigures:
         not_assessed: groups with too few rows; they are in ``by_group``, and in no figure.
         empty: cells without a row.
         figures: ``prediction_mod``, ``truth_mod``, ``added_disparity`` (log1p(units)) and ``mse_ratio`` of the assessed
-            groups; NaN where there are fewer than two.
+            groups; None where there are fewer than two.
         verdict: of the figure that ``fairness.metric`` picks.
     """
 
@@ -63,7 +51,7 @@ class GroupFigures:
     by_group: pd.DataFrame
     not_assessed: tuple[str, ...]
     empty: tuple[str, ...]
-    figures: Mapping[str, Difference]
+    figures: Mapping[str, GroupGap]
     verdict: Verdict
 
     @property
@@ -72,24 +60,25 @@ class GroupFigures:
         mse = self.by_group["mse"].drop(list(self.not_assessed))
         return None if mse.empty else str(mse.idxmax())
 
-    def record(self) -> Json:
-        """All of it as a tree for ``metrics/fairness.json``."""
-        return {
-            "column": self.column,
-            "passed": self.verdict.passed,
-            "reason": self.verdict.reason,
-            "worst_group": self.worst_group,
-            "not_assessed": list(self.not_assessed),
-            "empty": list(self.empty),
-            "figures": {name: asdict(figure) for name, figure in self.figures.items()},
-            "groups": {str(name): self._row(str(name)) for name in self.by_group.index},
-        }
+    def result(self) -> SensitiveColumn:
+        """As ``metrics/fairness.json`` holds it."""
+        return SensitiveColumn(
+            column=self.column,
+            passed=self.verdict.passed,
+            reason=self.verdict.reason,
+            worst_group=self.worst_group,
+            not_assessed=self.not_assessed,
+            empty=self.empty,
+            figures=self.figures,
+            groups={str(name): self._group(str(name)) for name in self.by_group.index},
+        )
 
-    def _row(self, group: str) -> dict[str, Json]:
-        return {
-            str(name): int(values[group]) if name in COUNTS else float(values[group])
-            for name, values in self.by_group.items()
+    def _group(self, name: str) -> GroupResult:
+        row: dict[str, Any] = {
+            str(error): int(values[name]) if error in COUNTS else known(float(values[name]))
+            for error, values in self.by_group.items()
         }
+        return GroupResult(**row)
 
     def plot_rows(self) -> pd.DataFrame:
         """One row a group, named ``column: group``."""
@@ -132,20 +121,24 @@ class FairnessReport:
         ]
         return max(named, key=lambda pair: pair[1], default=None)
 
-    def record(self) -> Json:
-        """The tree of ``metrics/fairness.json``: flat figures, then the evidence in lists."""
-        group, mse = self.worst_group or (None, float("nan"))
-        chosen: dict[str, Json] = {f"{c.column}_{self.metric}": c.figures[self.metric].value for c in self.columns}
+    def result(self) -> FairnessResult:
+        """As ``metrics/fairness.json`` holds it."""
+        group, mse = self.worst_group or (None, None)
+        chosen = {f"{c.column}_{self.metric}": c.figures[self.metric].value for c in self.columns}
         chosen |= {f"intersections_{self.metric}": c.figures[self.metric].value for c in self.intersections}
-        return {
-            **chosen,
-            "worst_group": group,
-            "worst_group_mse_log_quantity": mse,
-            "passed": self.verdict.passed,
-            "columns": [entry.record() for entry in self.columns],
-            "intersections": [entry.record() for entry in self.intersections],
-            "verdicts": [asdict(self.verdict)],
-        }
+        return FairnessResult(
+            chosen=chosen,
+            worst_group=group,
+            worst_group_mse_log_quantity=mse,
+            passed=self.verdict.passed,
+            columns=tuple(entry.result() for entry in self.columns),
+            intersections=tuple(entry.result() for entry in self.intersections),
+            verdicts=(self.verdict,),
+        )
+
+    def record(self) -> dict[str, Any]:
+        """The tree of its file."""
+        return record(self.result())
 
     def plot_rows(self) -> pd.DataFrame:
         """One row a group and cell, for ``reports/error_by_group.csv``."""
@@ -181,7 +174,7 @@ def fairness_by_group(
     """Compare the groups of one sensitive column; too small a group, or a single one, fails closed."""
     found = group_errors(predictions, (column,), gates, rng)
     small = _too_small(found, dials)
-    figures = _differences(found, small, gates.confidence)
+    figures = _gaps(found, small, gates.confidence)
     if len(found.by_group) < 2:
         verdict = not_computed("fairness", dials.threshold, f"{column} has one group only, nothing to compare")
     elif small:
@@ -205,7 +198,7 @@ def fairness_by_cell(
     """
     found = group_errors(predictions, columns, gates, rng)
     small = _too_small(found, dials)
-    figures = _differences(found, small, gates.confidence)
+    figures = _gaps(found, small, gates.confidence)
     if len(found.by_group) - len(small) < 2:
         reason = f"{found.column}: fewer than two cells have fairness.min_rows = {dials.min_rows} rows"
         verdict = not_computed("fairness", dials.threshold, reason)
@@ -232,28 +225,29 @@ def _too_small(found: GroupErrors, dials: Fairness) -> tuple[str, ...]:
     return tuple(str(name) for name in rows.index[rows < dials.min_rows])
 
 
-def _held(metric: str, value: float) -> tuple[float, str]:
+def _held(metric: str, value: Number) -> tuple[Number, str]:
     """What is held against the threshold, and its name: a ratio counts from one."""
-    return (value - 1, "mse_ratio less 1") if metric == "mse_ratio" else (value, metric)
+    if metric != "mse_ratio":
+        return value, metric
+    return None if value is None else value - 1, "mse_ratio less 1"
 
 
-def _differences(found: GroupErrors, small: Sequence[str], confidence: float) -> dict[str, Difference]:
+def _gaps(found: GroupErrors, small: Sequence[str], confidence: float) -> dict[str, GroupGap]:
     """Every figure over the assessed groups."""
     assessed = found.by_group.drop(list(small))
-    nothing = Difference(float("nan"), float("nan"), float("nan"), "", "")
     if len(assessed) < 2:
-        return dict.fromkeys(FIGURES, nothing)
-    return {name: _difference(name, found, assessed[error], confidence) for name, error in FIGURES.items()}
+        return dict.fromkeys(FIGURES, GroupGap(None, None, None, "", ""))
+    return {name: _gap(name, found, assessed[error], confidence) for name, error in FIGURES.items()}
 
 
-def _difference(figure: str, found: GroupErrors, values: pd.Series, confidence: float) -> Difference:
+def _gap(figure: str, found: GroupErrors, values: pd.Series, confidence: float) -> GroupGap:
     """Highest less lowest, or over it, on the data and on each resample."""
     names = [str(values.idxmax()), str(values.idxmin())]
     places = [found.by_group.index.get_loc(name) for name in names]
     sample = found.resampled[FIGURES[figure]]
     value = float(_apart(figure, values[[names[0]]].to_numpy(), values[[names[1]]].to_numpy())[0])
-    bounds = known_interval(value, _apart(figure, sample[:, places[0]], sample[:, places[1]]), confidence)
-    return Difference(value, bounds.low, bounds.high, *names)
+    low, high = known_percentiles(_apart(figure, sample[:, places[0]], sample[:, places[1]]), confidence)
+    return GroupGap(known(value), known(low), known(high), *names)
 
 
 def _apart(figure: str, highest: Floats, lowest: Floats) -> Floats:

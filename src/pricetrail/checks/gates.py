@@ -7,18 +7,16 @@ not follow from its own figures is refused.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Final, Literal, get_args
-
-from pydantic import TypeAdapter, ValidationError
+from typing import Any, Final, Literal, get_args
 
 from pricetrail.base.errors import DataError
-from pricetrail.base.json_type import Json
+from pricetrail.base.typed_json import parse_as, record
 
 Outcome = Literal["released", "withheld"]
+OUTCOME_WORDS: Final[Mapping[str, str]] = {"released": "may be released", "withheld": "is withheld"}
 GateName = Literal["drift", "accuracy", "fairness"]
 Rule = Literal["<=", ">="]
 GATES: Final[tuple[GateName, ...]] = get_args(GateName)
@@ -59,31 +57,37 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class GateState:
-    """A verdict, and whether the gate lets a candidate through."""
+class GateState(Verdict):
+    """A verdict, and whether the gate lets a candidate through; made by ``gate_state``.
 
-    verdict: Verdict
+    Attributes:
+        open: passed, or overridden with a reason.
+        override: the reason that ``params.yaml`` gives, None without one.
+        override_used: a reason opens a gate that the verdict closed; that of a passed verdict is unused.
+        evidence: the metrics file that holds the verdict.
+    """
+
+    open: bool
     override: str | None
+    override_used: bool
+    evidence: str
 
     @property
-    def is_open(self) -> bool:
-        """Passed, or overridden with a reason."""
-        return self.verdict.passed or self.override_used
+    def verdict(self) -> Verdict:
+        """What the check said, without what became of it."""
+        return Verdict(self.gate, self.value, self.threshold, self.passed, self.reason, self.rule)
 
-    @property
-    def override_used(self) -> bool:
-        """Whether a reason opens a gate that the verdict closed; that of a passed verdict is unused."""
-        return not self.verdict.passed and bool(self.override and self.override.strip())
 
-    def record(self) -> dict[str, Json]:
-        """Flat, as ``metrics/decision.json`` holds it."""
-        return {
-            **asdict(self.verdict),
-            "open": self.is_open,
-            "override": self.override,
-            "override_used": self.override_used,
-            "evidence": EVIDENCE[self.verdict.gate],
-        }
+def gate_state(verdict: Verdict, override: str | None) -> GateState:
+    """Hold a verdict together with its override."""
+    used = not verdict.passed and bool(override and override.strip())
+    return GateState(
+        **asdict(verdict),
+        open=verdict.passed or used,
+        override=override,
+        override_used=used,
+        evidence=EVIDENCE[verdict.gate],
+    )
 
 
 @dataclass(frozen=True)
@@ -96,49 +100,61 @@ class Restatement:
 
 @dataclass(frozen=True)
 class Decision:
-    """What becomes of a candidate: released when every gate is there and open.
+    """``metrics/decision.json``: what may become of a candidate; made by ``decide``.
 
     Attributes:
+        outcome: ``released`` (it may be) only where each gate has one verdict, and all are open.
+        open_gates: how many these are.
         gates: each verdict with its override.
         restated: what it learned from that is no longer what a release before it learned from; no gate.
     """
 
+    outcome: Outcome
+    open_gates: int
     gates: tuple[GateState, ...]
     restated: tuple[Restatement, ...] = ()
 
     @property
-    def outcome(self) -> Outcome:
-        """``released`` only where each gate has one verdict, and all are open."""
-        complete = sorted(gate.verdict.gate for gate in self.gates) == sorted(GATES)
-        return "released" if complete and all(gate.is_open for gate in self.gates) else "withheld"
+    def may_be_released(self) -> bool:
+        """Whether every gate let the candidate through; whether there is a release is not known here."""
+        return self.outcome == "released"
 
     @property
     def closed(self) -> tuple[GateName, ...]:
         """Names of the closed gates."""
-        return tuple(gate.verdict.gate for gate in self.gates if not gate.is_open)
+        return tuple(gate.gate for gate in self.gates if not gate.open)
 
-    def record(self) -> dict[str, Json]:
-        """The tree of ``metrics/decision.json``."""
-        return {
-            "outcome": self.outcome,
-            "open_gates": len(self.gates) - len(self.closed),
-            "gates": [gate.record() for gate in self.gates],
-            "restated": [asdict(entry) for entry in self.restated],
-        }
+    @property
+    def overridden(self) -> tuple[GateName, ...]:
+        """Names of the gates that only an override opens."""
+        return tuple(gate.gate for gate in self.gates if gate.override_used)
+
+    def record(self) -> dict[str, Any]:
+        """The tree of its file."""
+        return record(self)
 
 
-def at_least(gate: GateName, value: float, threshold: float, what: str) -> Verdict:
-    """A verdict that passes from the threshold on; NaN fails."""
+def outcome_word(outcome: str) -> str:
+    """An outcome in a cell of a table; a decision does not know whether there is a release.
+
+    >>> outcome_word("released"), outcome_word("withheld")
+    ('may be released', 'withheld')
+    """
+    return OUTCOME_WORDS.get(outcome, outcome).removeprefix("is ")
+
+
+def at_least(gate: GateName, value: float | None, threshold: float, what: str) -> Verdict:
+    """A verdict that passes from the threshold on; None and NaN fail."""
     return _hold(gate, value, threshold, what, ">=")
 
 
-def at_most(gate: GateName, value: float, threshold: float, what: str) -> Verdict:
-    """A verdict that passes up to the threshold; NaN fails."""
+def at_most(gate: GateName, value: float | None, threshold: float, what: str) -> Verdict:
+    """A verdict that passes up to the threshold; None and NaN fail."""
     return _hold(gate, value, threshold, what, "<=")
 
 
-def _hold(gate: GateName, value: float, threshold: float, what: str, rule: Rule) -> Verdict:
-    if not math.isfinite(value):
+def _hold(gate: GateName, value: float | None, threshold: float, what: str, rule: Rule) -> Verdict:
+    if value is None or not math.isfinite(value):
         return not_computed(gate, threshold, f"{what} could not be computed")
     verdict = Verdict(gate, value, threshold, False, f"{what} is {value:.4g}, must be {rule} {threshold:g}", rule)
     return replace(verdict, passed=verdict.holds)
@@ -168,7 +184,11 @@ def require_sound(verdict: Verdict, place: str, gate: GateName) -> None:
         raise DataError(place, f"{rule} {verdict.threshold:g}", verdict.passed)
 
 
-_VERDICTS: TypeAdapter[list[Verdict]] = TypeAdapter(list[Verdict])
+@dataclass(frozen=True)
+class _Evidence:
+    """Of a metrics file the part that every gate's file has."""
+
+    verdicts: tuple[Verdict, ...]
 
 
 def read_verdict(tree: Mapping[str, object], place: str, gate: GateName) -> Verdict:
@@ -182,14 +202,10 @@ def read_verdict(tree: Mapping[str, object], place: str, gate: GateName) -> Verd
     Raises:
         DataError: where it is not there, not whole or not sound (``require_sound``); a damaged record is no pass.
     """
-    try:
-        (verdict,) = _VERDICTS.validate_json(json.dumps(tree.get("verdicts")), strict=True)
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(["verdicts", *map(str, first["loc"])])
-        raise DataError(place, f"{key} must be whole: {first['msg']}", first["input"]) from None
-    except ValueError:
-        raise DataError(place, "must hold one verdict") from None
+    verdicts = parse_as(_Evidence, tree, place).verdicts
+    if len(verdicts) != 1:
+        raise DataError(place, "must hold one verdict")
+    verdict = verdicts[0]
     require_sound(verdict, place, gate)
     return verdict
 
@@ -210,5 +226,11 @@ def decide(
     verdicts: Sequence[Verdict], overrides: Mapping[GateName, str], restated: Mapping[str, str] | None = None
 ) -> Decision:
     """Hold every gate's verdict together with its override; ``restated`` gives each file's reason."""
-    states = tuple(GateState(verdict, overrides.get(verdict.gate)) for verdict in verdicts)
-    return Decision(states, tuple(Restatement(file, reason) for file, reason in sorted((restated or {}).items())))
+    gates = tuple(gate_state(verdict, overrides.get(verdict.gate)) for verdict in verdicts)
+    complete = sorted(gate.gate for gate in gates) == sorted(GATES)
+    return Decision(
+        outcome="released" if complete and all(gate.open for gate in gates) else "withheld",
+        open_gates=sum(gate.open for gate in gates),
+        gates=gates,
+        restated=tuple(Restatement(file, reason) for file, reason in sorted((restated or {}).items())),
+    )

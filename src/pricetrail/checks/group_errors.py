@@ -17,7 +17,7 @@ from sklearn.metrics import mean_absolute_error, mean_squared_error, root_mean_s
 
 from pricetrail.base.errors import DataError
 from pricetrail.base.params import Gates
-from pricetrail.checks.errors_and_intervals import Floats, Interval, interval, resample_days, sum_by, units
+from pricetrail.checks.errors_and_intervals import Floats, percentiles, resample_days, sum_by, units
 from pricetrail.data.features import DAY, TARGET
 
 AND = " & "  # between the columns, and the values, of an intersection
@@ -117,19 +117,18 @@ def known(values: pd.Series) -> pd.Series:
     return values.astype(object).where(values.notna(), MISSING).astype(str)
 
 
-def known_interval(value: float, sample: Floats, confidence: float) -> Interval:
-    """Interval over the resamples that have the figure; NaN where none has."""
-    there = sample[~np.isnan(sample)]
-    return interval(value, there, confidence) if len(there) else Interval(value, float("nan"), float("nan"))
+def known_percentiles(sample: Floats, confidence: float) -> tuple[float, float]:
+    """Ends of the interval over the resamples that have the figure; NaN where none has."""
+    present = sample[~np.isnan(sample)]
+    return percentiles(present, confidence) if len(present) else (float("nan"), float("nan"))
 
 
 def _intervals(by_group: pd.DataFrame, resampled: Mapping[str, Floats], confidence: float) -> dict[str, list[float]]:
     """``mse_low`` and so on, one value a group."""
     bounds: dict[str, list[float]] = {}
     for name in ("mse", "bias"):
-        values = by_group[name].to_list()
-        found = [known_interval(value, resampled[name][:, i], confidence) for i, value in enumerate(values)]
-        bounds |= {f"{name}_low": [i.low for i in found], f"{name}_high": [i.high for i in found]}
+        ends = [known_percentiles(resampled[name][:, i], confidence) for i in range(len(by_group))]
+        bounds |= {f"{name}_low": [low for low, _ in ends], f"{name}_high": [high for _, high in ends]}
     return bounds
 
 

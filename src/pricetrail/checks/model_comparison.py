@@ -3,44 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
 import numpy as np
 import pandas as pd
 
+from pricetrail.base import typed_json
 from pricetrail.base.json_type import Json
 from pricetrail.base.params import Gates
-from pricetrail.checks.errors_and_intervals import (
-    Errors,
-    Floats,
-    Interval,
-    errors,
-    interval,
-    resample_days,
-    resampled_mean,
-)
+from pricetrail.checks.errors_and_intervals import Floats, errors, interval, resample_days, resampled_mean
+from pricetrail.checks.results import ModelsResult, Rival
 from pricetrail.data.features import DAY, TARGET
 
 IN_A_ROW = ("mse_log_quantity", "mae_units", "rmsle")  # of `dvc metrics show`, which has room for 100 characters
-
-
-@dataclass(frozen=True)
-class Rival:
-    """A model on the test rows.
-
-    Attributes:
-        name: of the model.
-        errors: its errors.
-        mse: of log quantity, with its interval over days.
-        difference: MSE of the primary less its own, on the same resampled days; below zero the primary is better.
-        ratio: MSE of the primary over its own.
-    """
-
-    name: str
-    errors: Errors
-    mse: Interval
-    difference: Interval
-    ratio: float
 
 
 def compare(
@@ -67,7 +42,7 @@ def compare(
             errors=found,
             mse=interval(found.mse_log_quantity, resampled[name], dials.confidence),
             difference=interval(ours - found.mse_log_quantity, resampled[primary] - resampled[name], dials.confidence),
-            ratio=ours / found.mse_log_quantity if found.mse_log_quantity > 0 else float("nan"),
+            ratio=ours / found.mse_log_quantity if found.mse_log_quantity > 0 else None,
         )
         for name, found in scored.items()
     ]
@@ -105,9 +80,9 @@ def record(rivals: tuple[Rival, ...], primary: str) -> Json:
 
     The primary's own error is in ``metrics/test.json`` (law 7).
     """
-    flat: dict[str, Json] = {
+    short = {
         rival.name: {"mse_log_quantity": rival.errors.mse_log_quantity, "ratio_of_network": rival.ratio}
         for rival in rivals
         if rival.name != primary
     }
-    return {**flat, "models": [asdict(rival) for rival in rivals]}
+    return typed_json.record(ModelsResult(short, rivals))

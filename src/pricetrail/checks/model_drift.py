@@ -6,64 +6,14 @@ told apart from ``drift.py``. It is reported, and no gate (``docs/decisions/0010
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import pandas as pd
 
-from pricetrail.base.json_type import Json
 from pricetrail.base.params import Drift, Gates
-from pricetrail.checks.errors_and_intervals import Floats, Interval, error_ratio
+from pricetrail.checks.errors_and_intervals import Floats, error_ratio
+from pricetrail.checks.estimates import Interval, known
+from pricetrail.checks.results import ModelDriftResult
 from pricetrail.data.features import DAY, TARGET
-
-
-@dataclass(frozen=True)
-class ModelDrift:
-    """Errors on two spans of days, and their ratio.
-
-    Attributes:
-        validation_mse: MSE of log1p(units) on the validation days.
-        current_mse: the same on the last days of the test days.
-        ratio: the second over the first, with its interval over days.
-        max_growth: by how much the error may surely have grown, a share.
-        days: first and last day of the current rows.
-    """
-
-    validation_rows: int
-    current_rows: int
-    validation_mse: float
-    current_mse: float
-    ratio: Interval
-    max_growth: float
-    days: tuple[pd.Timestamp, pd.Timestamp]
-
-    @property
-    def drifted(self) -> bool:
-        """The whole interval is above 1 + ``max_growth``, or there is none."""
-        return not self.ratio.low <= 1 + self.max_growth
-
-    @property
-    def reason(self) -> str:
-        """One sentence a person can act on."""
-        low, high, most = self.ratio.low, self.ratio.high, 1 + self.max_growth
-        if not np.isfinite([low, high]).all():
-            return "model drift could not be computed: the validation rows have no error to hold it against"
-        ratio = f"the error is {self.ratio.value:.3g} times that of validation ({low:.3g} to {high:.3g})"
-        return f"{ratio}, {'surely above' if self.drifted else 'not surely above'} {most:g} times"
-
-    def record(self) -> Json:
-        """For ``metrics/model_drift.json``."""
-        return {
-            "error_ratio": self.ratio.value,
-            "drifted": self.drifted,
-            "validation_mse_log_quantity": self.validation_mse,
-            "current_mse_log_quantity": self.current_mse,
-            "validation_rows": self.validation_rows,
-            "current_rows": self.current_rows,
-            "error_ratio_interval": [self.ratio.low, self.ratio.high],
-            "current_days": [f"{day:%Y-%m-%d}" for day in self.days],
-            "reasons": [self.reason],
-        }
 
 
 def check_model_drift(
@@ -73,7 +23,7 @@ def check_model_drift(
     dials: Drift,
     bootstrap: Gates,
     rng: np.random.Generator,
-) -> ModelDrift:
+) -> ModelDriftResult:
     """Compare the errors.
 
     Args:
@@ -91,15 +41,27 @@ def check_model_drift(
     ratio = error_ratio(
         now, current[DAY], before, validation[DAY], bootstrap.bootstrap_samples, bootstrap.confidence, rng
     )
-    return ModelDrift(
+    most = 1 + dials.max_error_growth
+    drifted = ratio.low is None or ratio.low > most
+    return ModelDriftResult(
+        error_ratio=ratio.value,
+        drifted=drifted,
+        validation_mse_log_quantity=known(float(before.mean())),
+        current_mse_log_quantity=known(float(now.mean())),
         validation_rows=len(before),
         current_rows=len(now),
-        validation_mse=float(before.mean()),
-        current_mse=float(now.mean()),
-        ratio=ratio,
-        max_growth=dials.max_error_growth,
-        days=(current[DAY].min(), last),
+        error_ratio_interval=(ratio.low, ratio.high),
+        current_days=(f"{current[DAY].min():%Y-%m-%d}", f"{last:%Y-%m-%d}"),
+        reasons=(_reason(ratio, drifted, most),),
     )
+
+
+def _reason(ratio: Interval, drifted: bool, most: float) -> str:
+    """One sentence a person can act on."""
+    if ratio.value is None or ratio.low is None or ratio.high is None:
+        return "model drift could not be computed: the validation rows have no error to hold it against"
+    found = f"the error is {ratio.value:.3g} times that of validation ({ratio.low:.3g} to {ratio.high:.3g})"
+    return f"{found}, {'surely above' if drifted else 'not surely above'} {most:g} times"
 
 
 def _squared(truth: pd.Series, predicted: pd.Series | Floats) -> Floats:

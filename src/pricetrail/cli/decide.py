@@ -25,7 +25,7 @@ from pricetrail.checks.decision import (
     read_decision,
     status,
 )
-from pricetrail.checks.gates import EVIDENCE, Decision, GateState, read_verdict
+from pricetrail.checks.gates import OUTCOME_WORDS, Decision, GateState, read_verdict
 from pricetrail.cli.one_line_errors import one_line_errors
 
 DECISION = Path("metrics/decision.json")
@@ -38,7 +38,7 @@ def decide(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print metrics/decision.json, once it is checked.")] = False,
 ) -> None:
-    """Show whether the last run's candidate is released or withheld, and why."""
+    """Show whether the last run's candidate may be released or is withheld, and why."""
     with one_line_errors():
         text = files.read_text(DECISION)
         decision = read_decision(files.read_json(DECISION), str(DECISION))
@@ -47,8 +47,9 @@ def decide(
         typer.echo(text, nl=False)
         return
     console = Console(file=sys.stdout)
-    style = "green" if decision.outcome == "released" else "red"
-    console.print(Text.assemble("The candidate is ", (decision.outcome, f"bold {style}"), ". ", headline(decision)))
+    style = "green" if decision.may_be_released else "red"
+    found = (OUTCOME_WORDS[decision.outcome], f"bold {style}")
+    console.print(Text.assemble("The candidate ", found, ". ", headline(decision)))
     console.print(_table(decision))
     if decision.restated:
         console.print(Text(RESTATED))
@@ -66,10 +67,9 @@ def _require_evidence(decision: Decision) -> None:
         DataError: the two are not the same.
     """
     for gate in decision.gates:
-        name = gate.verdict.gate
-        evidence = Path(EVIDENCE[name])
-        if read_verdict(files.read_json(evidence), str(evidence), name) != gate.verdict:
-            raise DataError(str(DECISION), f"verdict of the {name} gate must be that of {evidence}: run `dvc repro`")
+        if read_verdict(files.read_json(Path(gate.evidence)), gate.evidence, gate.gate) != gate.verdict:
+            rule = f"verdict of the {gate.gate} gate must be that of {gate.evidence}: run `dvc repro`"
+            raise DataError(str(DECISION), rule)
 
 
 def _table(decision: Decision) -> Table:
@@ -82,17 +82,16 @@ def _table(decision: Decision) -> Table:
 
 def _explained(gate: GateState) -> Table:
     """A gate's block: everything that bears on it, a line each."""
-    verdict = gate.verdict
     view = Table.grid(Column(no_wrap=True), Column(), padding=(0, 2))
-    view.title = Text(f"\n{verdict.gate}: {status(gate)}", style=f"bold {STYLES[status(gate)]}")
+    view.title = Text(f"\n{gate.gate}: {status(gate)}", style=f"bold {STYLES[status(gate)]}")
     view.title_justify = "left"
     facts = {
-        "value": number(verdict.value),
-        "threshold": f"{verdict.rule} {number(verdict.threshold)}",
-        "verdict": "passed" if verdict.passed else "failed",
-        "reason": verdict.reason,
+        "value": number(gate.value),
+        "threshold": f"{gate.rule} {number(gate.threshold)}",
+        "verdict": "passed" if gate.passed else "failed",
+        "reason": gate.reason,
         "override": override_note(gate),
-        "evidence": f"{EVIDENCE[verdict.gate]}, {DETAILS[verdict.gate]}",
+        "evidence": f"{gate.evidence}, {DETAILS[gate.gate]}",
         "you may": "\n".join(clause.replace("`", "") for clause in advice(gate)),
     }
     for name, value in facts.items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -23,9 +23,11 @@ from pricetrail.cli.one_line_errors import one_line_errors
 from pricetrail.lineage import dvc_cache, git
 from pricetrail.lineage.changes import Change, Move, value_at
 from pricetrail.lineage.dvc_yaml import RESULT
+from pricetrail.lineage.ledger import SOURCE, parse_ledger
 from pricetrail.lineage.lock import StageRecord
 from pricetrail.lineage.why import PACKAGES, Difference, explain_difference
 
+LEDGER: Final = "reports/runs.jsonl"
 HERE: Final = "."  # what stands for the workspace on the command line
 CODE: Final = "src/pricetrail/"
 NAMED: Final = 3  # things of a kind that the sentence names
@@ -45,18 +47,41 @@ def why(
         revs = [git.WORKSPACE if rev == HERE else git.commit_of(rev) for rev in (a, b)]
         found = _compare(revs[0], revs[1])
         changed_since = _not_run_yet() if git.WORKSPACE in revs else []
+        source = other_source(found)
+        note = "" if source is None else other_data(source, _text(LEDGER, revs[1]))
+    found = found if source is None else replace(found, metrics=(), verdicts=())
     if as_json:
-        typer.echo(json.dumps({"a": a, "b": b, **_tree(found), "not_run_yet": changed_since}, indent=2))
+        typer.echo(json.dumps({"a": a, "b": b, **_tree(found), "not_run_yet": changed_since, "note": note}, indent=2))
         return
     names = ["the workspace" if rev == HERE else rev for rev in (a, b)]
     console = Console(file=sys.stdout)
     console.print(sentence(found, names[0], names[1]), markup=False, highlight=False, soft_wrap=True)
+    if note:
+        console.print(note, markup=False, highlight=False, soft_wrap=True)
     for table in _tables(found, None if everything else SHOWN):
         console.print(table)
     if changed_since:
         told = _some(changed_since, NAMED)
         text = f"changed in the workspace since its run, so not in this comparison (dvc repro): {told}"
         console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def other_source(found: Difference) -> Change | None:
+    """How the data source changed, where both runs have one: their figures are of other data, and not compared."""
+    return next((change for change in found.params if change.name == SOURCE and change.kind == "changed"), None)
+
+
+def other_data(source: Change, ledger: str) -> str:
+    """Why no figure is compared.
+
+    Args:
+        source: how the data source changed.
+        ledger: the text of the new run's ledger.
+    """
+    runs = [run for run in parse_ledger(ledger, LEDGER) if run.params.get(SOURCE) == source.new]
+    earlier = len(runs) - 1
+    first = f"before it {earlier:,} ran on {source.new}" if earlier > 0 else f"it is the first run on {source.new}"
+    return f"Figures are compared between runs on the same data only; {first}."
 
 
 def plural(count: int, noun: str) -> str:

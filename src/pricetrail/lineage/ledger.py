@@ -6,16 +6,15 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, TypeVar
-
-from pydantic import TypeAdapter, ValidationError
+from typing import Any
 
 from pricetrail.base.errors import DataError
+from pricetrail.base.typed_json import parse_json_as
 from pricetrail.lineage.changes import flat
 from pricetrail.lineage.lock import StageRecord
 
 RUN_DIGITS = 12
-T = TypeVar("T")
+SOURCE = "data.path"  # the parameter that names the data source of a run
 
 
 @dataclass(frozen=True)
@@ -101,20 +100,6 @@ def run_of(
     return Run(run_id(stages), bundle, outcome, tuple(days), rows, figures, dict(flat(params)), hashes)
 
 
-def parse(kind: type[T], text: str, place: str) -> T:
-    """JSON text as one of the types that stages write; keys that it does not name are left out.
-
-    Raises:
-        DataError: the first key that is missing or wrong.
-    """
-    try:
-        return TypeAdapter(kind).validate_json(text, strict=True)
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"]) or "the text"
-        raise DataError(place, f"{key} must be as the stage writes it: {first['msg']}") from None
-
-
 def parse_ledger(text: str, place: str) -> tuple[Run, ...]:
     """The runs of a ledger, oldest first.
 
@@ -122,7 +107,7 @@ def parse_ledger(text: str, place: str) -> tuple[Run, ...]:
         DataError: a line is no run; it names the line.
     """
     lines = text.removesuffix("\n").split("\n") if text else []
-    return tuple(parse(Run, line, f"{place}: line {number}") for number, line in enumerate(lines, 1))
+    return tuple(parse_json_as(Run, line, f"{place}: line {number}") for number, line in enumerate(lines, 1))
 
 
 def with_run(text: str, new: Run, place: str) -> str:

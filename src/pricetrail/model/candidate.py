@@ -13,7 +13,8 @@ import torch
 
 from pricetrail.base.errors import BundleError, DataError
 from pricetrail.base.random_streams import stream_seed
-from pricetrail.checks.errors_and_intervals import Errors, errors
+from pricetrail.checks.errors_and_intervals import errors
+from pricetrail.checks.estimates import Errors
 from pricetrail.data.encoder import Encoder
 from pricetrail.data.features import TARGET
 from pricetrail.data.past_lines import History

@@ -24,7 +24,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from pricetrail.base.errors import BundleError, DataError
 from pricetrail.base.json_type import Json
-from pricetrail.checks.errors_and_intervals import Floats, Interval, interval, resample_days, resampled_mean
+from pricetrail.checks.errors_and_intervals import Floats, interval, resample_days, resampled_mean
+from pricetrail.checks.estimates import Interval
 from pricetrail.data.features import DAY, TARGET
 
 LEVELS: Final = (0.8, 0.95)
@@ -211,20 +212,6 @@ class Coverage:
 
     overall: Mapping[float, Interval]
     by_group: pd.DataFrame
-
-    def record(self) -> Json:
-        """All of it as a tree for a metrics file; the groups are a list, so that ``dvc metrics show`` leaves it out."""
-        tree: dict[str, Json] = {}
-        for level, found in self.overall.items():
-            width = float(self.by_group[f"mean_width_{100 * level:g}"].iloc[0])
-            tree[f"interval_{100 * level:g}"] = {
-                "coverage": found.value,
-                "coverage_low": found.low,
-                "coverage_high": found.high,
-                "mean_width_log_quantity": width,
-            }
-        tree["groups"] = [{str(name): value for name, value in row.items()} for row in self.by_group.to_dict("records")]
-        return tree
 
 
 def coverage(

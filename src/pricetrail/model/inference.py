@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import numpy as np
 import pandas as pd
 
@@ -9,10 +11,12 @@ from pricetrail.base.errors import BundleError
 from pricetrail.base.json_type import Json
 from pricetrail.base.params import Explain, Gates
 from pricetrail.base.random_streams import draw_rows, stream
-from pricetrail.checks.errors_and_intervals import Floats, units
+from pricetrail.base.typed_json import record
+from pricetrail.checks.errors_and_intervals import Floats, Scores, units
+from pricetrail.checks.results import AccuracyResult, GroupCoverage, IntervalsResult, LevelCoverage
 from pricetrail.data.features import DAY, TARGET
 from pricetrail.model.bundle import Bundle
-from pricetrail.model.conformal import buyers, coverage
+from pricetrail.model.conformal import Coverage, buyers, coverage
 from pricetrail.model.explain.shap_values import LARGEST_GAP_LOG_QUANTITY, Explanation, explain
 
 
@@ -89,7 +93,32 @@ def coverage_record(bundle: Bundle, predictions: pd.DataFrame, dials: Gates, see
     if bundle.intervals is None:
         return {}
     rng = stream(seed, "coverage")
-    return coverage(bundle.intervals, predictions, dials.bootstrap_samples, dials.confidence, rng).record()
+    found = coverage(bundle.intervals, predictions, dials.bootstrap_samples, dials.confidence, rng)
+    return record(intervals_result(found))
+
+
+def accuracy_result(scores: Scores, explanation: Explanation) -> AccuracyResult:
+    """Errors, skill and verdict of the test rows, and how well their SHAP values add up."""
+    return AccuracyResult(
+        **asdict(scores.primary),
+        baseline_mse_log_quantity=scores.baseline.mse_log_quantity,
+        skill=scores.skill.value,
+        passed=scores.verdict.passed,
+        shap_base_log_quantity=explanation.base_log_quantity,
+        shap_largest_gap_log_quantity=explanation.largest_gap,
+        skill_interval=(scores.skill.low, scores.skill.high),
+        verdicts=(scores.verdict,),
+    )
+
+
+def intervals_result(found: Coverage) -> IntervalsResult:
+    """Coverage at the two levels of ``conformal.LEVELS``, overall and by group."""
+    low, high = (
+        LevelCoverage(whole.value, whole.low, whole.high, float(found.by_group[f"mean_width_{100 * level:g}"].iloc[0]))
+        for level, whole in found.overall.items()
+    )
+    rows = ({str(name): value for name, value in row.items()} for row in found.by_group.to_dict("records"))
+    return IntervalsResult(low, high, tuple(GroupCoverage(**row) for row in rows))
 
 
 def explain_sample(

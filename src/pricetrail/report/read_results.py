@@ -1,65 +1,119 @@
-"""Texts of a run's files to the types of the page. A file that is not whole is no page."""
+"""Texts of a run's files, by path, to the types of ``results``. A file that is not whole is no page."""
 
 from __future__ import annotations
 
 import csv
-import json
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any, Final, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
-
-from pricetrail.base.errors import DataError
-from pricetrail.report.page.facts import Trial
+from pricetrail.base.typed_json import parse_cells_as, parse_json_as
+from pricetrail.checks.decision import read_decision
+from pricetrail.checks.estimates import ValidationResult
+from pricetrail.checks.results import (
+    AccuracyResult,
+    DriftResult,
+    FairnessResult,
+    IntervalsResult,
+    ModelDriftResult,
+    ModelsResult,
+)
+from pricetrail.data.etl_result import EtlResult
+from pricetrail.lineage.ledger import Lineage, parse_ledger
+from pricetrail.pricing.recommend import PriceSummary
+from pricetrail.report.results import PageResults, PricePoint, Results, Trial
 
 T = TypeVar("T")
+DECISION, INTERVALS = "metrics/decision.json", "metrics/intervals.json"
+LINEAGE, LEDGER = "reports/lineage.json", "reports/runs.jsonl"
+KINDS: Final[Mapping[str, tuple[str, type[Any]]]] = {  # field of Results: its file and its type
+    "etl": ("metrics/etl.json", EtlResult),
+    "drift": ("metrics/drift.json", DriftResult),
+    "validation": ("metrics/validation.json", ValidationResult),
+    "test": ("metrics/test.json", AccuracyResult),
+    "models": ("metrics/models.json", ModelsResult),
+    "model_drift": ("metrics/model_drift.json", ModelDriftResult),
+    "fairness": ("metrics/fairness.json", FairnessResult),
+    "prices": ("metrics/prices.json", PriceSummary),
+    "lineage": (LINEAGE, Lineage),
+}
+TEXTS: Final = (*(path for path, _ in KINDS.values()), DECISION, INTERVALS, LEDGER)
+TRAIN_MSE = "reports/training/plots/metrics/train_mse.tsv"
+VALIDATION_MSE = "reports/training/plots/metrics/validation_mse.tsv"
+TRIALS, IMPORTANCES = "reports/tuning/trials.csv", "reports/tuning/importances.csv"
+SHAP, PRICE_CURVES = "reports/shap/importance.csv", "reports/price_curves.csv"
+PAGE_TEXTS: Final = (*TEXTS, TRAIN_MSE, VALIDATION_MSE, TRIALS, IMPORTANCES, SHAP, PRICE_CURVES)
+BEESWARM, DEPENDENCE = "beeswarm.png", "dependence.png"
+IMAGES = (BEESWARM, DEPENDENCE)
 
 
-def parse(kind: type[T], tree: object, place: str) -> T:
-    """A tree of a file as a type; keys that the type does not name are left out.
+def read_results(texts: Mapping[str, str]) -> Results:
+    """What the card tells of a run.
+
+    Args:
+        texts: of ``TEXTS``, by path.
 
     Raises:
-        DataError: the first key that is missing or wrong.
+        DataError: a text is not what its stage writes, or a decision does not follow from its verdicts; the place
+            names the file.
+        KeyError: one of ``TEXTS`` is not there.
     """
-    try:
-        return TypeAdapter(kind).validate_python(tree)
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(map(str, first["loc"])) or "it"
-        found = None if first["type"] == "missing" else first["input"]
-        raise DataError(place, f"{key} must be whole: {first['msg']}", found) from None
-
-
-def parse_json(kind: type[T], text: str, place: str) -> T:
-    """As ``parse``, from JSON text."""
-    try:
-        return parse(kind, json.loads(text), place)
-    except json.JSONDecodeError as error:
-        raise DataError(place, f"must be JSON: {error}") from None
-
-
-def parse_rows(kind: type[T], text: str, place: str, delimiter: str = ",") -> tuple[T, ...]:
-    """A CSV text, a value a line; empty cells are None.
-
-    Raises:
-        DataError: the line that is not whole.
-    """
-    return tuple(
-        parse(kind, row, f"{place}: row {number}") for number, row in enumerate(_cells(text, delimiter), start=2)
+    parsed: dict[str, Any] = {name: parse_json_as(kind, texts[path], path) for name, (path, kind) in KINDS.items()}
+    has_intervals = texts[INTERVALS].split() != ["{}"]
+    return Results(
+        **parsed,
+        decision=read_decision(parse_json_as(dict[str, Any], texts[DECISION], DECISION), DECISION),
+        intervals=parse_json_as(IntervalsResult, texts[INTERVALS], INTERVALS) if has_intervals else None,
+        runs=parse_ledger(texts[LEDGER], LEDGER),
     )
 
 
-def _cells(text: str, delimiter: str) -> list[dict[str, Any]]:
-    rows = csv.DictReader(text.splitlines(keepends=True), delimiter=delimiter)
-    return [{str(key): value or None for key, value in row.items()} for row in rows]
+def read_page_results(texts: Mapping[str, str], images: Mapping[str, bytes]) -> PageResults:
+    """What the page shows of a run.
+
+    Args:
+        texts: of ``PAGE_TEXTS``, by path.
+        images: those beside ``reports/shap/importance.csv``, by name.
+
+    Raises:
+        DataError: as ``read_results``; of a table the place names the row, too.
+        KeyError: one of ``PAGE_TEXTS`` is not there.
+    """
+    results = read_results(texts)
+    return PageResults(
+        **{field.name: getattr(results, field.name) for field in fields(results)},
+        train_mse=tuple(parse_series(texts[TRAIN_MSE], TRAIN_MSE, "step", "train_mse", "\t").values()),
+        validation_mse=tuple(
+            parse_series(texts[VALIDATION_MSE], VALIDATION_MSE, "step", "validation_mse", "\t").values()
+        ),
+        trials=parse_rows(Trial, [{**row, "cells": row} for row in _cells(texts[TRIALS])], TRIALS),
+        importances=parse_series(texts[IMPORTANCES], IMPORTANCES, "dial", "importance"),
+        shap=parse_series(texts[SHAP], SHAP, "feature", "mean_abs_shap"),
+        price_points=parse_rows(PricePoint, _cells(texts[PRICE_CURVES]), PRICE_CURVES),
+        images=images,
+    )
+
+
+def parse_rows(kind: type[T], rows: list[dict[str, Any]], place: str) -> tuple[T, ...]:
+    """The rows of a table, each as a type.
+
+    Raises:
+        DataError: the row that is not whole; the header is row 1.
+    """
+    return tuple(parse_cells_as(kind, row, f"{place}: row {number}") for number, row in enumerate(rows, start=2))
 
 
 def parse_series(text: str, place: str, key: str, value: str, delimiter: str = ",") -> dict[str, float]:
-    """Two columns of a CSV text: name and figure, in the order of the text."""
+    """Two columns of a table: name and figure, in the order of the text.
+
+    Raises:
+        DataError: as ``parse_rows``.
+    """
     rows = [(row.get(key), row.get(value)) for row in _cells(text, delimiter)]
-    return dict(parse(tuple[str, float], row, f"{place}: row {n}") for n, row in enumerate(rows, 2))
+    return dict(parse_cells_as(tuple[str, float], row, f"{place}: row {n}") for n, row in enumerate(rows, start=2))
 
 
-def parse_trials(text: str, place: str) -> tuple[Trial, ...]:
-    """``reports/tuning/trials.csv``."""
-    rows = [{**row, "cells": row} for row in _cells(text, ",")]
-    return tuple(parse(Trial, row, f"{place}: row {number}") for number, row in enumerate(rows, start=2))
+def _cells(text: str, delimiter: str = ",") -> list[dict[str, Any]]:
+    """The rows of a CSV text; empty cells are None."""
+    rows = csv.DictReader(text.splitlines(keepends=True), delimiter=delimiter)
+    return [{str(key): value or None for key, value in row.items()} for row in rows]

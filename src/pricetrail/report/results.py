@@ -1,260 +1,110 @@
-"""The files of a run that its model card is written from, as types.
+"""All that a run left, as one aggregate: what card and page are written from.
 
-Figures that a stage could not compute are None. Fields that a file has besides are left out.
+Each metrics file is of the type by which its stage wrote it; here are the aggregates, and rows of the plots' tables.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
-Number = float | None
-Bounds = tuple[Number, Number]
+from pricetrail.checks.estimates import ValidationResult
+from pricetrail.checks.gates import Decision
+from pricetrail.checks.results import (
+    AccuracyResult,
+    DriftResult,
+    FairnessResult,
+    IntervalsResult,
+    ModelDriftResult,
+    ModelsResult,
+    Rival,
+)
+from pricetrail.data.etl_result import EtlResult
+from pricetrail.lineage.ledger import SOURCE, Lineage, Run
+from pricetrail.pricing.recommend import PriceSummary
 
-
-@dataclass(frozen=True)
-class Dropped:
-    """Lines that the ETL left out for one reason."""
-
-    reason: str
-    rows: int
-
-
-@dataclass(frozen=True)
-class Lines:
-    """``metrics/etl.json``: lines read and kept, and their first and last day (ISO dates)."""
-
-    rows_read: int
-    rows_kept: int
-    rows_dropped: int
-    rows_quarantined: int
-    dropped: tuple[Dropped, ...]
-    days: tuple[str, str]
+PRIMARY: Final = "network"  # as model.bundle names it
 
 
 @dataclass(frozen=True)
-class Errors:
-    """Errors on rows, in log1p(units) and units."""
+class Results:
+    """The metrics files of a run, its lineage, and the ledger; ``runs`` oldest first.
 
-    rows: int
-    mse_log_quantity: Number = None
-    mae_units: Number = None
-    rmsle: Number = None
+    Attributes:
+        intervals: None where the bundle has none.
+    """
 
-
-@dataclass(frozen=True)
-class Chosen:
-    """The network that the study chose."""
-
-    widths: tuple[int, ...]
-    bins: int
-    ensemble_size: int
-    optimizer: str
-    learning_rate: float
-    batch_size: int
-    epochs: int
-
-
-@dataclass(frozen=True)
-class OnValidation(Errors):
-    """``metrics/validation.json``."""
-
-    chosen: tuple[Chosen, ...] = ()
-
-
-@dataclass(frozen=True)
-class OnTest(Errors):
-    """``metrics/test.json``; skill is 1 - MSE / MSE of the training median."""
-
-    baseline_mse_log_quantity: Number = None
-    skill: Number = None
-    skill_interval: Bounds = (None, None)
-    shap_largest_gap_log_quantity: Number = None
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A figure with its bootstrap interval."""
-
-    value: Number
-    low: Number = None
-    high: Number = None
-
-
-@dataclass(frozen=True)
-class Model:
-    """A model on the test rows; difference and ratio are the network's to it."""
-
-    name: str
-    errors: Errors
-    mse: Figure
-    difference: Figure
-    ratio: Number = None
-
-
-@dataclass(frozen=True)
-class Models:
-    """``metrics/models.json``, lowest error first."""
-
-    models: tuple[Model, ...]
-
-
-@dataclass(frozen=True)
-class Coverage:
-    """Share of test rows inside the intervals of one level; width in log1p(units)."""
-
-    coverage: Number = None
-    coverage_low: Number = None
-    coverage_high: Number = None
-    mean_width_log_quantity: Number = None
-
-
-@dataclass(frozen=True)
-class GroupCoverage:
-    """Coverage of the rows of one group."""
-
-    column: str
-    group: str
-    rows: int
-    coverage_80: Number = None
-    mean_width_80: Number = None
-    coverage_95: Number = None
-    mean_width_95: Number = None
-
-
-@dataclass(frozen=True)
-class Intervals:
-    """``metrics/intervals.json``; empty where the bundle has no intervals."""
-
-    interval_80: Coverage | None = None
-    interval_95: Coverage | None = None
-    groups: tuple[GroupCoverage, ...] = ()
-
-
-@dataclass(frozen=True)
-class DriftColumn:
-    """A column's distance between the windows, and the share of rows in each that lack it."""
-
-    column: str
-    role: str
-    method: str
-    threshold: float
-    drifted: bool
-    distance: Number = None
-    reference_missing_share: Number = None
-    current_missing_share: Number = None
-
-
-@dataclass(frozen=True)
-class Drift:
-    """``metrics/drift.json``; rows of the reference and of the current window."""
-
-    passed: bool
-    rows: tuple[int, int]
-    columns: tuple[DriftColumn, ...]
-    drifted_input_share: Number = None
-    target_distance: Number = None
-
-
-@dataclass(frozen=True)
-class ModelDrift:
-    """``metrics/model_drift.json``: the error on the last test days over the validation error."""
-
-    drifted: bool | None = None
-    error_ratio: Number = None
-    error_ratio_interval: Bounds | None = None
-    validation_mse_log_quantity: Number = None
-    current_mse_log_quantity: Number = None
-    current_rows: int | None = None
-    current_days: tuple[str, str] | None = None
-
-
-@dataclass(frozen=True)
-class Group:
-    """Errors of one group, in log1p(units) but for ``mae_units``, with intervals."""
-
-    rows: float
-    mse: Number = None
-    mse_low: Number = None
-    mse_high: Number = None
-    mae_units: Number = None
-    mean_prediction: Number = None
-    mean_truth: Number = None
-    bias: Number = None
-    bias_low: Number = None
-    bias_high: Number = None
-
-
-@dataclass(frozen=True)
-class Difference(Figure):
-    """A figure of the two groups that are furthest apart, and which these are."""
-
-    highest: str = ""
-    lowest: str = ""
-
-
-@dataclass(frozen=True)
-class SensitiveColumn:
-    """One sensitive column, or the cells of several: its groups, and the differences between them."""
-
-    column: str
-    passed: bool
-    reason: str
-    not_assessed: tuple[str, ...]
-    figures: Mapping[str, Difference]
-    groups: Mapping[str, Group]
-    worst_group: str | None = None
-
-
-@dataclass(frozen=True)
-class Fairness:
-    """``metrics/fairness.json``."""
-
-    passed: bool
-    columns: tuple[SensitiveColumn, ...]
-    intersections: tuple[SensitiveColumn, ...] = ()
-
-
-@dataclass(frozen=True)
-class Gate:
-    """A gate's verdict, and whether it is open."""
-
-    gate: str
-    passed: bool
-    reason: str
-    open: bool
-    value: Number = None
-    threshold: Number = None
-    override: str | None = None
+    etl: EtlResult
+    drift: DriftResult
+    validation: ValidationResult
+    test: AccuracyResult
+    models: ModelsResult
+    intervals: IntervalsResult | None
+    model_drift: ModelDriftResult
+    fairness: FairnessResult
+    prices: PriceSummary
+    decision: Decision
+    lineage: Lineage
+    runs: tuple[Run, ...]
 
     @property
-    def forced(self) -> bool:
-        """Whether an override opens it; that of a passed gate is unused."""
-        return self.open and not self.passed
+    def rivals(self) -> tuple[Rival, ...]:
+        """The models beside the network, lowest error first."""
+        return tuple(model for model in self.models.models if model.name != PRIMARY)
 
 
 @dataclass(frozen=True)
-class Restatement:
-    """A source file that rewrote days already released."""
+class Trial:
+    """A trial of the study; ``cells`` are all columns of its row, as text."""
 
-    file: str
-    reason: str
-
-
-@dataclass(frozen=True)
-class Decision:
-    """``metrics/decision.json``."""
-
-    outcome: str
-    gates: tuple[Gate, ...]
-    restated: tuple[Restatement, ...] = ()
+    trial: int
+    state: str
+    validation_mse: float | None
+    cells: Mapping[str, str | None]
 
 
 @dataclass(frozen=True)
-class Prices:
-    """``metrics/prices.json``."""
+class PricePoint:
+    """One price of one SKU's grid; quantity and revenue are those of a line."""
 
-    skus: int
-    raised_share: Number = None
-    cut_share: Number = None
-    predicted_revenue_change: Number = None
+    sku: str
+    description: str | None
+    lines: int
+    unit_price_gbp: float
+    predicted_quantity: float
+    predicted_revenue_gbp: float
+    current_price_gbp: float
+    recommended_price_gbp: float
+
+
+@dataclass(frozen=True)
+class PageResults(Results):
+    """The same, and what the page draws besides: training, study, SHAP values, price curves.
+
+    Attributes:
+        train_mse: by epoch, of log1p(units).
+        validation_mse: the same.
+        importances: share of the variance of the trials' errors by setting.
+        shap: mean absolute SHAP value by feature, log1p(units).
+        images: PNG by file name.
+    """
+
+    train_mse: tuple[float, ...]
+    validation_mse: tuple[float, ...]
+    trials: tuple[Trial, ...]
+    importances: Mapping[str, float]
+    shap: Mapping[str, float]
+    price_points: tuple[PricePoint, ...]
+    images: Mapping[str, bytes]
+
+
+def run_before(runs: Sequence[Run], run: Run) -> Run | None:
+    """The run that a run is held against: the last before it on the same data source; None where it is the first.
+
+    Args:
+        runs: oldest first.
+        run: one of them.
+    """
+    earlier = runs[: next((place for place, each in enumerate(runs) if each.run == run.run), 0)]
+    return next((each for each in reversed(earlier) if each.params.get(SOURCE) == run.params.get(SOURCE)), None)

@@ -6,7 +6,7 @@ from pathlib import Path
 from pricetrail.base import files
 from pricetrail.checks.decision import decision_page
 from pricetrail.checks.fairness import assess_fairness
-from pricetrail.checks.gates import decide, read_verdict
+from pricetrail.checks.gates import OUTCOME_WORDS, decide, read_verdict
 from pricetrail.stages import run_stage
 
 PREDICTIONS, DRIFT, TEST = Path("data/predictions.parquet"), Path("metrics/drift.json"), Path("metrics/test.json")
@@ -31,11 +31,11 @@ def main() -> None:
     files.write_json(ROW, {"outcome": decision.outcome, "skill": accuracy.value, "gap": fairness.verdict.value})
     files.write_text(PAGE, decision_page(decision))
     for gate in decision.gates:
-        level = logging.INFO if gate.is_open else logging.WARNING
-        log.log(level, "%s gate %s: %s", gate.verdict.gate, "open" if gate.is_open else "closed", gate.verdict.reason)
+        level = logging.INFO if gate.open else logging.WARNING
+        log.log(level, "%s gate %s: %s", gate.gate, "open" if gate.open else "closed", gate.reason)
     for entry in decision.restated:
         log.warning("%s rewrote days already released: %s", entry.file, entry.reason)
-    log.info("the candidate is %s", decision.outcome)
+    log.info("the candidate %s", OUTCOME_WORDS[decision.outcome])
 
 
 if __name__ == "__main__":

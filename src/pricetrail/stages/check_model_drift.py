@@ -27,8 +27,8 @@ def main() -> None:
     rng = stream(params.seed, "model drift")
     predicted = bundle.predict(validation)
     found = check_model_drift(validation, predicted, predictions, params.drift, params.gates, rng)
-    log.log(logging.WARNING if found.drifted else logging.INFO, "%s", found.reason)
-    files.write_json(METRICS, found.record())
+    log.log(logging.WARNING if found.drifted else logging.INFO, "%s", found.reasons[0])
+    files.write_record(METRICS, found)
 
 
 if __name__ == "__main__":

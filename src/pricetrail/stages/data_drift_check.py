@@ -32,25 +32,10 @@ def main() -> None:
     windows = find_windows(lines, find_boundaries(lines[DAY], params.split.test_share), params.drift.current_days)
     report = check_drift(windows, params.drift, stream(params.seed, "drift"))
     log.log(logging.INFO if report.verdict.passed else logging.WARNING, "%s", report.verdict.reason)
-    columns = [{**asdict(column), "ratio": column.ratio, "drifted": column.drifted} for column in report.columns]
-    target, worst = report.target, report.worst
-    files.write_json(
-        METRICS,
-        {
-            "drifted_input_share": report.verdict.value,
-            "target_distance": target.distance if target else None,
-            "target_drifted": target.drifted if target else None,
-            "worst_column": worst.column if worst else None,
-            "worst_column_ratio": worst.ratio if worst else None,
-            "passed": report.verdict.passed,
-            "rows": [report.reference_rows, report.current_rows],
-            "columns": columns,
-            "verdicts": [asdict(report.verdict)],
-        },
-    )
+    files.write_record(METRICS, report.result())
     files.write_text(PAGE, report.page.html)
     files.write_folder(PAGE.with_name(ASSETS), {name: text.encode() for name, text in report.page.assets.items()})
-    files.write_csv(PLOT, pd.DataFrame(columns, columns=PLOT_COLUMNS))
+    files.write_csv(PLOT, pd.DataFrame([asdict(column) for column in report.columns], columns=PLOT_COLUMNS))
 
 
 if __name__ == "__main__":

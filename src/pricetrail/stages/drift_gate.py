@@ -9,7 +9,7 @@ from pathlib import Path
 from pricetrail.base import files
 from pricetrail.base.errors import GateClosedError
 from pricetrail.base.json_type import Json
-from pricetrail.checks.gates import GateState, read_verdict
+from pricetrail.checks.gates import gate_state, read_verdict
 from pricetrail.stages import run_stage
 
 EVIDENCE, GATE = Path("metrics/drift.json"), Path("metrics/gates/drift.json")
@@ -22,15 +22,15 @@ def main() -> None:
     params = files.read_params()
     policy, override = params.drift.policy, params.gates.overrides.get("drift")
     verdict = read_verdict(files.read_json(EVIDENCE), str(EVIDENCE), "drift")
-    state = GateState(verdict, override)
-    if policy == "stop" and not state.is_open:
+    state = gate_state(verdict, override)
+    if policy == "stop" and not state.open:
         rule = f"{verdict.reason} (params.yaml: drift.policy is stop, and gates.overrides gives no reason to go on)"
         raise GateClosedError(str(EVIDENCE), rule)
     log.info("drift %s, policy %s, override %s", "passed" if verdict.passed else "failed", policy, override or "none")
     tree: Json = {
         "gate": "drift",
         "passed": verdict.passed,
-        "open": state.is_open,
+        "open": state.open,
         "policy": policy,
         "override": override,
     }

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pricetrail.base import files
 from pricetrail.data import contract, source_files
+from pricetrail.data.etl_result import Dropped, EtlResult
 from pricetrail.data.features import DAY, build_features
 from pricetrail.stages import run_stage
 
@@ -31,17 +32,15 @@ def main() -> None:
     files.write_table(QUARANTINE, parsed.quarantine)
     files.write_table(STATE, table.product_state)
     days = table.lines[DAY]
-    files.write_json(
-        METRICS,
-        {
-            "rows_read": len(raw),
-            "rows_kept": len(lines),
-            "rows_dropped": sum(cleaned.dropped.values()),
-            "rows_quarantined": len(parsed.quarantine),
-            "dropped": [{"reason": reason, "rows": rows} for reason, rows in cleaned.dropped.items()],
-            "days": [f"{days.min():%Y-%m-%d}", f"{days.max():%Y-%m-%d}"],
-        },
+    result = EtlResult(
+        rows_read=len(raw),
+        rows_kept=len(lines),
+        rows_dropped=sum(cleaned.dropped.values()),
+        rows_quarantined=len(parsed.quarantine),
+        dropped=tuple(Dropped(reason, rows) for reason, rows in cleaned.dropped.items()),
+        days=(f"{days.min():%Y-%m-%d}", f"{days.max():%Y-%m-%d}"),
     )
+    files.write_record(METRICS, result)
     dropped = ", ".join(f"{rows:,} {reason}" for reason, rows in cleaned.dropped.items())
     log.info("%s of %s rows kept; dropped: %s", f"{len(lines):,}", f"{len(raw):,}", dropped)
     if len(parsed.quarantine):

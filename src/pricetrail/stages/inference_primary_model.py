@@ -1,12 +1,10 @@
 """Stage ``inference_primary_model``: the test days predicted, scored, explained and priced."""
 
-from dataclasses import asdict
 from pathlib import Path
 
 import torch
 
 from pricetrail.base import files
-from pricetrail.base.json_type import Json
 from pricetrail.base.random_streams import stream
 from pricetrail.checks import errors_and_intervals
 from pricetrail.data.features import TARGET
@@ -42,17 +40,8 @@ def main() -> None:
     files.write_table(PRICES, prices)
     files.write_csv(PRICE_CURVES, recommend.top_curves(curves, prices, context))
     files.write_folder(SHAP_PLOTS, figures.shap_plots(explanation, explained))
-    skill: dict[str, Json] = {
-        "baseline_mse_log_quantity": scores.baseline.mse_log_quantity,
-        "skill": scores.skill.value,
-        "passed": scores.verdict.passed,
-        "shap_base_log_quantity": explanation.base_log_quantity,
-        "shap_largest_gap_log_quantity": explanation.largest_gap,
-        "skill_interval": [scores.skill.low, scores.skill.high],
-        "verdicts": [asdict(scores.verdict)],
-    }
-    files.write_json(METRICS, {**asdict(scores.primary), **skill})
-    files.write_json(PRICE_METRICS, asdict(recommend.summarise(prices)))
+    files.write_record(METRICS, inference.accuracy_result(scores, explanation))
+    files.write_record(PRICE_METRICS, recommend.summarise(prices))
     files.write_json(INTERVAL_METRICS, inference.coverage_record(bundle, predictions, params.gates, params.seed))
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 
 from pricetrail.base import files
+from pricetrail.checks.estimates import ValidationResult
 from pricetrail.data.encoder import Encoder
 from pricetrail.data.past_lines import History
 from pricetrail.model import candidate
@@ -51,7 +52,7 @@ def main() -> None:
     picture = {"parallel_coordinates.png": parallel_coordinates(study.trials)}
     files.write_folder(STUDY, {**texts, "trials.parquet": files.parquet_bytes(study.trials), **picture})
     chosen = {**asdict(study.best.network), **asdict(study.best.training), "epochs": trained.best.number + 1}
-    files.write_json(METRICS, {**asdict(candidate.errors_on(validation, bundle)), "chosen": [chosen]})
+    files.write_record(METRICS, ValidationResult(**asdict(candidate.errors_on(validation, bundle)), chosen=(chosen,)))
     trials.delete()
 
 

@@ -1,4 +1,4 @@
-"""What the records of a run say together: read from its files, and what follows from them."""
+"""What follows from the records of a run: hashes of its inputs, and what each run changed."""
 
 from __future__ import annotations
 
@@ -6,46 +6,14 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 from pricetrail.base.json_type import Json
-from pricetrail.lineage.changes import flat, parse_packages
-from pricetrail.lineage.ledger import Lineage, Run, parse, parse_ledger
-from pricetrail.report.results import (
-    Decision,
-    Drift,
-    Fairness,
-    Intervals,
-    Lines,
-    ModelDrift,
-    Models,
-    OnTest,
-    OnValidation,
-    Prices,
-)
+from pricetrail.lineage.changes import flat
+from pricetrail.lineage.ledger import Lineage, Run
+from pricetrail.report.results import run_before
 
 LOCK, CODE = "requirements.lock", "src/"
 DATA_OUTPUT = "data/original"  # the parsed lines: another hash means other data
-T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class RunFacts:
-    """All that a model card tells of a run; ``runs`` oldest first, packages by name."""
-
-    lines: Lines
-    validation: OnValidation
-    test: OnTest
-    models: Models
-    intervals: Intervals
-    drift: Drift
-    model_drift: ModelDrift
-    fairness: Fairness
-    decision: Decision
-    prices: Prices
-    lineage: Lineage
-    runs: tuple[Run, ...]
-    packages: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -68,14 +36,14 @@ class Fingerprints:
 
 
 @dataclass(frozen=True)
-class Change:
-    """A run of the ledger, and what is other than in the run before.
+class RunChange:
+    """A run of the ledger, and what is other than in the run before it on the same data source.
 
     Attributes:
         dials: dotted key with its old and new value as JSON, in order of key.
         data: whether the lines are others.
         code: whether the bundle is another where neither dials nor data are: code or packages made it.
-        first: there is no run before.
+        first: there is no run before on its data source.
     """
 
     run: Run
@@ -83,39 +51,6 @@ class Change:
     data: bool
     code: bool
     first: bool
-
-
-def read_facts(metrics: Mapping[str, object], lineage: object, ledger: str, packages: str) -> RunFacts:
-    """A run's files as types.
-
-    Args:
-        metrics: the trees of ``metrics/<name>.json`` by name.
-        lineage: the tree of ``reports/lineage.json``.
-        ledger: the text of ``reports/runs.jsonl``.
-        packages: the text of ``requirements.lock``.
-
-    Raises:
-        DataError: a file lacks a field, or has another type there.
-    """
-
-    def of(kind: type[T], name: str) -> T:
-        return parse(kind, json.dumps(metrics[name]), f"metrics/{name}.json")
-
-    return RunFacts(
-        lines=of(Lines, "etl"),
-        validation=of(OnValidation, "validation"),
-        test=of(OnTest, "test"),
-        models=of(Models, "models"),
-        intervals=of(Intervals, "intervals"),
-        drift=of(Drift, "drift"),
-        model_drift=of(ModelDrift, "model_drift"),
-        fairness=of(Fairness, "fairness"),
-        decision=of(Decision, "decision"),
-        prices=of(Prices, "prices"),
-        lineage=parse(Lineage, json.dumps(lineage), "reports/lineage.json"),
-        runs=parse_ledger(ledger, "reports/runs.jsonl"),
-        packages=parse_packages(packages),
-    )
 
 
 def dials(stages: Lineage) -> dict[str, Json]:
@@ -143,20 +78,19 @@ def fingerprints(lineage: Lineage) -> Fingerprints:
     )
 
 
-def changes(runs: Sequence[Run], most: int) -> tuple[Change, ...]:
-    """The last runs of the ledger, newest first, each beside the one before it.
+def changes(runs: Sequence[Run], most: int) -> tuple[RunChange, ...]:
+    """The last runs of the ledger, newest first, each beside the one before it on the same data source.
 
     Args:
         runs: oldest first.
         most: how many at the most.
     """
-    found = [_change(older, newer) for older, newer in zip([None, *runs], runs, strict=False)]
-    return tuple(reversed(found[-most:]))
+    return tuple(_change(run_before(runs, run), run) for run in reversed(runs[-most:]))
 
 
-def _change(older: Run | None, newer: Run) -> Change:
+def _change(older: Run | None, newer: Run) -> RunChange:
     if older is None:
-        return Change(newer, (), data=False, code=False, first=True)
+        return RunChange(newer, (), data=False, code=False, first=True)
     old, new = dict(flat(older.params)), dict(flat(newer.params))
     moved = tuple(
         (key, json.dumps(old.get(key)), json.dumps(new.get(key)))
@@ -165,7 +99,7 @@ def _change(older: Run | None, newer: Run) -> Change:
     )
     data = older.hashes.get(DATA_OUTPUT) != newer.hashes.get(DATA_OUTPUT)
     code = older.bundle != newer.bundle and not moved and not data
-    return Change(newer, moved, data, code, first=False)
+    return RunChange(newer, moved, data, code, first=False)
 
 
 def _within(path: str, folder: str) -> bool:

@@ -12,11 +12,13 @@ from jinja2 import Environment, StrictUndefined
 
 from pricetrail import __version__
 from pricetrail.base.json_type import Json
-from pricetrail.report.card.facts import Change, RunFacts, changes, dials, fingerprints
-from pricetrail.report.results import Figure, Number
+from pricetrail.checks.estimates import Bounds, Interval, Number
+from pricetrail.checks.gates import outcome_word
+from pricetrail.lineage.changes import parse_packages
+from pricetrail.report.card.facts import RunChange, changes, dials, fingerprints
+from pricetrail.report.results import PRIMARY, Results
 
 NAME = "price-model"  # as in the artifacts of dvc.yaml
-PRIMARY = "network"  # as model.bundle names it
 LICENSE = "apache-2.0"
 TASK = "tabular-regression"
 TAGS = ["tabular", "pytorch", "pricing", "demand", "conformal-prediction"]
@@ -34,11 +36,12 @@ class Markdown(str):
     __slots__ = ()
 
 
-def model_card(facts: RunFacts, template: str) -> str:
+def model_card(results: Results, packages: str, template: str) -> str:
     """The card as Markdown with its YAML header.
 
     Args:
-        facts: of the run.
+        results: of the run.
+        packages: the text of ``requirements.lock``.
         template: Jinja text of the part below the header.
     """
     environment = Environment(
@@ -48,48 +51,46 @@ def model_card(facts: RunFacts, template: str) -> str:
         "code": code,
         "dial": dial,
         "markdown": Markdown,
+        "outcome": outcome_word,
         "share": share,
         "span": span,
         "told": told,
     }
+    versions = parse_packages(packages)
     text = environment.from_string(template).render(
-        facts=facts,
+        results=results,
         name=NAME,
         version=__version__,
-        dials=dials(facts.lineage),
-        fingerprints=fingerprints(facts.lineage),
-        changes=changes(facts.runs, RUNS_SHOWN),
+        dials=dials(results.lineage),
+        fingerprints=fingerprints(results.lineage),
+        changes=changes(results.runs, RUNS_SHOWN),
         primary=PRIMARY,
-        rivals=[model for model in facts.models.models if model.name != PRIMARY],
-        packages={name: facts.packages[name] for name in PACKAGES_SHOWN if name in facts.packages},
+        rivals=results.rivals,
+        packages={name: versions[name] for name in PACKAGES_SHOWN if name in versions},
     )
-    return str(ModelCard(f"---\n{card_data(facts).to_yaml()}\n---\n{text}"))
+    return str(ModelCard(f"---\n{card_data(results).to_yaml()}\n---\n{text}"))
 
 
-def body(card: str) -> str:
-    """A card's Markdown without its header."""
-    return str(ModelCard(card).text)
-
-
-def card_data(facts: RunFacts) -> ModelCardData:
+def card_data(results: Results) -> ModelCardData:
     """The header: what the model is, and its results as a model index; a figure that is None is left out."""
-    path = str(dials(facts.lineage).get("data.path", "unknown"))
-    test = facts.test
-    results: dict[tuple[str, str], Number] = {
+    path = str(dials(results.lineage).get("data.path", "unknown"))
+    test, intervals = results.test, results.intervals
+    figures: dict[tuple[str, str], Number] = {
         ("mse", "MSE of log1p(units)"): test.mse_log_quantity,
         ("mae", "MAE, units"): test.mae_units,
         ("rmsle", "RMSLE"): test.rmsle,
         ("skill", "1 - MSE / MSE of the training median"): test.skill,
     }
-    for level, found in (("80%", facts.intervals.interval_80), ("95%", facts.intervals.interval_95)):
-        results["coverage", f"Coverage of the {level} intervals"] = found.coverage if found else None
-    first, last = facts.lines.days
+    for level in (80, 95):
+        found = getattr(intervals, f"interval_{level}", None)
+        figures["coverage", f"Coverage of the {level}% intervals"] = found.coverage if found else None
+    first, last = results.etl.days
     return ModelCardData(
         model_name=NAME,
         license=LICENSE,
         library_name="pytorch",
         pipeline_tag=TASK,
-        tags=[*TAGS, facts.decision.outcome],
+        tags=[*TAGS, outcome_word(results.decision.outcome).replace(" ", "-")],
         datasets=[path],
         metrics=["mse", "mae", "rmsle"],
         eval_results=[
@@ -98,12 +99,12 @@ def card_data(facts: RunFacts) -> ModelCardData:
                 dataset_type=path,
                 dataset_name=f"{path}, {first} to {last}",
                 dataset_split="test",
-                dataset_revision=fingerprints(facts.lineage).data.get(path),
+                dataset_revision=fingerprints(results.lineage).data.get(path),
                 metric_type=kind,
                 metric_name=name,
                 metric_value=value,
             )
-            for (kind, name), value in results.items()
+            for (kind, name), value in figures.items()
             if value is not None
         ]
         or None,
@@ -178,22 +179,22 @@ def share(value: Number, form: str = ".1f") -> Markdown:
     return Markdown(NOT_COMPUTED if value is None else f"{value * 100:{form}}%")
 
 
-def span(bounds: Figure | tuple[Number, Number] | None, percent: bool = False) -> Markdown:
+def span(bounds: Interval | Bounds, percent: bool = False) -> Markdown:
     """An interval.
 
-    >>> span((0.25, 0.5)), span((0.25, 0.5), percent=True), span(Figure(0.1, None, 0.5))
+    >>> span((0.25, 0.5)), span((0.25, 0.5), percent=True), span(Interval(0.1, None, 0.5))
     ('0.2500 to 0.5000', '25.0% to 50.0%', 'not computed')
     """
-    low, high = (bounds.low, bounds.high) if isinstance(bounds, Figure) else bounds or (None, None)
+    low, high = (bounds.low, bounds.high) if isinstance(bounds, Interval) else bounds
     if low is None or high is None:
         return Markdown(NOT_COMPUTED)
     return Markdown(f"{share(low)} to {share(high)}" if percent else f"{figure(low)} to {figure(high)}")
 
 
-def told(change: Change) -> Markdown:
+def told(change: RunChange) -> Markdown:
     """What is other than in the run before, in one cell."""
     if change.first:
-        return Markdown("the first run")
+        return Markdown("the first run on this data")
     parts = [f"{code(key)} {code(_short(old))} → {code(_short(new))}" for key, old, new in change.dials]
     parts += ["data"] if change.data else []
     parts += ["code or packages"] if change.code else []

@@ -1,4 +1,4 @@
-"""Facts to the page: sections in their order, written by templates that escape every text."""
+"""Results to the page: sections in their order, written by templates that escape every text."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import Mapping
 
 from jinja2 import DictLoader, Environment, StrictUndefined
 
+from pricetrail.checks.gates import outcome_word
 from pricetrail.report.page.blocks import Section
-from pricetrail.report.page.facts import Facts
-from pricetrail.report.page.sections.changes import changes_section, neighbours
+from pricetrail.report.page.sections.changes import changes_section, own_run
 from pricetrail.report.page.sections.decision import decision_section
 from pricetrail.report.page.sections.drift_and_shap import drift_section, explanation_section
 from pricetrail.report.page.sections.fairness import fairness_section
@@ -18,6 +18,7 @@ from pricetrail.report.page.sections.lineage import lineage_section
 from pricetrail.report.page.sections.models import intervals_section, models_section, training_section
 from pricetrail.report.page.sections.prices import prices_section
 from pricetrail.report.page.words import count
+from pricetrail.report.results import PageResults
 
 PAGE, STYLE, SCRIPT = "page.html.j2", "page.css", "page.js"
 SECTIONS = (
@@ -26,9 +27,9 @@ SECTIONS = (
 )
 
 
-def sections(facts: Facts) -> tuple[Section, ...]:
+def sections(results: PageResults) -> tuple[Section, ...]:
     """The sections of the page, in their order."""
-    return tuple(make(facts) for make in SECTIONS)
+    return tuple(make(results) for make in SECTIONS)
 
 
 def policy(style: str, script: str) -> str:
@@ -49,11 +50,11 @@ def _digest(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
-def render(facts: Facts, templates: Mapping[str, str]) -> str:
-    """The page as one HTML text; the same facts give the same text.
+def render(results: PageResults, templates: Mapping[str, str]) -> str:
+    """The page as one HTML text; the same results give the same text.
 
     Args:
-        facts: of one run.
+        results: of one run.
         templates: text by file name, of the folder ``templates``.
     """
     environment = Environment(
@@ -65,19 +66,19 @@ def render(facts: Facts, templates: Mapping[str, str]) -> str:
     )
     style, script = templates[STYLE], templates[SCRIPT]
     return environment.get_template(PAGE).render(
-        title=f"run {facts.lineage.run}",
-        outcome=facts.decision.outcome,
-        subtitle=subtitle(facts),
-        sections=sections(facts),
+        title=f"run {results.lineage.run}",
+        outcome=outcome_word(results.decision.outcome),
+        subtitle=subtitle(results),
+        sections=sections(results),
         style=style,
         script=script,
         policy=policy(style, script),
     )
 
 
-def subtitle(facts: Facts) -> str:
+def subtitle(results: PageResults) -> str:
     """The run, and the data it has seen."""
-    now, _ = neighbours(facts.ledger, facts.lineage.run)
+    now = own_run(results)
     if now is None:
-        return f"{count(facts.skill.rows)} test lines"
+        return f"{count(results.test.rows)} test lines"
     return f"Run {now.run}, data from {now.days[0]} to {now.days[1]}, {count(now.rows)} lines"

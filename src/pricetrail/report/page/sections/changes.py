@@ -1,4 +1,4 @@
-"""What changed since the last run: two entries of the ledger, and all of them as a line."""
+"""What changed since the last run on the same data source, and all these runs as a line."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import datetime as dt
 import json
 from collections.abc import Mapping, Sequence
 
+from pricetrail.checks.gates import outcome_word
 from pricetrail.lineage.changes import Change, Move, changes, moves
-from pricetrail.lineage.ledger import Run
+from pricetrail.lineage.ledger import SOURCE, Run
 from pricetrail.report.page.blocks import (
     Block,
     Cell,
@@ -23,9 +24,9 @@ from pricetrail.report.page.blocks import (
     table,
 )
 from pricetrail.report.page.charts import Series, lines_chart
-from pricetrail.report.page.facts import Facts
 from pricetrail.report.page.svg import room
 from pricetrail.report.page.words import NONE, count, number, plural, signed, signed_fixed
+from pricetrail.report.results import PageResults, run_before
 
 ERROR = "test.mse_log_quantity"
 WHY = (("pricetrail why HEAD~1 HEAD", "which file, parameter or package made two runs differ"),)
@@ -33,12 +34,9 @@ STATES: Mapping[bool | None, State] = {True: "pass", False: "fail", None: ""}
 WORDS: Mapping[bool | None, str] = {True: "better", False: "worse", None: ""}
 
 
-def neighbours(ledger: tuple[Run, ...], run: str) -> tuple[Run | None, Run | None]:
-    """The entry of this run, and the one before it; None where there is none."""
-    place = next((place for place, entry in enumerate(ledger) if entry.run == run), None)
-    if place is None:
-        return None, None
-    return ledger[place], ledger[place - 1] if place else None
+def own_run(results: PageResults) -> Run | None:
+    """The line of the ledger that this run has; None where it has none."""
+    return next((run for run in results.runs if run.run == results.lineage.run), None)
 
 
 def metric_changes(before: Run, now: Run) -> tuple[Move, ...]:
@@ -47,15 +45,18 @@ def metric_changes(before: Run, now: Run) -> tuple[Move, ...]:
     return tuple(sorted(found, key=lambda move: (move.better is None, move.name != ERROR)))
 
 
-def changes_section(facts: Facts) -> Section:
-    """The last run beside this one."""
+def changes_section(results: PageResults) -> Section:
+    """The last run on the same data source beside this one."""
     heading, key = "What changed", "changes"
-    now, before = neighbours(facts.ledger, facts.lineage.run)
+    now = own_run(results)
     if now is None:
         return Section(key, heading, "This run is not in the ledger, so there is nothing to hold it against.", ())
-    history = (_history(facts.ledger, now),) if len(facts.ledger) > 1 else ()
+    before, source = run_before(results.runs, now), now.params.get(SOURCE)
+    ledger = tuple(run for run in results.runs if run.params.get(SOURCE) == source)
+    history = (_history(ledger, now),) if len(ledger) > 1 else ()
     if before is None:
-        return Section(key, heading, f"Run {now.run} is the first in the ledger: there is no earlier one.", history)
+        first = "is the first on this data" if source is None else f"is the first on the data of {source}"
+        return Section(key, heading, f"Run {now.run} {first}: there is no earlier one to hold it against.", history)
     moved = metric_changes(before, now)
     params, hashes = changes(before.params, now.params), changes(before.hashes, now.hashes)
     judged = tuple(move for move in moved if move.better is not None)
@@ -75,7 +76,8 @@ def changes_section(facts: Facts) -> Section:
 
 def _finding(before: Run, now: Run, moved: Sequence[Move]) -> str:
     better, worse = (sum(move.better is wanted for move in moved) for wanted in (True, False))
-    turned = "" if before.outcome == now.outcome else f" The outcome went from {before.outcome} to {now.outcome}."
+    told = [outcome_word(run.outcome) for run in (before, now)]
+    turned = "" if before.outcome == now.outcome else f" The outcome went from “{told[0]}” to “{told[1]}”."
     if not better and not worse:
         return f"No judged metric moved since run {before.run}.{turned}"
     return f"Since run {before.run}, {plural(better, 'metric')} got better and {worse} got worse.{turned}"
@@ -105,8 +107,8 @@ def _history(ledger: tuple[Run, ...], now: Run) -> Figure:
     for outcome, tone, shape in kinds:
         chosen = [(place, run) for place, run in places if run.outcome == outcome]
         points = tuple((float(place), run.metrics[ERROR]) for place, run in chosen)
-        tips = tuple(f"run {run.run}, {outcome}: {number(run.metrics[ERROR])}" for _, run in chosen)
-        series.append(Series(outcome, points, tone, shape, joined=False, tips=tips))
+        tips = tuple(f"run {run.run}, {outcome_word(outcome)}: {number(run.metrics[ERROR])}" for _, run in chosen)
+        series.append(Series(outcome_word(outcome), points, tone, shape, joined=False, tips=tips))
     bounds = room(min(errors), max(errors), 0.25)
     says = f"{plural(len(ledger), 'run')}; the error of this one, {now.run}, is {number(now.metrics.get(ERROR))}."
     chart = lines_chart("history", "Test error of every run", says, series, "run", "MSE of log quantity", bounds)
@@ -121,13 +123,16 @@ def _history(ledger: tuple[Run, ...], now: Run) -> Figure:
         for run in ledger
     ]
     columns = ("run", "outcome", "data until", "#lines", "#MSE of log quantity")
-    legend = (*(Key(shape, tone, outcome) for outcome, tone, shape in kinds), Key("ring", "plain", "this run"))
-    return Figure("Test error over all runs", chart, table("Every run of the ledger", columns, rows), legend)
+    legend = (
+        *(Key(shape, tone, outcome_word(outcome)) for outcome, tone, shape in kinds),
+        Key("ring", "plain", "this run"),
+    )
+    return Figure("Test error over all runs", chart, table("Every run on this data", columns, rows), legend)
 
 
 def outcome_cell(outcome: str) -> Cell:
     """An outcome with its icon."""
-    return Cell(outcome, "pass" if outcome == "released" else "fail")
+    return Cell(outcome_word(outcome), "pass" if outcome == "released" else "fail")
 
 
 def _metric_table(caption: str, moved: Sequence[Move], folded: bool = False) -> Table:

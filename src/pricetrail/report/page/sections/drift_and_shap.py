@@ -4,33 +4,33 @@ from __future__ import annotations
 
 import base64
 
+from pricetrail.checks.results import ColumnDrift, ModelDriftResult
 from pricetrail.report.page.blocks import Block, Cell, Figure, Key, Note, Picture, Section, State, Tile, Tiles, table
 from pricetrail.report.page.charts import Axis, Item, Row, rows_chart
-from pricetrail.report.page.facts import DriftColumn, Facts, ModelDrift
-from pricetrail.report.page.sources import BEESWARM, DEPENDENCE
-from pricetrail.report.page.words import NONE, between, count, fixed, number, percent, plural, sentence
+from pricetrail.report.page.words import between, count, fixed, number, percent, plural, sentence
+from pricetrail.report.read_results import BEESWARM, DEPENDENCE
+from pricetrail.report.results import PageResults
 
 DRIFTED: dict[bool, tuple[State, str]] = {True: ("fail", "Drifted"), False: ("pass", "Not drifted")}
 MAX_IMAGE_BYTES = 700_000  # of both images: the page stays below 1.5 MB as base64 text
 
 
-def drift_section(facts: Facts) -> Section:
+def drift_section(results: PageResults) -> Section:
     """Inputs, target and model told apart, and each column against its threshold."""
-    inputs = [column for column in facts.drift_columns if column.role == "input"]
-    target = next((column for column in facts.drift_columns if column.role == "target"), None)
+    inputs = [column for column in results.drift.columns if column.role == "input"]
+    target = next((column for column in results.drift.columns if column.role == "target"), None)
     drifted = [column for column in inputs if column.drifted]
     finding = f"{len(drifted)} of {plural(len(inputs), 'input column')} drifted"
     if target is not None:
         finding += f"; the target did{'' if target.drifted else ' not'}"
-    blocks = (Tiles(_drift_tiles(facts, inputs, target)), _drift_figure(facts.drift_columns))
+    blocks = (Tiles(_drift_tiles(results, inputs, target)), _drift_figure(results.drift.columns))
     return Section("drift", "Drift", finding + ".", blocks)
 
 
-def _drift_tiles(facts: Facts, inputs: list[DriftColumn], target: DriftColumn | None) -> tuple[Tile, ...]:
+def _drift_tiles(results: PageResults, inputs: list[ColumnDrift], target: ColumnDrift | None) -> tuple[Tile, ...]:
     share = sum(column.drifted for column in inputs) / len(inputs) if inputs else None
-    verdict = next((gate for gate in facts.input_drift.verdicts if gate.gate == "drift"), None)
-    held = "" if verdict is None else f"of the columns, at most {percent(verdict.threshold)}"
-    state, word = DRIFTED[verdict is None or not verdict.passed]
+    held = "".join(f"of the columns, at most {percent(verdict.threshold)}" for verdict in results.drift.verdicts)
+    state, word = DRIFTED[not results.drift.passed]
     tiles = [Tile("Input drift", percent(share), held, state, word)]
     if target is not None:
         state, word = DRIFTED[target.drifted]
@@ -39,21 +39,19 @@ def _drift_tiles(facts: Facts, inputs: list[DriftColumn], target: DriftColumn | 
                 "Target drift", number(target.distance, 3), f"distance, at most {number(target.threshold)}", state, word
             )
         )
-    return (*tiles, _model_tile(facts.model_drift))
+    return (*tiles, _model_tile(results.model_drift))
 
 
-def _model_tile(drift: ModelDrift) -> Tile:
+def _model_tile(drift: ModelDriftResult) -> Tile:
     state, word = DRIFTED[drift.drifted]
-    ends = drift.error_ratio_interval or (None, None)
-    note = f"error on the last days over validation error, {between(*ends)}"
-    if drift.current_rows is not None:
-        note += f", {count(drift.current_rows)} lines"
-    if drift.drifted and drift.reasons:
+    ends, lines = between(*drift.error_ratio_interval), f"{count(drift.current_rows)} lines"
+    note = f"error on the last days over validation error, {ends}, {lines}"
+    if drift.drifted:
         note = sentence(drift.reasons[0])
     return Tile("Model drift", f"{number(drift.error_ratio, 3)}×", note, state, word)
 
 
-def _drift_figure(columns: tuple[DriftColumn, ...]) -> Figure:
+def _drift_figure(columns: tuple[ColumnDrift, ...]) -> Figure:
     ratios = {column.column: _ratio(column) for column in columns}
     ordered = sorted(columns, key=lambda column: (column.role != "target", -ratios[column.column]))
     rows = [
@@ -77,7 +75,7 @@ def _drift_figure(columns: tuple[DriftColumn, ...]) -> Figure:
         (
             Cell(column.column, code=True),
             column.role,
-            column.method or NONE,
+            column.method,
             number(column.distance),
             number(column.threshold),
             percent(column.reference_missing_share, 1),
@@ -95,20 +93,20 @@ def _drift_figure(columns: tuple[DriftColumn, ...]) -> Figure:
     return Figure("By column", chart, shown, legend, caption)
 
 
-def _ratio(column: DriftColumn) -> float:
+def _ratio(column: ColumnDrift) -> float:
     """How many times its threshold a column moved; nothing where it could not be told."""
     return (column.distance or 0.0) / column.threshold if column.threshold else 0.0
 
 
-def _tip(column: DriftColumn) -> str:
+def _tip(column: ColumnDrift) -> str:
     told = f"{column.column}: {number(column.distance, 3)}, threshold {number(column.threshold)}"
     missing = (column.reference_missing_share, column.current_missing_share)
     return told + (f"; missing {percent(missing[0], 1)}, now {percent(missing[1], 1)}" if any(missing) else "")
 
 
-def explanation_section(facts: Facts) -> Section:
+def explanation_section(results: PageResults) -> Section:
     """SHAP: which features move the predictions, and how."""
-    ranked = sorted(facts.shap.items(), key=lambda entry: -entry[1])
+    ranked = sorted(results.shap.items(), key=lambda entry: -entry[1])
     top = ranked[:12]
     finding = "No SHAP values were written."
     blocks: list[Block] = []
@@ -119,10 +117,10 @@ def explanation_section(facts: Facts) -> Section:
         shown = table("Mean |SHAP value| of every feature", ("feature", "#mean"), [(f, number(v)) for f, v in ranked])
         chart = rows_chart("shap", "Mean absolute SHAP value of each feature", finding, rows, axis)
         blocks.append(Figure(f"The {len(top)} strongest features", chart, shown))
-    return Section("explanation", "What moves a prediction", finding, (*blocks, *_pictures(facts)))
+    return Section("explanation", "What moves a prediction", finding, (*blocks, *_pictures(results)))
 
 
-def _pictures(facts: Facts) -> tuple[Block, ...]:
+def _pictures(results: PageResults) -> tuple[Block, ...]:
     told = {
         BEESWARM: (
             "Every explained line",
@@ -137,10 +135,10 @@ def _pictures(facts: Facts) -> tuple[Block, ...]:
     }
     blocks: list[Block] = []
     for file, (heading, alt, caption) in told.items():
-        content = facts.images.get(file)
+        content = results.images.get(file)
         if content is None:
             continue
-        if sum(map(len, facts.images.values())) > MAX_IMAGE_BYTES:
+        if sum(map(len, results.images.values())) > MAX_IMAGE_BYTES:
             blocks.append(Note(f"{heading}: reports/shap/{file} is too large for this page."))
             continue
         source = "data:image/png;base64," + base64.b64encode(content).decode()

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pricetrail.checks.estimates import Interval
+from pricetrail.checks.gates import Verdict
+from pricetrail.checks.results import GroupResult, SensitiveColumn
 from pricetrail.report.page.blocks import Block, Cell, Figure, Key, Note, Section, Table, table
 from pricetrail.report.page.charts import Axis, Item, Row, rows_chart
-from pricetrail.report.page.facts import Estimate, Facts, FairColumn, Gate
 from pricetrail.report.page.svg import room
-from pricetrail.report.page.words import FIGURES, NONE, between, count, fixed, name, plural, sentence, signed_fixed
+from pricetrail.report.page.words import FIGURES, between, count, fixed, name, plural, sentence, signed_fixed
+from pricetrail.report.results import PageResults
 
 CHOSEN = "added_disparity"
 LOOKS = {"truth_mod": ("ring", "plain"), "prediction_mod": ("diamond", "plain"), CHOSEN: ("dot", "main")}
@@ -18,72 +21,61 @@ SMALL = Key("ring", "plain", "too few lines to be assessed")
 
 @dataclass(frozen=True)
 class Group:
-    """A group, or a cell of several columns: its figures, and whether it has enough lines."""
+    """A group, or a cell of several columns: its errors, and whether it has too few lines."""
 
     label: str
-    figures: Mapping[str, Estimate]
+    errors: GroupResult
     small: bool
 
+    def estimate(self, key: str) -> Interval:
+        """``mse`` or ``bias`` with its interval."""
+        return Interval(*(getattr(self.errors, f"{key}{end}") for end in ("", "_low", "_high")))
 
-def fairness_section(facts: Facts) -> Section:
+
+def fairness_section(results: PageResults) -> Section:
     """Each sensitive column and the cells of all: their groups, then their figures."""
-    columns = facts.fairness.columns
-    every = (*columns, *facts.fairness.intersections)
-    verdict = facts.fairness.verdicts[0] if facts.fairness.verdicts else None
+    columns = results.fairness.columns
+    every = (*columns, *results.fairness.intersections)
+    (verdict,) = results.fairness.verdicts
     failed = [name(column.column) for column in every if not column.passed]
     finding = f"{plural(len(columns), 'sensitive column')} assessed, "
     finding += f"{' and '.join(failed)} failed." if failed else "none failed."
-    if verdict is not None:
-        finding += " " + sentence(verdict.reason)
+    finding += " " + sentence(verdict.reason)
     if not columns:
         return Section("fairness", "Fairness", finding, ())
     groups = [group for column in every for group in groups_of(column)]
     blocks: list[Block] = [_errors(groups), _bias(groups), _differences(every, verdict)]
     for column in every:
         if column.not_assessed:
-            told = f"{', '.join(column.not_assessed)}: fewer than fairness.min_rows lines, so not assessed."
-            blocks.append(Note(told, name(column.column), strong=not column.passed))
+            text = f"{', '.join(column.not_assessed)}: fewer than fairness.min_rows lines, so not assessed."
+            blocks.append(Note(text, name(column.column), strong=not column.passed))
     return Section("fairness", "Fairness", finding, tuple(blocks))
 
 
-def groups_of(column: FairColumn) -> Iterator[Group]:
+def groups_of(column: SensitiveColumn) -> list[Group]:
     """The groups of a column; a cell of several columns is named by its values alone."""
-    for label, record in column.groups.items():
-        keys = [key for key in record if not key.endswith(("_low", "_high"))]
-        figures = {
-            key: Estimate(found, _figure(record.get(f"{key}_low")), _figure(record.get(f"{key}_high")))
-            for key in keys
-            for found in [_figure(record[key])]
-            if found is not None
-        }
-        named = label if "&" in column.column else f"{name(column.column)}: {label}"
-        yield Group(named, figures, label in column.not_assessed)
+    before = "" if "&" in column.column else f"{name(column.column)}: "
+    return [Group(f"{before}{label}", errors, label in column.not_assessed) for label, errors in column.groups.items()]
 
 
-def _figure(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) else None
-
-
-def _shown(group: Group, key: str, decimals: int = 3) -> str:
-    found = group.figures.get(key)
-    if found is None:
-        return NONE
-    return signed_fixed(found.value, decimals) if key == "bias" else fixed(found.value, decimals)
+def _shown(group: Group, key: str) -> str:
+    value = getattr(group.errors, key)
+    return signed_fixed(value, 3) if key == "bias" else fixed(value, 3)
 
 
 def _interval(group: Group, key: str) -> str:
-    found = group.figures.get(key)
-    return NONE if found is None else between(found.low, found.high)
+    found = group.estimate(key)
+    return between(found.low, found.high)
 
 
 def _dots(groups: Sequence[Group], key: str) -> tuple[list[Row], list[float]]:
     """A row a group, and all values of the assessed ones; a small group has a ring, where it fits on their axis."""
-    assessed = [group.figures[key] for group in groups if key in group.figures and not group.small]
+    assessed = [group.estimate(key) for group in groups if not group.small]
     ends = [end for each in assessed for end in (each.value, each.low, each.high) if end is not None] or [0.0]
     rows = []
     for group in groups:
-        found, items = group.figures.get(key), []
-        if found is not None and found.value is not None:
+        found, items = group.estimate(key), []
+        if found.value is not None:
             tip = f"{group.label}: {_shown(group, key)}, {_interval(group, key)}"
             if not group.small:
                 items = [Item(found.value, "dot", "main", found.low, found.high, tip)]
@@ -107,7 +99,7 @@ def _errors(groups: Sequence[Group]) -> Figure:
     cells = [
         (
             group.label,
-            count(group.figures["rows"].value or 0) if "rows" in group.figures else NONE,
+            count(group.errors.rows),
             *(_shown(group, key) for key in keys),
             _interval(group, "mse"),
         )
@@ -131,8 +123,8 @@ def _bias(groups: Sequence[Group]) -> Figure:
     return Figure("Bias by group", chart, shown, _legend(rows), caption)
 
 
-def _differences(columns: Sequence[FairColumn], verdict: Gate | None) -> Figure:
-    limit = verdict.threshold if verdict is not None and CHOSEN in verdict.reason else None
+def _differences(columns: Sequence[SensitiveColumn], verdict: Verdict) -> Figure:
+    limit = verdict.threshold if CHOSEN in verdict.reason else None
     rows, ends = [], [0.0]
     for column in columns:
         for key, (shape, tone) in LOOKS.items():
@@ -157,7 +149,7 @@ def _differences(columns: Sequence[FairColumn], verdict: Gate | None) -> Figure:
     return Figure("What the truth holds, and what the model adds", chart, _figure_table(columns), legend, caption)
 
 
-def _figure_table(columns: Sequence[FairColumn]) -> Table:
+def _figure_table(columns: Sequence[SensitiveColumn]) -> Table:
     cells = [
         (name(column.column), Cell(name(key, FIGURES)), fixed(found.value, 3), between(found.low, found.high))
         for column in columns

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 
 from pricetrail.lineage.lock import StageRecord
 from pricetrail.report.page.blocks import Cell, Chain, Commands, Note, Section, Step, Table, table
-from pricetrail.report.page.facts import Facts
 from pricetrail.report.page.words import plural
+from pricetrail.report.results import PageResults
 
 CODE, PACKAGES = "src/", "requirements.lock"
 COMMANDS = (
@@ -18,9 +18,9 @@ COMMANDS = (
 )
 
 
-def lineage_section(facts: Facts) -> Section:
+def lineage_section(results: PageResults) -> Section:
     """Every stage from the raw files to the decision."""
-    key, heading, lineage = "lineage", "Lineage", facts.lineage
+    key, heading, lineage = "lineage", "Lineage", results.lineage
     commands = Commands(COMMANDS)
     finding = (
         f"{plural(len(lineage.stages), 'stage')} lie between the raw lines and this page; each hash is of bytes, so an "

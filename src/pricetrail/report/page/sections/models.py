@@ -2,84 +2,86 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from pricetrail.checks.results import IntervalsResult, Rival
 from pricetrail.report.page.blocks import Cell, Figure, Key, Note, Section, Table, table
 from pricetrail.report.page.charts import Axis, Item, Row, Series, lines_chart, rows_chart
-from pricetrail.report.page.facts import Coverage, Facts, ModelScore, Trial
-from pricetrail.report.page.sections.decision import PRIMARY, best_rival
 from pricetrail.report.page.svg import room
 from pricetrail.report.page.words import NONE, between, count, fixed, name, number, percent, plural
+from pricetrail.report.results import PRIMARY, PageResults, Trial
 
 LOG = "MSE of log(1 + units)"
 FIXED = "fixed"  # the state of the only row of trials where no study ran
 
 
-def models_section(facts: Facts) -> Section:
+def models_section(results: PageResults) -> Section:
     """Errors on the test days, an interval a model."""
-    models = sorted(facts.models, key=lambda model: model.mse_log_quantity)
+    models = results.models.models
     rows = [
         Row(
-            name(model.model),
+            name(model.name),
             (
                 Item(
-                    model.mse_log_quantity,
+                    model.errors.mse_log_quantity,
                     "dot" if own else "ring",
                     "main" if own else "plain",
-                    model.mse_low,
-                    model.mse_high,
+                    model.mse.low,
+                    model.mse.high,
                 ),
             ),
-            fixed(model.mse_log_quantity, 3),
+            fixed(model.mse.value, 3),
             strong=own,
         )
         for model in models
-        for own in [model.model == PRIMARY]
+        for own in [model.name == PRIMARY]
     ]
-    axis = Axis(*room(0, max((model.mse_high for model in models), default=1), zero=True), LOG)
-    chart = rows_chart("models-error", "Error of each model on the test days", _finding(facts.models), rows, axis)
+    axis = Axis(*room(0, max((model.mse.high or 0 for model in models), default=1), zero=True), LOG)
+    chart = rows_chart("models-error", "Error of each model on the test days", _finding(results), rows, axis)
     legend = (Key("dot", "main", "the network"), Key("ring", "plain", "a baseline"))
     caption = "Lower is better. A line is the interval over resampled test days."
     figure = Figure("Error on the test days", chart, _model_table(models), legend, caption)
-    return Section("models", "Against the baselines", _finding(facts.models), (figure,))
+    return Section("models", "Against the baselines", _finding(results), (figure,))
 
 
-def _finding(models: tuple[ModelScore, ...]) -> str:
-    rival = best_rival(models)
-    if rival is None:
+def _finding(results: PageResults) -> str:
+    rival = next(iter(results.rivals), None)
+    if rival is None or rival.ratio is None:
         return "There is no baseline to hold the network against."
-    who, share = name(rival.model), percent(abs(1 - rival.ratio), 1)
+    who, share = name(rival.name), percent(abs(1 - rival.ratio), 1)
     if rival.ratio >= 1:
         return f"{who}, the best baseline, is ahead of the network by {share}."
-    sure = rival.difference_high < 0
+    sure = rival.difference.high is not None and rival.difference.high < 0
     ending = "and stays below on resampled days" if sure else "but resampled days leave room for chance"
     return f"The network’s error is {share} below that of {who}, the best baseline, {ending}."
 
 
-def _model_table(models: list[ModelScore]) -> Table:
+def _model_table(models: Sequence[Rival]) -> Table:
     rows = [
         (
-            name(model.model),
-            fixed(model.mse_log_quantity, 4),
-            between(model.mse_low, model.mse_high, 3),
-            NONE if model.model == PRIMARY else fixed(model.ratio, 3),
-            NONE if model.model == PRIMARY else between(model.difference_low, model.difference_high, 4),
-            fixed(model.mae_units, 2),
-            fixed(model.rmsle, 3),
+            name(model.name),
+            fixed(model.mse.value, 4),
+            between(model.mse.low, model.mse.high, 3),
+            NONE if model.name == PRIMARY else fixed(model.ratio, 3),
+            NONE if model.name == PRIMARY else between(model.difference.low, model.difference.high, 4),
+            fixed(model.errors.mae_units, 2),
+            fixed(model.errors.rmsle, 3),
         )
         for model in models
     ]
-    columns = ("model", "#MSE", "#interval", "#network over it", "#network less it", "#MAE, units", "#RMSLE")
+    columns = ("model", "#MSE", "#interval", "#network ÷ model", "#network − model", "#MAE, units", "#RMSLE")
     return table("Errors on the test days", columns, rows)
 
 
-def intervals_section(facts: Facts) -> Section:
+def intervals_section(results: PageResults) -> Section:
     """Share of the test lines inside their intervals, overall, by month and by group."""
     key, heading = "intervals", "Prediction intervals"
-    coverage = facts.coverage
+    coverage = results.intervals
     if coverage is None:
         return Section(key, heading, "This bundle predicts without intervals.", ())
     shares = [share for group in coverage.groups for share in (group.coverage_80, group.coverage_95)]
     whole = [coverage.interval_80, coverage.interval_95]
-    low = min([0.75, *shares, *(level.coverage_low for level in whole)])
+    low = min([0.75, *shares, *(level.coverage_low for level in whole if level.coverage_low is not None)])
     axis = Axis(low - 0.02, 1.0, "share of lines inside", percent, ((0.8, "80%"), (0.95, "95%")))
     chart = rows_chart(
         "coverage", "Share of the test lines inside their intervals", _held(coverage), _covered(coverage), axis
@@ -102,7 +104,7 @@ def intervals_section(facts: Facts) -> Section:
     return Section(key, heading, _held(coverage), (Figure("Promised and held", chart, shown, legend, caption),))
 
 
-def _covered(coverage: Coverage) -> list[Row]:
+def _covered(coverage: IntervalsResult) -> list[Row]:
     rows = []
     for group in coverage.groups:
         label, overall = _group_name(group.column, group.group), group.column == "overall"
@@ -122,7 +124,7 @@ def _group_name(column: str, group: str) -> str:
     return group if column == "month" else f"{name(column)}: {group}"
 
 
-def _held(coverage: Coverage) -> str:
+def _held(coverage: IntervalsResult) -> str:
     first, second = coverage.interval_80.coverage, coverage.interval_95.coverage
     found = f"The 80% intervals hold {percent(first, 1)} of the test lines, the 95% intervals {percent(second, 1)}."
     parts = [group for group in coverage.groups if group.column != "overall"]
@@ -133,26 +135,26 @@ def _held(coverage: Coverage) -> str:
     return f"{found} Furthest from 80% is {where}, with {percent(worst.coverage_80, 1)}."
 
 
-def training_section(facts: Facts) -> Section:
+def training_section(results: PageResults) -> Section:
     """The learning curve of the network that was kept, the trials it came from, and which dials mattered."""
-    if any(trial.state == FIXED for trial in facts.trials):
-        return _training_without_a_study(facts)
-    done = [trial for trial in facts.trials if trial.validation_mse is not None]
+    if any(trial.state == FIXED for trial in results.trials):
+        return _training_without_a_study(results)
+    done = [trial for trial in results.trials if trial.validation_mse is not None]
     best = min(
         (trial for trial in done if trial.state == "complete"), key=lambda t: t.validation_mse or 0, default=None
     )
-    finding = f"{plural(len(facts.trials), 'trial')} of the study, none complete."
+    finding = f"{plural(len(results.trials), 'trial')} of the study, none complete."
     if best is not None:
         finding = (
-            f"Of {plural(len(facts.trials), 'trial')}, trial {best.trial} had the lowest validation error, "
+            f"Of {plural(len(results.trials), 'trial')}, trial {best.trial} had the lowest validation error, "
             f"{number(best.validation_mse)}. Its settings were trained on all training lines."
         )
-    dials = _dials(facts) if facts.dials else Note("The study was too small to rank its dials.")
-    return Section("training", "Training", finding, (_curve(facts), _trials(done, facts.trials, best), dials))
+    dials = _dials(results) if results.importances else Note("The study was too small to rank its dials.")
+    return Section("training", "Training", finding, (_curve(results), _trials(done, results.trials, best), dials))
 
 
-def _training_without_a_study(facts: Facts) -> Section:
-    fit = facts.trials[0]
+def _training_without_a_study(results: PageResults) -> Section:
+    fit = results.trials[0]
     finding = (
         "No study ran: the network is that of an earlier one, trained anew on all training lines. "
         f"Its validation error is {number(fit.validation_mse)}."
@@ -160,20 +162,20 @@ def _training_without_a_study(facts: Facts) -> Section:
     told = {"trial", "state", "validation_mse", "reason"}
     settings = [(dial, value) for dial, value in fit.cells.items() if value and dial not in told]
     shown = table("The network and its training", ("setting", "#value"), settings)
-    return Section("training", "Training", finding, (_curve(facts), shown))
+    return Section("training", "Training", finding, (_curve(results), shown))
 
 
-def _curve(facts: Facts) -> Figure:
-    pairs = (("training", facts.train_mse, "plain", "ring"), ("validation", facts.validation_mse, "main", "dot"))
+def _curve(results: PageResults) -> Figure:
+    pairs = (("training", results.train_mse, "plain", "ring"), ("validation", results.validation_mse, "main", "dot"))
     series = [
         Series(label, tuple((float(epoch), mse) for epoch, mse in enumerate(values, start=1)), tone, shape)
         for label, values, tone, shape in pairs
     ]
-    last = facts.validation_mse[-1:] or (None,)
-    says = f"After {plural(len(facts.validation_mse), 'epoch')} the validation error is {number(last[0])}."
-    errors = [*facts.train_mse, *facts.validation_mse] or [0.0]
+    last = results.validation_mse[-1:] or (None,)
+    says = f"After {plural(len(results.validation_mse), 'epoch')} the validation error is {number(last[0])}."
+    errors = [*results.train_mse, *results.validation_mse] or [0.0]
     chart = lines_chart("curve", "Error by epoch", says, series, "epoch", LOG, room(min(errors), max(errors), 0.1))
-    epochs = max(len(facts.train_mse), len(facts.validation_mse))
+    epochs = max(len(results.train_mse), len(results.validation_mse))
     rows = [
         (str(place + 1), *(number(values[place]) if place < len(values) else NONE for _, values, _, _ in pairs))
         for place in range(epochs)
@@ -213,8 +215,8 @@ def _trials(done: list[Trial], every: tuple[Trial, ...], best: Trial | None) -> 
     return Figure("Trials of the study", chart, table("Every trial and its settings", titles, rows), legend)
 
 
-def _dials(facts: Facts) -> Figure:
-    ranked = sorted(facts.dials.items(), key=lambda entry: -entry[1])
+def _dials(results: PageResults) -> Figure:
+    ranked = sorted(results.importances.items(), key=lambda entry: -entry[1])
     top = ranked[:8]
     axis = Axis(
         0,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from itertools import groupby
 
 from pricetrail.report.page.blocks import Card, Cards, Cell, Key, Note, Section, Table, table
-from pricetrail.report.page.facts import Facts, PricePoint
 from pricetrail.report.page.svg import Chart, Drawing, Mark, Scale, line, path, symbol, text
 from pricetrail.report.page.words import count, number, percent, plural, signed
+from pricetrail.report.results import PageResults, PricePoint
 
 WIDTH, HEIGHT, PANEL = 252, 196, 66
 LIMITS = (
@@ -17,12 +17,12 @@ LIMITS = (
 )
 
 
-def prices_section(facts: Facts) -> Section:
+def prices_section(results: PageResults) -> Section:
     """Small multiples: predicted units and revenue of a line over the price."""
-    grouped = groupby(facts.price_points, key=lambda point: point.sku)
+    grouped = groupby(results.price_points, key=lambda point: point.sku)
     curves = [sorted(points, key=lambda point: point.unit_price_gbp) for _, points in grouped]
     cards = [_card(points, place) for place, points in enumerate(curves)]
-    summary = facts.price_summary
+    summary = results.prices
     change = signed(100 * summary.predicted_revenue_change)
     finding = (
         f"Of {plural(summary.skus, 'SKU')} with a recommendation, {percent(summary.cut_share)} would be cut and "
@@ -32,7 +32,9 @@ def prices_section(facts: Facts) -> Section:
     if not cards:
         return Section("prices", "Price response", "No SKU had enough lines for a recommendation.", (note,))
     legend = (Key("ring", "plain", "price now"), Key("dot", "main", "price recommended"))
-    return Section("prices", "Price response", finding, (note, Cards(tuple(cards), legend, _table(facts.price_points))))
+    return Section(
+        "prices", "Price response", finding, (note, Cards(tuple(cards), legend, _table(results.price_points)))
+    )
 
 
 def dips(points: list[PricePoint]) -> bool:
