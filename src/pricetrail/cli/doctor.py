@@ -22,7 +22,7 @@ NAME_WIDTH = max(len(check.name) for check in CHECKS)
 
 
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False) -> None:
-    """Check tools, git, remote, lock, disk, clock and schedule, and say what to do; exit code 1 where one failed."""
+    """Check tools, packages, git, schedule, keys, remote, lock and disk, and say what to do; exit code 1 where one failed."""
     findings: list[Finding] = []
     console = Console(file=sys.stdout, highlight=False)
     for finding in examine(Path()):
