@@ -225,7 +225,7 @@ def test_one_schedule_a_project(tmp_path: Path) -> None:
     with (tmp_path / ".pricetrail/schedule.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with pytest.raises(OperationError, match=r"schedule\.lock: must be free: another schedule serves this project"):
-            schedule(tmp_path, lambda _: None)
+            schedule(tmp_path, lambda *_: None)
 
 
 def test_telemetry_is_off_and_what_the_environment_says_stays() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +16,7 @@ from prefect.client.schemas.responses import DeploymentResponse
 from prefect.deployments.runner import RunnerDeployment
 from prefect.exceptions import ObjectNotFound, PrefectException
 from prefect.schedules import Cron
+from prefect.server.schemas.schedules import CronSchedule
 from prefect.types.entrypoint import EntrypointType
 
 from pricetrail.base.errors import OperationError
@@ -37,6 +40,20 @@ def deployment(weekly: Weekly, project: Path) -> RunnerDeployment:
     )
 
 
+def next_run(weekly: Weekly) -> datetime:
+    """When the schedule is due next, in its own time zone.
+
+    Raises:
+        OperationError: ``weekly.cron`` means nothing.
+    """
+    try:
+        cron = CronSchedule(cron=weekly.cron, timezone=weekly.timezone)
+    except ValueError as error:
+        raise _cron_error(weekly, error) from None
+    (due,) = asyncio.run(cron.get_dates(1))
+    return due
+
+
 def serve(weekly: Weekly, project: Path) -> None:
     """Put right what killed runs left, then run what is due, until told to stop.
 
@@ -58,7 +75,11 @@ def _deployable(weekly: Weekly, project: Path) -> RunnerDeployment:
     try:
         return deployment(weekly, project)
     except ValueError as error:  # the dials' own check counts the words of the line, no more
-        raise OperationError("params.yaml", f"weekly.cron must be a cron line: {error}", weekly.cron) from None
+        raise _cron_error(weekly, error) from None
+
+
+def _cron_error(weekly: Weekly, error: ValueError) -> OperationError:
+    return OperationError("params.yaml", f"weekly.cron must be a cron line: {error}", weekly.cron)
 
 
 def _deployed(client: SyncPrefectClient) -> DeploymentResponse | None:
