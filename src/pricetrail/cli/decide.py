@@ -26,7 +26,9 @@ from pricetrail.checks.decision import (
     status,
 )
 from pricetrail.checks.gates import OUTCOME_WORDS, Decision, GateState, read_verdict
+from pricetrail.cli.json_flag import JsonFlag, chosen
 from pricetrail.cli.one_line_errors import one_line_errors
+from pricetrail.cli.table import Format, FormatOption, print_rows
 
 DECISION = Path("metrics/decision.json")
 STYLES = {"closed": "red", "open by override": "yellow", "open": "green"}
@@ -36,15 +38,23 @@ def decide(
     explain: Annotated[
         bool, typer.Option("--explain", help="For every gate: reason, override, evidence, and what you may do.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print metrics/decision.json, once it is checked.")] = False,
+    form: FormatOption = Format.table,
+    as_json: JsonFlag = False,
 ) -> None:
-    """Show whether the last run's candidate may be released or is withheld, and why."""
+    """Show whether the last run's candidate may be released or is withheld, and why.
+
+    --format json prints metrics/decision.json, once it is checked; csv the gates.
+    """
+    form = chosen(form, as_json)
     with one_line_errors():
         text = files.read_text(DECISION)
         decision = read_decision(files.read_json(DECISION), str(DECISION))
         _require_evidence(decision)
-    if as_json:
+    if form is Format.json:
         typer.echo(text, nl=False)
+        return
+    if form is Format.csv:
+        print_rows([gate.record() for gate in decision.gates], form)
         return
     console = Console(file=sys.stdout)
     style = "green" if decision.may_be_released else "red"

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.text import Text
 
+from pricetrail.cli.json_flag import JsonFlag, chosen
+from pricetrail.cli.table import Format, FormatOption, print_rows
 from pricetrail.operation.doctor.checks import CHECKS, examine
 from pricetrail.operation.doctor.findings import Finding, State
 
@@ -21,17 +21,21 @@ STATE_WIDTH = max(len(state) for state in State)
 NAME_WIDTH = max(len(check.name) for check in CHECKS)
 
 
-def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False) -> None:
-    """Check tools, git, remote, lock, disk, clock and schedule, and say what to do; exit code 1 where one failed."""
+def doctor(form: FormatOption = Format.table, as_json: JsonFlag = False) -> None:
+    """Check tools, packages, git, schedule, keys, remote, lock and disk, and say what to do.
+
+    Exit code 1 where a check failed.
+    """
+    form = chosen(form, as_json)
     findings: list[Finding] = []
     console = Console(file=sys.stdout, highlight=False)
     for finding in examine(Path()):
         findings.append(finding)
-        if not as_json:
+        if form is Format.table:
             _show(console, finding)
     counts = Counter(finding.state for finding in findings)
-    if as_json:
-        typer.echo(json.dumps([asdict(finding) for finding in findings], indent=2))
+    if form is not Format.table:
+        print_rows([{"check": finding.check, **asdict(finding)} for finding in findings], form)
     else:
         console.print(", ".join(f"{counts[state]} {state}" for state in State))
     if counts[State.FAILED]:

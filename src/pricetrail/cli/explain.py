@@ -18,7 +18,9 @@ from rich.text import Text
 
 from pricetrail.base import files
 from pricetrail.base.errors import SourceError
+from pricetrail.base.json_type import Json
 from pricetrail.cli.one_line_errors import one_line_errors
+from pricetrail.cli.table import Format, FormatOption, print_rows
 from pricetrail.data.features import DAY, FEATURE_UNITS
 from pricetrail.data.past_lines import HISTORY_UNITS
 
@@ -56,6 +58,7 @@ def explain(
         tuple[str, str] | None, typer.Option(metavar="INVOICE SKU", help="The line of an invoice and a SKU.")
     ] = None,
     png: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write a waterfall plot.")] = None,
+    form: FormatOption = Format.table,
 ) -> None:
     """Show what each feature added to the prediction of one test line, of the last run."""
     if (row is None) == (line is None):
@@ -70,7 +73,10 @@ def explain(
                 files.write_bytes(png, waterfall(found.values, found.base_log_quantity, found.features))
             except OSError as error:
                 raise SourceError(str(png), f"must be writable: {error.strerror}") from None
-    Console(file=sys.stdout).print(view(found))
+    if form is Format.table:
+        Console(file=sys.stdout).print(view(found))
+    else:
+        print_rows(rows_of(found), form)
 
 
 def row_of(predictions: pd.DataFrame, invoice: str, sku: str) -> int:
@@ -111,6 +117,21 @@ def read(predictions: pd.DataFrame, row: int | None) -> Explained:
     if not (is_same_line and gap <= LARGEST_GAP_LOG_QUANTITY):
         raise SourceError(str(SHAP_VALUES), f"must be of the run that wrote {PREDICTIONS}, {TEST} and {METRICS}")
     return Explained(row, line, features, values.sort_values(key=abs, ascending=False, kind="stable"), base)
+
+
+def rows_of(found: Explained) -> list[dict[str, Json]]:
+    """The base value and each feature: a name, its value and unit, and what it adds, in log1p(units)."""
+    rows: list[dict[str, Json]] = [
+        {"feature": "base value", "value": None, "unit": "", "adds_log_quantity": found.base_log_quantity}
+    ]
+    for name, adds in found.values.items():
+        value = found.features.get(name)
+        if not isinstance(value, str):
+            figure = float(value) if isinstance(value, SupportsFloat) else math.nan
+            value = None if math.isnan(figure) else figure
+        unit = UNITS.get(str(name), "")
+        rows.append({"feature": str(name), "value": value, "unit": unit, "adds_log_quantity": float(adds)})
+    return rows
 
 
 def view(found: Explained) -> Table:

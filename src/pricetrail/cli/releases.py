@@ -2,46 +2,51 @@
 
 from __future__ import annotations
 
-import json
-import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
 
 import typer
-from rich import box
-from rich.console import Console
-from rich.table import Column, Table
-from rich.text import Text
 
-from pricetrail.checks.decision import number
+from pricetrail.base.json_type import Json
+from pricetrail.cli.json_flag import JsonFlag, chosen
 from pricetrail.cli.one_line_errors import one_line_errors
+from pricetrail.cli.table import Format, FormatOption, print_rows
+
+HEADINGS = {
+    "version": "version",
+    "serves": "serves",
+    "date": "date",
+    "short": "commit",
+    "test_mse_log_quantity": "test MSE",
+    "skill": "skill",
+    "outcome": "decision",
+    "because": "rolled back because",
+}
 
 
-def releases(as_json: Annotated[bool, typer.Option("--json", help="Print them as JSON.")] = False) -> None:
-    """List every release: when, of which commit, its test error, and which one serves."""
+def releases(form: FormatOption = Format.table, as_json: JsonFlag = False) -> None:
+    """List every release: when, of which commit, its test error, and which one serves.
+
+    Test MSE is of log1p(units). The tags are not verified here: `pricetrail verify` does.
+    """
     from pricetrail.operation.releases.registry import rows
 
     with one_line_errors():
-        found = rows(Path())
-    if as_json:
-        typer.echo(json.dumps([row.record() for row in found], indent=1))
-        return
-    if not found:
+        found = [row.record() for row in rows(Path())]
+    form = chosen(form, as_json)
+    if found or form is not Format.table:
+        print_rows([_shown(row) for row in found] if form is Format.table else found, form, HEADINGS)
+    else:
         typer.echo("no releases yet: `pricetrail release` makes one")
-        return
-    right = [Column(name, justify="right", no_wrap=True) for name in ("test MSE", "skill")]
-    head = [Column(name, no_wrap=True) for name in ("version", "serves", "date", "commit")]
-    table = Table(*head, *right, Column("decision", no_wrap=True), "rolled back because", box=box.SIMPLE)
-    table.caption = "test MSE: of log1p(units); the tags are not verified here: pricetrail verify"
-    for row in found:
-        table.add_row(
-            row.version,
-            Text("production", style="bold green") if row.production else "",
-            row.tagged_at[:10],
-            row.commit[:7],
-            number(row.test_mse_log_quantity),
-            number(row.skill),
-            row.outcome or "–",
-            Text("; ".join(row.withdrawn) or ""),
-        )
-    Console(file=sys.stdout).print(table)
+
+
+def _shown(row: Mapping[str, Json]) -> dict[str, Json]:
+    """A release as people read it."""
+    withdrawn = row["withdrawn"]
+    told = {
+        "serves": "production" if row["production"] else "",
+        "date": str(row["tagged_at"])[:10],
+        "short": str(row["commit"])[:7],
+        "because": "; ".join(map(str, withdrawn)) if isinstance(withdrawn, list) else "",
+    }
+    return {**row, **told}

@@ -17,7 +17,9 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Column, Table
 
+from pricetrail.cli.json_flag import JsonFlag, chosen
 from pricetrail.cli.one_line_errors import one_line_errors
+from pricetrail.cli.table import Format, FormatOption, print_rows
 from pricetrail.cli.why import grouped, plural
 from pricetrail.lineage import replay as room
 from pricetrail.lineage.why import SAME_INPUTS
@@ -30,7 +32,8 @@ def replay(
     rev: Annotated[str, typer.Argument(help="Commit, branch or tag.", metavar="REV|TAG")],
     keep: Annotated[Path | None, typer.Option(help="Leave the clone in this new folder.")] = None,
     stage: Annotated[list[str] | None, typer.Option(help="Only this stage and what it reads; may be repeated.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    form: FormatOption = Format.table,
+    as_json: JsonFlag = False,
 ) -> None:
     """Build a commit's outputs again in a temporary clone, and say of each whether its bytes are the same.
 
@@ -38,8 +41,11 @@ def replay(
     """
     with one_line_errors(), _announcing() as announce:
         found = room.replay(rev, keep, stage or (), announce)
-    if as_json:
+    form = chosen(form, as_json)
+    if form is Format.json:
         typer.echo(json.dumps(_tree(found), indent=2))
+    elif form is Format.csv:
+        print_rows([{**asdict(output), "verdict": output.verdict} for output in found.outputs], form)
     else:
         _print(found)
     raise typer.Exit(0 if found.is_identical else 1)

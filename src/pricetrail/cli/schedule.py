@@ -5,12 +5,15 @@ from __future__ import annotations
 import logging
 import sys
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 
 import typer
 
 from pricetrail.cli.one_line_errors import one_line_errors
 from pricetrail.operation.schedule import serve_project as operation
+
+RUN_NOW = "weekly_lineage/weekly"  # as `deployment.FULL_NAME`, which takes seconds to import
 
 
 def schedule() -> None:
@@ -20,8 +23,10 @@ def schedule() -> None:
     """
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
 
-    def tell(address: str) -> None:
-        typer.echo(f"Prefect: {address} (Ctrl-C ends the schedule)")
+    def tell(api: str, due: datetime) -> None:
+        typer.echo(f"Prefect: {api.removesuffix('/api')} (Ctrl-C ends the schedule)")
+        typer.echo(f"next run: {due:%A %Y-%m-%d %H:%M}, {due.tzinfo}")
+        typer.echo(f"start one now: PREFECT_API_URL={api} prefect deployment run {RUN_NOW}")
 
     with one_line_errors(), suppress(KeyboardInterrupt):
         operation.schedule(Path(), tell)

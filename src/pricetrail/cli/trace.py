@@ -51,19 +51,34 @@ def trace(
     ] = True,
     full: Annotated[bool, typer.Option("--full", help="In the tree: every code file and every parameter.")] = False,
 ) -> None:
-    """Show the whole chain from raw files to an output: commands, code, data, parameters, gates, commit."""
+    """Show the whole chain from raw files to an output: commands, code, data, parameters, gates, commit.
+
+    Exit code 1 where something is not as the lock says.
+    """
     with one_line_errors():
         found = lineage_trace.trace(target, rev, verify=verify)
-        for difference in found.differences:
-            typer.echo(f"warning: {difference}", err=True)
-        text = _text(found, form, full=full)
-        if output is not None:
-            files.write_text(output, text)
-            return
-    if form is Format.tree:
-        Console(file=sys.stdout).print(tree(found, full=full))
-    else:
-        typer.echo(text, nl=False)
+        if form is Format.tree and output is None:
+            Console(file=sys.stdout).print(tree(found, full=full))
+        else:
+            for line in differences(found):  # which the tree on the terminal has
+                typer.echo(f"warning: {line}", err=True)
+            text = _text(found, form, full=full)
+            typer.echo(text, nl=False) if output is None else files.write_text(output, text)
+    if found.verified is False:
+        raise typer.Exit(1)
+
+
+def differences(found: Trace) -> list[str]:
+    """What is not as the lock says, a line each, whatever the number of places that say so."""
+    places: dict[tuple[str, str, str], list[str]] = {}
+    for each in found.differences:
+        says = "nothing" if each.found is None else str(each.found)
+        places.setdefault((each.path, str(each.recorded), says), []).append(each.place)
+    told = []
+    for (path, recorded, says), there in places.items():
+        have = "has" if len(there) == 1 else "have"
+        told.append(f"{path}: the lock says {recorded}, {' and '.join(there)} {have} {says}")
+    return told
 
 
 def _text(found: Trace, form: Format, *, full: bool) -> str:
@@ -105,8 +120,9 @@ def _facts(found: Trace) -> list[Text]:
     elif found.verified:
         lines.append(Text("verified: files, stages and the run's record agree with the lock", "green"))
     else:
-        lines.append(Text(f"NOT VERIFIED: {len(found.differences)} differences", "bold red"))
-        lines += [Text(f"  {difference}", "red") for difference in found.differences]
+        told = differences(found)
+        lines.append(Text(f"NOT VERIFIED: {len(told)} difference{'' if len(told) == 1 else 's'}", "bold red"))
+        lines += [Text(f"  {line}", "red") for line in told]
     if found.outcome is not None:
         lines.append(Text(f"decision: {found.outcome}", "green" if found.outcome == "released" else "bold yellow"))
     for gate in found.gates:

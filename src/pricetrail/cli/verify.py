@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -13,14 +14,17 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
+from pricetrail.cli.json_flag import JsonFlag, chosen
 from pricetrail.cli.one_line_errors import one_line_errors
+from pricetrail.cli.table import Format, FormatOption, print_rows
 from pricetrail.lineage.dvc_cache import cache_folder
 from pricetrail.operation.servers.s3 import ensure_running
 
 
 def verify(
     tag: Annotated[str, typer.Argument(help="A tag of a release, its version, or `production`.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print the checks as JSON.")] = False,
+    form: FormatOption = Format.table,
+    as_json: JsonFlag = False,
 ) -> None:
     """Check a release: tag, commit, lock, bundle, decision, lineage, SBOM, signature.
 
@@ -31,8 +35,11 @@ def verify(
     with one_line_errors():
         ensure_running(Path())
         found = verify.verify(Path(), tag, cache_folder())
-    if as_json:
+    form = chosen(form, as_json)
+    if form is Format.json:
         typer.echo(json.dumps(found.as_json(), indent=1))
+    elif form is Format.csv:
+        print_rows([asdict(check) for check in found.checks], form)
     else:
         table = Table(
             Column("check", no_wrap=True), Column("", no_wrap=True), Column(""), box=box.SIMPLE, title=found.tag

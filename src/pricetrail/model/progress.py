@@ -1,51 +1,80 @@
-"""Progress that a person can watch: a rich bar on a terminal, plain log lines elsewhere."""
+"""Progress that a person can watch: a rich bar on a terminal, a line a task and one every half minute elsewhere."""
 
 from __future__ import annotations
 
 import logging
+import math
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from dvclive.live import Live
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from pricetrail.model.training import Epoch
+
+QUIET_SECONDS: Final = 30.0  # between two lines of one task, where there is no terminal
 
 log = logging.getLogger(__name__)
 
 
-@dataclass
 class Watcher:
-    """Shows the epochs of each task; one bar a task."""
+    """Shows the epochs of one task after the other: a trial, or the final fit.
 
-    bars: Progress | None
-    task: str = ""
-    bar: TaskID | None = None
+    Args:
+        bars: of a terminal; without them there are log lines.
+    """
+
+    def __init__(self, bars: Progress | None) -> None:
+        self._bars = bars
+        self._bar = bars.add_task("", total=None, text="") if bars else None
+        self._task, self._epochs, self._best, self._told = "", 0, math.inf, 0.0
 
     def epoch(self, task: str, epoch: Epoch, max_epochs: int) -> None:
         """Show an epoch that has ended."""
+        if task != self._task:
+            self.end()
+            self._task, self._best, self._told = task, math.inf, time.monotonic()
+            if self._bars is not None and self._bar is not None:
+                self._bars.reset(self._bar, total=max_epochs, description=task)
+        self._epochs, self._best = epoch.number + 1, min(self._best, epoch.validation_mse)
         text = f"train {epoch.train_mse:.4f} validation {epoch.validation_mse:.4f}"
-        if self.bars is None:
-            log.info("%s epoch %d/%d: MSE %s", task, epoch.number + 1, max_epochs, text)
+        if self._bars is not None and self._bar is not None:
+            self._bars.update(self._bar, completed=self._epochs, text=text)
+        elif time.monotonic() - self._told > QUIET_SECONDS:
+            self._told = time.monotonic()
+            log.info("%s epoch %d/%d: MSE %s", task, self._epochs, max_epochs, text)
+
+    def end(self) -> None:
+        """Say in one line what became of the task, where there is one."""
+        if not self._task:
             return
-        if task != self.task or self.bar is None:
-            self.task, self.bar = task, self.bars.add_task(task, total=max_epochs, text="")
-        self.bars.update(self.bar, completed=epoch.number + 1, text=text)
+        told = f"{self._task}: {self._epochs} epochs, best validation MSE {self._best:.4f}"
+        if self._bars is None:
+            log.info("%s", told)
+        else:
+            self._bars.console.print(told, highlight=False)
+        self._task = ""
 
 
 @contextmanager
-def watching() -> Iterator[Watcher]:
-    """A watcher for the time of a ``with`` block."""
-    console = Console(stderr=True)
+def watching(console: Console | None = None) -> Iterator[Watcher]:
+    """A watcher for the time of a ``with`` block, on stderr where no console is given."""
+    console = console or Console(stderr=True)
     if not console.is_terminal:
-        yield Watcher(None)
+        watcher = Watcher(None)
+        yield watcher
+        watcher.end()
         return
     columns = (TextColumn("{task.description:<14}"), BarColumn(), TextColumn("{task.completed}/{task.total} epochs"))
-    with Progress(*columns, TextColumn("MSE {task.fields[text]}"), TimeElapsedColumn(), console=console) as bars:
-        yield Watcher(bars)
+    last = (TextColumn("MSE {task.fields[text]}"), TimeElapsedColumn())
+    with Progress(*columns, *last, console=console, transient=True) as bars:
+        watcher = Watcher(bars)
+        yield watcher
+        watcher.end()
 
 
 @contextmanager

@@ -1,1 +1,1 @@
-"""What is wrong with tools, git, remote, lock, disk or clock."""
+"""What is wrong with tools, packages, git, schedule, keys, remote, lock or disk."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
@@ -14,7 +14,7 @@ LONGEST = 300  # characters of a cause; botocore and git can write pages
 
 
 class State(StrEnum):
-    """How a check ended."""
+    """How a check ended: well; it will run, but; it will not run, or not safely."""
 
     OK = "ok"
     WARNING = "warning"
@@ -23,11 +23,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a check found.
-
-    Attributes:
-        advice: what to do about it; empty where there is nothing to do.
-    """
+    """What a check found, and what to do about it: nothing where the state is ``ok``."""
 
     state: State
     found: str
@@ -35,57 +31,30 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Check:
-    """One thing that can be wrong.
+class Finding(Outcome):
+    """An outcome with the name of its check."""
 
-    Attributes:
-        look: finds out, given the project's folder; whatever it raises is a failed check.
-        advice: what to do where it raises.
-    """
+    check: str = field(kw_only=True)
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that can be wrong: what looks, given the project's folder, and what to do where that raises."""
 
     name: str
     look: Callable[[Path], Outcome]
     advice: str
 
 
-@dataclass(frozen=True)
-class Finding:
-    """A check with its outcome."""
-
-    check: str
-    state: State
-    found: str
-    advice: str
-
-
-def ok(found: str) -> Outcome:
-    """Nothing to do."""
-    return Outcome(State.OK, found)
-
-
-def warning(found: str, advice: str) -> Outcome:
-    """It will run, but."""
-    return Outcome(State.WARNING, found, advice)
-
-
-def failed(found: str, advice: str) -> Outcome:
-    """It will not run, or not safely."""
-    return Outcome(State.FAILED, found, advice)
-
-
 def worst(outcomes: Sequence[Outcome]) -> Outcome:
     """Several outcomes as one: the worst state, everything that was found, every advice.
 
-    >>> worst([ok("git 2.39"), warning("no make", "install make")])
+    >>> worst([Outcome(State.OK, "git 2.39"), Outcome(State.WARNING, "no make", "install make")])
     Outcome(state=<State.WARNING: 'warning'>, found='git 2.39; no make', advice='install make')
     """
-    order = list(State)
-    state = max((outcome.state for outcome in outcomes), key=order.index, default=State.OK)
-    return Outcome(
-        state,
-        "; ".join(outcome.found for outcome in outcomes),
-        "; ".join(outcome.advice for outcome in outcomes if outcome.advice),
-    )
+    state = max((outcome.state for outcome in outcomes), key=list(State).index)
+    found, advice = ([getattr(outcome, name) for outcome in outcomes] for name in ("found", "advice"))
+    return Outcome(state, "; ".join(found), "; ".join(filter(None, advice)))
 
 
 def examined(check: Check, project: Path) -> Finding:
@@ -93,8 +62,8 @@ def examined(check: Check, project: Path) -> Finding:
     try:
         outcome = check.look(project)
     except Exception as error:  # whatever a library raises, the later checks still run
-        outcome = failed(cause(error), check.advice)
-    return Finding(check.name, outcome.state, redacted(outcome.found), redacted(outcome.advice))
+        outcome = Outcome(State.FAILED, cause(error), check.advice)
+    return Finding(outcome.state, redacted(outcome.found), redacted(outcome.advice), check=check.name)
 
 
 def cause(error: BaseException) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -113,7 +114,8 @@ def tag_release(folder: Path, rev: str, author: str, keys: KeyPair, cache: Path)
     _require_public_key(folder, built.commit, keys)
     with open_remote(folder) as remote:
         objects = Objects(cache, remote)
-        _require_there(remote, [built.bundle_md5, *objects.members(built.bundle_md5).values()], "bundle")
+        bundle = {built.bundle_md5, *objects.members(built.bundle_md5).values()}
+        _require_none(remote, remote.missing(bundle), len(bundle), "bundle")
         evidence, record = _evidence(built, objects.folder(built.bundle_md5), registry.next_version)
         remote.keep(sbom_name(record.sbom_sha256), evidence.sbom)
     with evidence.as_folder() as signed:
@@ -135,19 +137,28 @@ def require_in_remote(folder: Path, rev: str, cache: Path) -> int:
         ReleaseError: objects are not in the remote, or cannot be told.
     """
     with open_remote(folder) as remote:
-        wanted = set(objects_at(folder, commit_of(folder, rev)))
-        objects = Objects(cache, remote)
-        for md5 in [md5 for md5 in sorted(wanted) if md5.endswith(".dir")]:
-            with contextlib.suppress(ReleaseError):  # a list that is nowhere is itself missing in the remote
-                wanted |= set(objects.members(md5).values())
-        _require_there(remote, sorted(wanted), "lock")
+        wanted, missing = missing_in_remote(folder, rev, cache, remote)
+    _require_none(remote, missing, len(wanted), "lock")
     return len(wanted)
 
 
-def _require_there(remote: Remote, md5s: list[str], what: str) -> None:
-    missing = remote.missing(md5s)
+def missing_in_remote(folder: Path, rev: str, cache: Path, remote: Remote) -> tuple[list[str], tuple[str, ...]]:
+    """The objects that a revision's locks name, those inside folders too, and those that the remote does not have.
+
+    Raises:
+        ReleaseError: it cannot be told.
+    """
+    wanted = set(objects_at(folder, commit_of(folder, rev)))
+    objects = Objects(cache, remote)
+    for md5 in [md5 for md5 in sorted(wanted) if md5.endswith(".dir")]:
+        with contextlib.suppress(ReleaseError):  # a list that is nowhere is itself missing in the remote
+            wanted |= set(objects.members(md5).values())
+    return sorted(wanted), remote.missing(wanted)
+
+
+def _require_none(remote: Remote, missing: Sequence[str], count: int, what: str) -> None:
     if missing:
-        rule = f"must be in {remote.url}: {len(missing)} of {len(set(md5s))} objects are not; run `dvc push`"
+        rule = f"must be in {remote.url}: {len(missing)} of {count} objects are not; run `dvc push`"
         raise ReleaseError(what, rule)
 
 

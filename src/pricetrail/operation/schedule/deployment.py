@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -13,7 +15,8 @@ from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLi
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.deployments.runner import RunnerDeployment
 from prefect.exceptions import ObjectNotFound, PrefectException
-from prefect.schedules import Cron
+from prefect.schedules import Cron, Schedule
+from prefect.server.schemas.schedules import CronSchedule
 from prefect.types.entrypoint import EntrypointType
 
 from pricetrail.base.errors import OperationError
@@ -26,15 +29,30 @@ FULL_NAME: Final = f"{weekly_lineage.name}/{NAME}"
 
 
 def deployment(weekly: Weekly, project: Path) -> RunnerDeployment:
-    """The deployment of a project's dials: its cron in its time zone, at most one run at a time, the next one waits."""
+    """The deployment of a project's dials: its cron in its time zone, at most one run at a time, the next one waits.
+
+    Raises:
+        OperationError: ``weekly.cron`` means nothing.
+    """
     return RunnerDeployment.from_flow(
         weekly_lineage,
         name=NAME,
-        schedule=Cron(weekly.cron, timezone=weekly.timezone),
+        schedule=_cron(weekly),
         parameters={"project": str(project.absolute())},
         concurrency_limit=ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.ENQUEUE),
         entrypoint_type=EntrypointType.MODULE_PATH,
     )
+
+
+def next_run(weekly: Weekly) -> datetime:
+    """When the schedule is due next, in its own time zone.
+
+    Raises:
+        OperationError: ``weekly.cron`` means nothing.
+    """
+    _cron(weekly)
+    (due,) = asyncio.run(CronSchedule(cron=weekly.cron, timezone=weekly.timezone).get_dates(1))
+    return due
 
 
 def serve(weekly: Weekly, project: Path) -> None:
@@ -49,14 +67,14 @@ def serve(weekly: Weekly, project: Path) -> None:
             if found := _deployed(client):
                 _require_own(found, project)
                 reap(client, found)
-        prefect_serve(_deployable(weekly, project), limit=1, pause_on_shutdown=False, print_starting_message=False)
+        prefect_serve(deployment(weekly, project), limit=1, pause_on_shutdown=False, print_starting_message=False)
     except (PrefectException, httpx.HTTPError, RuntimeError, ExceptionGroup) as error:
         raise OperationError(_api(), f"must serve as Prefect's API: {type(error).__name__}: {error}") from None
 
 
-def _deployable(weekly: Weekly, project: Path) -> RunnerDeployment:
+def _cron(weekly: Weekly) -> Schedule:
     try:
-        return deployment(weekly, project)
+        return Cron(weekly.cron, timezone=weekly.timezone)
     except ValueError as error:  # the dials' own check counts the words of the line, no more
         raise OperationError("params.yaml", f"weekly.cron must be a cron line: {error}", weekly.cron) from None
 

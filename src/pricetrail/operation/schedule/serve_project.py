@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -22,14 +23,14 @@ LOCK: Final = Path(".pricetrail/schedule.lock")
 log = logging.getLogger(__name__)
 
 
-def schedule(project: Path, tell: Callable[[str], None]) -> None:
+def schedule(project: Path, tell: Callable[[str, datetime], None]) -> None:
     """Serve the schedule of a project until SIGINT or SIGTERM.
 
     Nothing is started where the environment has ``PREFECT_API_URL``: the schedule is served to the server there.
 
     Args:
         project: its ``params.yaml`` has the dials (section ``weekly``), read once.
-        tell: is given the address of the UI.
+        tell: is given the address of the API, and when the next run is.
 
     Raises:
         ParamsError: ``params.yaml`` is not right.
@@ -42,12 +43,10 @@ def schedule(project: Path, tell: Callable[[str], None]) -> None:
         os.environ.update(prefect_server.settings(project, os.environ))
         with _api(project) as address:
             os.environ["PREFECT_API_URL"] = address
-            from pricetrail.operation.schedule.deployment import (
-                serve,  # Prefect reads the environment when it is imported
-            )
+            from pricetrail.operation.schedule import deployment  # Prefect reads the environment when it is imported
 
-            tell(address.removesuffix("/api"))
-            serve(weekly, project)
+            tell(address, deployment.next_run(weekly))
+            deployment.serve(weekly, project)
 
 
 @contextmanager

@@ -1,0 +1,25 @@
+"""``pricetrail check``: what can be wrong before any work."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from pricetrail.base import files
+from pricetrail.cli.one_line_errors import one_line_errors
+from pricetrail.data import source_files
+
+
+def check(
+    with_data: Annotated[
+        bool, typer.Option("--data", help="Also read every source file, as `etl_pipeline` will.")
+    ] = False,
+) -> None:
+    """Check params.yaml, and with --data the source files, before any work."""
+    with one_line_errors():
+        params = files.read_params()
+        if with_data:
+            raw = source_files.read_lines(params.data)
+            typer.echo(f"{params.data.path}: {len(raw):,} rows")
+    typer.echo("params.yaml is right")

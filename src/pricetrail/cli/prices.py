@@ -1,0 +1,44 @@
+"""``pricetrail prices``: the recommended prices of the last run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pricetrail.base import files
+from pricetrail.base.errors import SourceError
+from pricetrail.cli.one_line_errors import one_line_errors
+from pricetrail.cli.table import Format, FormatOption, print_rows
+
+PRICES = Path("data/prices.parquet")
+HEADINGS = {
+    "sku": "SKU",
+    "lines": "lines",
+    "current_price_gbp": "price now",
+    "recommended_price_gbp": "price recommended",
+    "predicted_quantity_now": "units a line now",
+    "predicted_quantity": "units a line then",
+}
+
+
+def prices(
+    sku: Annotated[str, typer.Argument(help="One SKU; without it, those with the largest predicted gain.")] = "",
+    most: Annotated[int, typer.Option(min=1, help="Rows to show.")] = 20,
+    form: FormatOption = Format.table,
+) -> None:
+    """Show the recommended prices of the last run, GBP."""
+    with one_line_errors():
+        if not PRICES.exists():
+            raise SourceError(str(PRICES), "must be there: run `dvc repro`, or `dvc pull`")
+        table = files.read_table(PRICES)
+        if sku:
+            table = table[table["sku"] == sku.upper()]
+            if table.empty:
+                raise SourceError(str(PRICES), f"has no recommendation for SKU {sku} (pricing.min_lines)")
+    gain = (table["predicted_revenue_gbp"] - table["predicted_revenue_now_gbp"]) * table["lines"]
+    table = table.assign(predicted_gain_gbp=gain)
+    shown = table.sort_values(["predicted_gain_gbp", "sku"], ascending=[False, True]).head(most)
+    rows = [{str(name): value for name, value in row.items()} for row in shown.to_dict("records")]
+    print_rows(rows, form, HEADINGS)
