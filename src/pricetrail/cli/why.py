@@ -23,7 +23,8 @@ from pricetrail.cli.one_line_errors import one_line_errors
 from pricetrail.lineage import dvc_cache, git
 from pricetrail.lineage.changes import Change, Move, value_at
 from pricetrail.lineage.lock import StageRecord
-from pricetrail.lineage.why import PACKAGES, Difference, explain_difference
+from pricetrail.lineage.paths import PACKAGES
+from pricetrail.lineage.why import Difference, explain_difference
 
 HERE: Final = "."  # what stands for the workspace on the command line
 CODE: Final = "src/pricetrail/"

@@ -23,8 +23,9 @@ from pricetrail.base.errors import LineageError
 from pricetrail.lineage import git
 from pricetrail.lineage.changes import Change, changes, parse_packages, value_at
 from pricetrail.lineage.lock import StageRecord, ancestry, parse_lock
+from pricetrail.lineage.paths import PACKAGES
 from pricetrail.lineage.replay_clone import Clone, Origin, Repro, ending_cleanly
-from pricetrail.lineage.why import PACKAGES, Difference, explain_difference
+from pricetrail.lineage.why import Difference, explain_difference
 
 LOCK: Final = "dvc.lock"
 

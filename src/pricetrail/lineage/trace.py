@@ -16,10 +16,10 @@ from pricetrail.base.errors import LineageError, SourceError
 from pricetrail.base.json_type import Json
 from pricetrail.lineage import git
 from pricetrail.lineage.chain import Trace
-from pricetrail.lineage.dvc_yaml import inside
 from pricetrail.lineage.git import WORKSPACE
 from pricetrail.lineage.ledger import parse_ledger
 from pricetrail.lineage.lock import StageRecord, ancestry
+from pricetrail.lineage.paths import inside
 from pricetrail.lineage.verify import RECORD, differences, hashes_at, record_at
 from pricetrail.model.prediction_id import LineageId
 

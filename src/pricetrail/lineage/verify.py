@@ -14,10 +14,11 @@ from pricetrail.base.json_type import Json
 from pricetrail.base.params import FILE
 from pricetrail.lineage import git
 from pricetrail.lineage.chain import Difference
-from pricetrail.lineage.dvc_yaml import inside, lookup
+from pricetrail.lineage.dvc_yaml import lookup
 from pricetrail.lineage.git import WORKSPACE
 from pricetrail.lineage.ledger import run_id
 from pricetrail.lineage.lock import StageRecord, parse_yaml
+from pricetrail.lineage.paths import inside
 
 RECORD = "reports/lineage.json"
 

@@ -12,8 +12,9 @@ from pricetrail.base.errors import OperationError
 from pricetrail.base.params import Params
 from pricetrail.lineage import git
 from pricetrail.lineage.dvc_cache import cache_folder, listing
-from pricetrail.lineage.dvc_yaml import inside, parse_pipeline
+from pricetrail.lineage.dvc_yaml import parse_pipeline
 from pricetrail.lineage.lock import parse_source, parse_yaml, writers
+from pricetrail.lineage.paths import inside
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from pricetrail.base import files
 from pricetrail.base.errors import DataError, LineageError, ReleaseError
 from pricetrail.checks.decision import read_decision
 from pricetrail.checks.gates import EVIDENCE, Decision, read_verdict
-from pricetrail.lineage.dvc_yaml import inside
 from pricetrail.lineage.git import git
 from pricetrail.lineage.lock import parse_lock, parse_source
+from pricetrail.lineage.paths import inside
 
 CANDIDATE: Final = "models/candidate"
 LOCK: Final = "dvc.lock"
