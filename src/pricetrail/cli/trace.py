@@ -21,6 +21,7 @@ from pricetrail.base.json_type import Json
 from pricetrail.cli.one_line_errors import one_line_errors
 from pricetrail.lineage import trace as lineage_trace
 from pricetrail.lineage.chain import Trace
+from pricetrail.lineage.commit import CANDIDATE
 from pricetrail.lineage.lock import StageRecord
 from pricetrail.lineage.paths import by_kind
 
@@ -41,7 +42,7 @@ def trace(
     target: Annotated[
         str,
         typer.Argument(help="An output, REV:output, a revision or release tag (its candidate), or a lineage id."),
-    ] = lineage_trace.CANDIDATE,
+    ] = CANDIDATE,
     rev: Annotated[str, typer.Option("--rev", help="Git revision to look at; without it, the workspace.")] = "",
     form: Annotated[
         Format, typer.Option("--format", help="For people, as JSON, as W3C PROV-JSON, or as OpenLineage events.")

@@ -20,7 +20,7 @@ from pricetrail.base.json_type import Json
 from pricetrail.base.params import Params, Weekly
 from pricetrail.checks.decision import headline, read_decision
 from pricetrail.lineage.changes import flat
-from pricetrail.lineage.git import git
+from pricetrail.lineage.commit import WORKSPACE, Commit
 from pricetrail.operation.releases import make
 from pricetrail.operation.releases.keys import ensure_keys
 from pricetrail.operation.releases.remote import NoAnswerError
@@ -188,15 +188,13 @@ def _outcome(place: Workplace, reproduced: steps.Reproduced) -> tuple[Outcome, s
 
 def _metrics(place: Workplace) -> tuple[Metrics, Metrics]:
     """Values of the metrics files at the base and in the clone."""
-    before = dict[str, Json]()
-    for path in git("ls-tree", "--name-only", place.base, "metrics/", folder=place.folder).split():
-        if path.endswith(".json"):
-            tree = files.parse_json(git("show", f"{place.base}:{path}", folder=place.folder), path)
-            before |= {f"{Path(path).stem}.{key}": value for key, value in flat(tree)}
-    after = dict[str, Json]()
-    for file in sorted((place.folder / "metrics").glob("*.json")):
-        after |= {f"{file.stem}.{key}": value for key, value in flat(files.read_json(file))}
-    return before, after
+    before, after = (Commit.at(rev, place.folder).metrics for rev in (place.base, WORKSPACE))
+    return _flat(before), _flat(after)
+
+
+def _flat(metrics: Mapping[str, Mapping[str, Json]]) -> Metrics:
+    """Without the verdicts of ``metrics/gates/``, which the files of the checks have too."""
+    return dict(flat({name: tree for name, tree in metrics.items() if "." not in name}))
 
 
 def _page(place: Workplace, reproduced: steps.Reproduced) -> str:
