@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path, PurePosixPath
+from signal import SIGTERM
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -20,11 +21,12 @@ from ruamel.yaml import YAML
 from pricetrail.base import files
 from pricetrail.base.dvc_hashes import md5_where_there
 from pricetrail.base.errors import LineageError
+from pricetrail.base.processes import ended_by_sigterm
 from pricetrail.lineage.changes import Change, changes, parse_packages, value_at
 from pricetrail.lineage.commit import LOCK, Commit
 from pricetrail.lineage.lock import StageRecord, ancestry, parse_lock
 from pricetrail.lineage.paths import PACKAGES
-from pricetrail.lineage.replay_clone import Clone, Origin, Repro, ending_cleanly
+from pricetrail.lineage.replay_clone import Clone, Origin, Repro
 from pricetrail.lineage.why import Difference, explain_difference
 
 
@@ -111,7 +113,7 @@ def replay(
     recorded = _wanted(commit.stages, only)
     _check_raw_data(recorded, commit.paths)
     packages = installed_otherwise((commit.read(PACKAGES) or b"").decode())
-    with ending_cleanly(), _folder(keep) as folder:
+    with ended_by_sigterm(128 + SIGTERM), _folder(keep) as folder:
         announce(f"clone of {commit.hash[:12]}")
         clone = Clone.make(folder, commit.hash)
         origins = clone.fetch(_sources(recorded), announce)

@@ -6,7 +6,6 @@ what they restate and before the ``.dvc`` file names them.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,6 +17,7 @@ from typing import Final
 from pricetrail.base import files
 from pricetrail.base.dvc_hashes import md5_of_tree
 from pricetrail.base.errors import OperationError, PricetrailError
+from pricetrail.base.locks import alone
 from pricetrail.base.params import FILE, Params, parse_params
 from pricetrail.base.params_edit import with_dials
 from pricetrail.data import source_files
@@ -101,7 +101,7 @@ def ingest_files(
     if reason is not None and not reason.strip():
         raise OperationError("--restate", "must give a reason", reason)
     files.read_params()  # in no project, leave no trace
-    with _alone():
+    with alone(LOCK):
         params = files.read_params()
         if commit and reason is not None:
             _require_committable()
@@ -266,15 +266,6 @@ def _commit(result: Ingestion) -> str:
     git("add", "--", *result.changed)
     git("commit", "-q", "-m", result.message, "--", *result.changed)
     return Commit.at("HEAD").hash
-
-
-@contextmanager
-def _alone() -> Iterator[None]:
-    """Wait until no other ingest runs here; a killed one holds nothing up."""
-    LOCK.parent.mkdir(exist_ok=True)
-    with LOCK.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 @contextmanager

@@ -7,15 +7,14 @@ nothing served pile up too: one of them is enough.
 from __future__ import annotations
 
 import logging
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Final
 from uuid import UUID
 
+import psutil
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.actions import GlobalConcurrencyLimitUpdate
 from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterId, FlowRunFilter, FlowRunFilterState
@@ -25,8 +24,10 @@ from prefect.client.schemas.responses import DeploymentResponse
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.states import Cancelled, Crashed
 
+from pricetrail.base.processes import matching
+
 UNDER_WAY: Final = (StateType.RUNNING, StateType.PENDING, StateType.CANCELLING)
-ENGINE: Final = b"prefect.engine"
+ENGINE: Final = "prefect.engine"
 RUN_ID: Final = "PREFECT__FLOW_RUN_ID"
 PAGE: Final = 200
 
@@ -119,13 +120,7 @@ def _unended(client: SyncPrefectClient, deployment: UUID) -> list[Known]:
 def running_here() -> frozenset[UUID]:
     """The flow runs that processes of this machine work on."""
     found = set[UUID]()
-    for process in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError, KeyError, ValueError):  # it has ended, is another user's, or runs no flow run
-            if ENGINE in (process / "cmdline").read_bytes():
-                found.add(UUID(_environment(process)[RUN_ID]))
+    for process in matching(lambda process: any(ENGINE in word for word in process.cmdline())):
+        with suppress(psutil.Error, KeyError, ValueError):  # it has ended, or runs no flow run
+            found.add(UUID(process.environ()[RUN_ID]))
     return frozenset(found)
-
-
-def _environment(process: Path) -> Mapping[str, str]:
-    pairs = (os.fsdecode(pair).partition("=") for pair in (process / "environ").read_bytes().split(b"\0"))
-    return {name: value for name, _, value in pairs}
