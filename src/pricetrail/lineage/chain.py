@@ -12,7 +12,7 @@ from pricetrail.lineage.paths import PACKAGES
 
 
 @dataclass(frozen=True)
-class Difference:
+class Mismatch:
     """Something that is not as the lock says.
 
     Attributes:
@@ -66,7 +66,7 @@ class Trace:
     outcome: str | None
     gates: tuple[Mapping[str, Json], ...]
     verified: bool | None
-    differences: tuple[Difference, ...] = ()
+    differences: tuple[Mismatch, ...] = ()
     prediction: Mapping[str, Json] | None = None
     notes: tuple[str, ...] = ()
 

@@ -19,14 +19,14 @@ from pricetrail.lineage.git import git
 from pricetrail.lineage.ledger import parse_ledger
 from pricetrail.lineage.lock import StageRecord, ancestry
 from pricetrail.lineage.paths import inside
-from pricetrail.lineage.verify import differences
+from pricetrail.lineage.verify import mismatches
 from pricetrail.model.prediction_id import LineageId
 
 PREDICTIONS, LEDGER = "data/predictions.parquet", "reports/runs.jsonl"
 
 
 @dataclass(frozen=True)
-class _Place:
+class _Output:
     """What a target means."""
 
     path: str
@@ -47,16 +47,16 @@ def trace(target: str, rev: str = WORKSPACE, *, verify: bool = True) -> Trace:
         LineageError: the target is not known; it says what was looked for.
         DataError, SourceError: a lock, the ledger or the record is damaged.
     """
-    place = _find(target, Commit.at(rev))
-    commit = place.commit
-    chain = ancestry(commit.stages, place.path)
+    output = _find(target, Commit.at(rev))
+    commit = output.commit
+    chain = ancestry(commit.stages, output.path)
     decision = commit.json(DECISION)
-    found = differences(chain, commit) if verify else ()
-    prediction, notes = _prediction(place, chain)
+    found = mismatches(chain, commit) if verify else ()
+    prediction, notes = _prediction(output, chain)
     return Trace(
         target=target,
-        path=place.path,
-        md5=_md5(place, chain),
+        path=output.path,
+        md5=_md5(output, chain),
         rev=commit.rev,
         commit=commit.hash,
         committed_at=commit.committed_at,
@@ -72,23 +72,23 @@ def trace(target: str, rev: str = WORKSPACE, *, verify: bool = True) -> Trace:
     )
 
 
-def _find(target: str, commit: Commit) -> _Place:
+def _find(target: str, commit: Commit) -> _Output:
     rev, path = commit.rev, _from_root(target)
     if LineageId.fits(target):
         if rev:
             raise LineageError("lineage id", "tells its run by itself: leave the revision out", rev)
         return _find_prediction(LineageId.parse(target), commit)
     if _is_output(path, commit):
-        return _Place(path, commit)
+        return _Output(path, commit)
     named, colon, inner = target.partition(":")
     if colon and not rev:
         other, path = commit.other(named), _from_root(inner)
         if _is_output(path, other):
-            return _Place(path, other)
+            return _Output(path, other)
         raise LineageError(inner, f"must be an output of a stage at {named} ({other.hash[:12]})")
     if not rev:
         with suppress(LineageError):
-            return _Place(CANDIDATE, commit.other(target))
+            return _Output(CANDIDATE, commit.other(target))
     where = f"at {rev}" if rev else "in the workspace"
     rule = f"must be a git revision, a lineage id, or an output {where}, such as {CANDIDATE}"
     raise LineageError(target, f"{rule}; looked at {len(_outs(commit.stages))} outputs")
@@ -116,14 +116,14 @@ def _from_root(path: str) -> str:
     return posixpath.normpath(posixpath.relpath(path, folder) if inside(path, folder) else path)
 
 
-def _find_prediction(wanted: LineageId, here: Commit) -> _Place:
+def _find_prediction(wanted: LineageId, here: Commit) -> _Output:
     """The run of a prediction: the workspace's, or the newest commit whose record names its bundle."""
     if _bundle_in_workspace(here).startswith(wanted.bundle):
-        return _Place(PREDICTIONS, here, wanted)
+        return _Output(PREDICTIONS, here, wanted)
     commits = git("log", "--all", "--format=%H", "--", RECORD).split()
     for commit in map(here.other, commits):
         if str(commit.record.get("bundle", "")).startswith(wanted.bundle):
-            return _Place(PREDICTIONS, commit, wanted)
+            return _Output(PREDICTIONS, commit, wanted)
     ledger = Path(LEDGER)
     runs = parse_ledger(files.read_text(ledger), LEDGER) if ledger.exists() else ()
     looked = f"looked at the workspace, {len(runs)} runs of {LEDGER} and {len(commits)} commits of {RECORD}"
@@ -140,30 +140,30 @@ def _bundle_in_workspace(here: Commit) -> str:
     return str(here.record.get("bundle", ""))
 
 
-def _prediction(place: _Place, chain: Sequence[StageRecord]) -> tuple[Mapping[str, Json] | None, tuple[str, ...]]:
+def _prediction(output: _Output, chain: Sequence[StageRecord]) -> tuple[Mapping[str, Json] | None, tuple[str, ...]]:
     """The row of a lineage id, where the workspace's predictions are those of its run; else what would bring it."""
-    if place.prediction is None:
+    if output.prediction is None:
         return None, ()
     recorded, file = _recorded(PREDICTIONS, chain), Path(PREDICTIONS)
     if not file.exists() or md5_of(file) != recorded:
         way = (
             "`dvc checkout`"
-            if place.commit.rev == WORKSPACE
-            else f"`git checkout {place.commit.hash[:12]}` and `dvc checkout`"
+            if output.commit.rev == WORKSPACE
+            else f"`git checkout {output.commit.hash[:12]}` and `dvc checkout`"
         )
         return None, (f"{PREDICTIONS} here is not that run's: {way} or `pricetrail replay` would bring the row",)
     table = files.read_table(file)
-    if "lineage_id" not in table or not (rows := table[table["lineage_id"] == str(place.prediction)]).size:
+    if "lineage_id" not in table or not (rows := table[table["lineage_id"] == str(output.prediction)]).size:
         raise LineageError(
-            "lineage id", f"must name one of the {len(table)} rows of {PREDICTIONS}", str(place.prediction)
+            "lineage id", f"must name one of the {len(table)} rows of {PREDICTIONS}", str(output.prediction)
         )
     row = rows.iloc[0].items()
     return {str(key): value.item() if hasattr(value, "item") else str(value) for key, value in row}, ()
 
 
-def _md5(place: _Place, chain: Sequence[StageRecord]) -> str | None:
+def _md5(output: _Output, chain: Sequence[StageRecord]) -> str | None:
     """The lock's hash of an output; of a file inside one, the file's own, where it is at hand."""
-    return _recorded(place.path, chain) or place.commit.hashes([place.path]).get(place.path)
+    return _recorded(output.path, chain) or output.commit.hashes([output.path]).get(output.path)
 
 
 def _recorded(path: str, chain: Sequence[StageRecord]) -> str | None:

@@ -13,7 +13,7 @@ from typing import Final
 
 from pricetrail.base.errors import OperationError
 from pricetrail.base.processes import end_session, running
-from pricetrail.operation.doctor.findings import redacted
+from pricetrail.operation.servers.redacted import redacted
 
 KEPT_LINES: Final = 400
 PATIENCE: Final[Mapping[str, str]] = {  # a dead server is found out in seconds; the step tries again
@@ -49,11 +49,11 @@ class Done:
     @property
     def reason(self) -> str:
         """The line that tells why it failed."""
-        told = [line.strip() for line in self.lines if line.strip()]
+        lines = [line.strip() for line in self.lines if line.strip()]
         for start in ("ERROR: ", "error: ", "fatal: ", "! [", "remote: "):
-            if found := [line for line in told if line.startswith(start)]:
+            if found := [line for line in lines if line.startswith(start)]:
                 return redacted(found[0].removeprefix("ERROR: "))
-        return redacted(told[-1]) if told else "it gave no reason"
+        return redacted(lines[-1]) if lines else "it gave no reason"
 
 
 def run(

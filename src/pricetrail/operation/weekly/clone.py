@@ -33,7 +33,7 @@ NO_BRANCH: Final = re.compile(r"Remote branch .* not found")
 
 
 @dataclass(frozen=True)
-class Workplace:
+class Clone:
     """A clone and where it comes from.
 
     Attributes:
@@ -95,7 +95,7 @@ def reap(home: Path) -> tuple[str, ...]:
     return tuple(folder.name for folder in dead)
 
 
-def make(home: Path, weekly: Weekly, folder: Path) -> Workplace:
+def make(home: Path, weekly: Weekly, folder: Path) -> Clone:
     """Clone the configured branch, and give the clone the project's DVC settings and cache.
 
     Raises:
@@ -122,7 +122,7 @@ def make(home: Path, weekly: Weekly, folder: Path) -> Workplace:
         raise
     base = git("rev-parse", "HEAD", folder=folder).strip()
     _give_settings(home, folder)
-    return Workplace(home, folder, url, branch, base, is_here)
+    return Clone(home, folder, url, branch, base, is_here)
 
 
 def repository_of(home: Path, weekly: Weekly) -> tuple[str, bool]:
