@@ -11,6 +11,7 @@ from typing import TypeVar
 from pricetrail.base.json_type import Json
 from pricetrail.lineage.changes import flat, parse_packages
 from pricetrail.lineage.ledger import Lineage, Run, parse, parse_ledger
+from pricetrail.lineage.paths import PACKAGES, by_kind, inside
 from pricetrail.report.results import (
     Decision,
     Drift,
@@ -24,7 +25,6 @@ from pricetrail.report.results import (
     Prices,
 )
 
-LOCK, CODE = "requirements.lock", "src/"
 DATA_OUTPUT = "data/original"  # the parsed lines: another hash means other data
 T = TypeVar("T")
 
@@ -127,19 +127,17 @@ def fingerprints(lineage: Lineage) -> Fingerprints:
     """Hashes of what went into a run; of what its stages made only the lines, which the demo shop simulates."""
     deps = {path: md5 for stage in lineage.stages for path, md5 in stage.deps.items()}
     made = tuple(path for stage in lineage.stages for path in stage.outs)
-    code = {path: md5 for path, md5 in deps.items() if path.startswith(CODE)}
+    kinds = by_kind(deps)
     source = dials(lineage).get("data.path")
     data = {
-        path: md5
-        for path, md5 in deps.items()
-        if path == source or not (path in code or path == LOCK or any(_within(path, out) for out in made))
+        path: md5 for path, md5 in kinds["data"].items() if path == source or not any(inside(path, out) for out in made)
     }
     return Fingerprints(
         data=data,
-        code=_digest(code),
-        code_files=len(code),
+        code=_digest(kinds["code"]),
+        code_files=len(kinds["code"]),
         params=_digest(dials(lineage)),
-        packages=deps.get(LOCK),
+        packages=deps.get(PACKAGES),
     )
 
 
@@ -166,10 +164,6 @@ def _change(older: Run | None, newer: Run) -> Change:
     data = older.hashes.get(DATA_OUTPUT) != newer.hashes.get(DATA_OUTPUT)
     code = older.bundle != newer.bundle and not moved and not data
     return Change(newer, moved, data, code, first=False)
-
-
-def _within(path: str, folder: str) -> bool:
-    return path == folder or path.startswith(f"{folder}/")
 
 
 def _digest(tree: Json) -> str:
