@@ -25,12 +25,12 @@ from pricetrail.base.json_type import Json
 from pricetrail.checks import errors_and_intervals
 from pricetrail.data.features import TARGET
 from pricetrail.data.past_lines import History
+from pricetrail.lineage.commit import Commit
 from pricetrail.lineage.dvc_cache import object_at
 from pricetrail.lineage.git import git
 from pricetrail.lineage.lock import parse_lock
 from pricetrail.model.bundle import Bundle
 from pricetrail.model.trust import trust_this_run
-from pricetrail.operation.releases.commit import bytes_at
 from pricetrail.operation.releases.fetch import fetch_release
 from pricetrail.operation.releases.remote import Objects, open_remote
 from year_shop import Shop
@@ -146,7 +146,7 @@ class Scoring:
         """What a run built, by its commit's lock."""
         if week.commit not in self._bundles:
             folder = self._scratch / "candidate"
-            files.write_bytes(folder / "dvc.lock", bytes_at(self._shop.path, week.commit, "dvc.lock"))
+            files.write_bytes(folder / "dvc.lock", Commit.at(week.commit, self._shop.path).content("dvc.lock"))
             with open_remote(self._shop.path) as remote:
                 bundle = Objects(self._shop.cache, remote).folder(week.bundle_md5)
             files.write_folder(folder / CANDIDATE, bundle)
@@ -159,7 +159,7 @@ class Scoring:
 
 
 def _outs(folder: Path, commit: str) -> dict[str, str]:
-    stages = parse_lock(bytes_at(folder, commit, "dvc.lock").decode())
+    stages = parse_lock(Commit.at(commit, folder).text("dvc.lock"))
     return {path: md5 for stage in stages for path, md5 in stage.outs.items()}
 
 

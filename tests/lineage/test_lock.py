@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pricetrail.base.errors import DataError, LineageError
-from pricetrail.lineage import git
+from pricetrail.lineage.commit import Commit
 from pricetrail.lineage.lock import StageRecord, ancestry, parse_lock, parse_source, writer
 
 LOCK = """
@@ -78,18 +78,18 @@ def history(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_revision_and_the_workspace_are_told_apart(history: Path) -> None:
-    committed, now = git.stages_at("HEAD"), git.stages_at()
+    committed, now = Commit.at("HEAD").stages, Commit.at().stages
     assert [stage.name for stage in committed] == ["raw.dvc", "clean", "fit", "unrelated"]
     assert (committed[2].outs, now[2].outs) == ({"model": "55"}, {"model": "77"})
     asked = subprocess.run(["git", "rev-parse", "HEAD"], cwd=history, capture_output=True, text=True, check=True)
-    assert git.commit_of("HEAD") == asked.stdout.strip()
+    assert Commit.at("HEAD").hash == asked.stdout.strip()
 
 
 def test_what_git_does_not_know_is_an_error(history: Path) -> None:
     with pytest.raises(LineageError, match="must be a commit, branch or tag that git knows, got 'nowhere'"):
-        git.commit_of("nowhere")
+        Commit.at("nowhere")
     with pytest.raises(LineageError, match="must be tracked by git at HEAD"):
-        git.read_at("nothing.txt", "HEAD")
+        Commit.at("HEAD").content("nothing.txt")
     (history / "dvc.lock").unlink()
     with pytest.raises(LineageError, match="run `dvc repro`"):
-        git.stages_at()
+        _ = Commit.at().stages

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import shutil
 import subprocess
 from dataclasses import asdict
 from pathlib import Path
@@ -15,7 +17,8 @@ from typer.testing import CliRunner
 
 from pricetrail.base.errors import LineageError, PricetrailError
 from pricetrail.cli.app import app
-from pricetrail.lineage import git, ledger, trace
+from pricetrail.lineage import ledger, trace
+from pricetrail.lineage.commit import Commit
 from pricetrail.lineage.lock import parse_lock, parse_source
 
 MANIFEST = '{"sha256": {}}'
@@ -311,11 +314,44 @@ def test_files_of_a_revision_are_read_as_git_has_them(project: str) -> None:
     commit("odd")
     Path("params.yaml").write_text("changed")
     asked = ["missing", "odd name\u00e9", "src", "away", "a b missing", "link", "raw.dvc/x", "src/fit.py"]
-    assert git.blobs_at("HEAD", asked) == {
+    assert {path: found for path in asked if (found := Commit.at("HEAD").read(path)) is not None} == {
         "odd name\u00e9": bytes(range(256)),
         "link": b"seed: 3\nfit: {rate: 0.5}\n",
         "src/fit.py": b"fit",
     }
+
+
+@pytest.mark.parametrize(
+    "target", ["models/candidate", "HEAD~4:data/predictions.parquet", "HEAD", f"{BUNDLE[:12]}-000002"]
+)
+def test_a_trace_visits_git_four_times_at_most(
+    project: str, target: str, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the number of commits that are looked at; it was 14 visits once, and one more a commit."""
+    for number in range(5):
+        write_run(0.6, f'{{"sha256": {{"run": "{number}"}}}}')
+        commit(f"run {number}")
+    folder = tmp_path_factory.mktemp("bin")
+    log, git = folder / "log", folder / "git"
+    git.write_text(f'#!/bin/sh\necho "$1" >> {log}\nexec {shutil.which("git")} "$@"\n')
+    git.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+    trace.trace(target)
+    assert 1 < len(log.read_text().split()) <= 4, log.read_text()
+
+
+def test_the_process_that_reads_git_ends_with_its_commit(project: str) -> None:
+    found = Commit.at("HEAD")
+    pid = found.objects._process.pid
+    assert found.stages
+    assert Path(f"/proc/{pid}").exists()
+    del found
+    assert not Path(f"/proc/{pid}").exists()
+
+
+def test_no_repository_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(LineageError, match=r"^git cat-file: must succeed: fatal: not a git repository"):
+        Commit.at("HEAD", tmp_path)
 
 
 def shown(*arguments: str) -> Any:

@@ -12,7 +12,7 @@ import pytest
 from pricetrail.base.errors import OperationError
 from pricetrail.operation.servers.programs import Done, UnreachableError, run
 from pricetrail.operation.weekly import publish as publication
-from pricetrail.operation.weekly.clone import Workplace
+from pricetrail.operation.weekly.clone import Clone
 from support.tiny_project import WHO, TinyProject, make_tiny_project
 
 BOT = "Bot <bot@example.org>"
@@ -33,15 +33,15 @@ def project(template: Path, tmp_path: Path) -> TinyProject:
     return made
 
 
-def cloned(project: TinyProject, name: str = "run", is_here: bool = False) -> Workplace:
+def cloned(project: TinyProject, name: str = "run", is_here: bool = False) -> Clone:
     source = project.folder if is_here else project.bare
     folder = project.folder.parent / name
     project.must("git", "clone", "-q", str(source), str(folder), folder=project.folder.parent)
     base = project.must("git", "rev-parse", "HEAD", folder=folder)
-    return Workplace(project.folder, folder, str(source), "main", base, is_here)
+    return Clone(project.folder, folder, str(source), "main", base, is_here)
 
 
-def tagging(place: Workplace, *names: str) -> Callable[[], Sequence[str]]:
+def tagging(place: Clone, *names: str) -> Callable[[], Sequence[str]]:
     def tag() -> Sequence[str]:
         for name in names:
             publication.git(*WHO, "tag", "-a", "-m", f"{name} of {place.folder.name}", name, folder=place.folder)
@@ -50,13 +50,13 @@ def tagging(place: Workplace, *names: str) -> Callable[[], Sequence[str]]:
     return tag
 
 
-def changed(place: Workplace, text: str = "stages: {}\n") -> str:
+def changed(place: Clone, text: str = "stages: {}\n") -> str:
     (place.folder / "dvc.lock").write_text(text)
     assert publication.commit(place, "Weekly run: released\n\nAll gates are open.\n", BOT)
     return publication.git("rev-parse", "HEAD", folder=place.folder).strip()
 
 
-def publish(place: Workplace, *tags: str) -> publication.Published:
+def publish(place: Clone, *tags: str) -> publication.Published:
     return publication.publish(place, BOT, 1, tagging(place, *tags))
 
 

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from gto import api
 from typer.testing import CliRunner
 
-from pricetrail.base.errors import ReleaseError
+from pricetrail.base.errors import LineageError, ReleaseError
 from pricetrail.cli.app import app
 from pricetrail.operation.releases import make, push, tags
 from pricetrail.operation.releases.keys import SHORT, VARIABLE, ensure_keys, make_keys
@@ -155,7 +155,7 @@ def test_when_a_release_is_due(shop: Shop) -> None:
     shop.git("rm", "-q", "metrics/decision.json")
     shop.commit()
     assert not is_release_due(shop.folder, "HEAD"), "stopped at the drift gate"
-    with pytest.raises(ReleaseError, match="must be a commit, branch or tag"):
+    with pytest.raises(LineageError, match="must be a commit, branch or tag"):
         is_release_due(shop.folder, "nowhere")
 
 

@@ -26,7 +26,7 @@ from pricetrail.cli.weekly import _ended_by_sigterm
 from pricetrail.operation.servers import s3
 from pricetrail.operation.servers.programs import Done, UnreachableError, must, run
 from pricetrail.operation.weekly import clone, steps
-from pricetrail.operation.weekly.clone import Workplace
+from pricetrail.operation.weekly.clone import Clone
 from pricetrail.operation.weekly.message import MOST, message, metrics_table, subject
 from pricetrail.operation.weekly.outcome import Ending, Outcome
 from pricetrail.operation.weekly.retrying import Foreground
@@ -211,7 +211,7 @@ def test_a_release_key_that_is_not_committed_is_named(project: TinyProject, tmp_
 def test_a_run_that_the_drift_gate_stopped_does_not_show_the_last_decision(tmp_path: Path) -> None:
     (tmp_path / "reports").mkdir()
     (tmp_path / "reports/decision.md").write_text("# Released\n")
-    place = Workplace(tmp_path, tmp_path, "", "main", "", is_here=True)
+    place = Clone(tmp_path, tmp_path, "", "main", "", is_here=True)
     assert _page(place, steps.Reproduced("the share of drifted inputs is 0.5")) == ""
     assert _page(place, steps.Reproduced("")) == "# Released\n"
 
@@ -274,7 +274,7 @@ def test_all_is_read_back_from_a_remote_that_had_not_what_was_published(tmp_path
     assert json.loads(read_back(project, "HEAD").stdout)["objects"] == 0
     shutil.rmtree(project.remote)
     shutil.rmtree(project.folder / ".dvc/tmp")
-    place = Workplace(project.folder, project.folder, str(project.bare), "main", "HEAD", is_here=False)
+    place = Clone(project.folder, project.folder, str(project.bare), "main", "HEAD", is_here=False)
     assert steps.push(place, 1) == 1
     (stored,) = (path for path in (project.remote / "files").rglob("*") if path.is_file())
     stored.chmod(0o644)
@@ -470,9 +470,7 @@ def test_the_message_names_outcome_reason_dials_and_figures() -> None:
 
 def test_a_long_message_says_how_much_it_leaves_out() -> None:
     after = {f"models.m{n}": float(n) for n in range(MOST + 7)}
-    assert (
-        message(Outcome.RELEASED, "x", {}, after, {}, []).splitlines()[-1].startswith("… and 7 more: pricetrail why")
-    )
+    assert message(Outcome.RELEASED, "x", {}, after, {}, []).splitlines()[-1].startswith("… and 7 more: pricetrail why")
 
 
 def test_metrics_that_did_not_move_are_no_table() -> None:
@@ -559,7 +557,7 @@ def planned(
     run_of_study["params"]["data.path"] = studied
     (folder / "reports/runs.jsonl").write_text(json.dumps(run_of_study) + "\n")
     (folder / "metrics/validation.json").write_text((ROOT / "metrics/validation.json").read_text())
-    place = Workplace(folder, folder, lines, "main", "", False)
+    place = Clone(folder, folder, lines, "main", "", False)
     return dict(plan_tuning(place))
 
 

@@ -54,7 +54,7 @@ def decide(
         typer.echo(text, nl=False)
         return
     if form is Format.csv:
-        print_rows([gate.record() for gate in decision.gates], form)
+        print_rows(decision.record()["gates"], form)
         return
     console = Console(file=sys.stdout)
     style = "green" if decision.may_be_released else "red"

@@ -20,8 +20,10 @@ from pricetrail.base import files
 from pricetrail.base.json_type import Json
 from pricetrail.cli.one_line_errors import one_line_errors
 from pricetrail.lineage import trace as lineage_trace
-from pricetrail.lineage.chain import Trace, code_deps, data_deps
+from pricetrail.lineage.chain import Trace
+from pricetrail.lineage.commit import CANDIDATE
 from pricetrail.lineage.lock import StageRecord
+from pricetrail.lineage.paths import by_kind
 
 SHORT = 12  # hex digits of a hash that a person reads
 FILE_WIDTH = 160
@@ -40,7 +42,7 @@ def trace(
     target: Annotated[
         str,
         typer.Argument(help="An output, REV:output, a revision or release tag (its candidate), or a lineage id."),
-    ] = lineage_trace.CANDIDATE,
+    ] = CANDIDATE,
     rev: Annotated[str, typer.Option("--rev", help="Git revision to look at; without it, the workspace.")] = "",
     form: Annotated[
         Format, typer.Option("--format", help="For people, as JSON, as W3C PROV-JSON, or as OpenLineage events.")
@@ -151,9 +153,10 @@ def _add_stage(parent: Tree, found: Trace, stage: StageRecord, shown: set[str], 
     if not stage.cmd:
         return
     node.add(Text(f"$ {stage.cmd}", "dim"))
+    deps = by_kind(stage.deps)
     _add_group(node, "params", {key: json.dumps(value) for key, value in stage.params.items()}, full=full)
-    _add_group(node, "code", code_deps(stage), full=full)
-    for path, md5 in data_deps(stage).items():
+    _add_group(node, "code", deps["code"], full=full)
+    for path, md5 in deps["data"].items():
         branch = node.add(_named(path, md5))
         maker = found.maker(path)
         if maker is not None:

@@ -4,30 +4,23 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
-from ruamel.yaml import YAML
 
-from pricetrail.base import dvc_hashes
-from pricetrail.base.errors import LineageError
 from pricetrail.base.json_type import Json
-from pricetrail.base.params import FILE
 from pricetrail.cli.one_line_errors import one_line_errors
-from pricetrail.lineage import dvc_cache, git
-from pricetrail.lineage.changes import Change, Move, value_at
-from pricetrail.lineage.dvc_yaml import RESULT
-from pricetrail.lineage.ledger import SOURCE, parse_ledger
-from pricetrail.lineage.lock import StageRecord
-from pricetrail.lineage.why import PACKAGES, Difference, explain_difference
+from pricetrail.lineage.changes import Change, Move
+from pricetrail.lineage.commit import WORKSPACE, Commit
+from pricetrail.lineage.compare_commits import compare, not_run_yet, other_data, other_source
+from pricetrail.lineage.paths import PACKAGES
+from pricetrail.lineage.why import Difference
 
-LEDGER: Final = "reports/runs.jsonl"
 HERE: Final = "."  # what stands for the workspace on the command line
 CODE: Final = "src/pricetrail/"
 NAMED: Final = 3  # things of a kind that the sentence names
@@ -44,11 +37,11 @@ def why(
 ) -> None:
     """Say why run B differs from run A: data, params, code, packages, the stage where it began, what it moved."""
     with one_line_errors():
-        revs = [git.WORKSPACE if rev == HERE else git.commit_of(rev) for rev in (a, b)]
-        found = _compare(revs[0], revs[1])
-        changed_since = _not_run_yet() if git.WORKSPACE in revs else []
+        commits = [Commit.at(WORKSPACE if rev == HERE else rev) for rev in (a, b)]
+        found = compare(commits[0], commits[1])
+        changed_since = [path for commit in commits if commit.rev == WORKSPACE for path in not_run_yet(commit)]
         source = other_source(found)
-        note = "" if source is None else other_data(source, _text(LEDGER, revs[1]))
+        note = "" if source is None else other_data(source, commits[1])
     found = found if source is None else replace(found, metrics=(), verdicts=())
     if as_json:
         typer.echo(json.dumps({"a": a, "b": b, **_tree(found), "not_run_yet": changed_since, "note": note}, indent=2))
@@ -66,84 +59,9 @@ def why(
         console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
-def other_source(found: Difference) -> Change | None:
-    """How the data source changed, where both runs have one: their figures are of other data, and not compared."""
-    return next((change for change in found.params if change.name == SOURCE and change.kind == "changed"), None)
-
-
-def other_data(source: Change, ledger: str) -> str:
-    """Why no figure is compared.
-
-    Args:
-        source: how the data source changed.
-        ledger: the text of the new run's ledger.
-    """
-    runs = [run for run in parse_ledger(ledger, LEDGER) if run.params.get(SOURCE) == source.new]
-    earlier = len(runs) - 1
-    first = f"before it {earlier:,} ran on {source.new}" if earlier > 0 else f"it is the first run on {source.new}"
-    return f"Figures are compared between runs on the same data only; {first}."
-
-
 def plural(count: int, noun: str) -> str:
     """A count with its noun."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
-def _compare(a: str, b: str) -> Difference:
-    old, new = git.stages_at(a), git.stages_at(b)
-    return explain_difference(
-        old, new, (_text(PACKAGES, a), _text(PACKAGES, b)), (_metrics(a), _metrics(b)), _listings(old, new)
-    )
-
-
-def _text(path: str, rev: str) -> str:
-    there = Path(path).is_file() if rev == git.WORKSPACE else path in git.listed(rev)
-    return git.read_at(path, rev) if there else ""
-
-
-def _metrics(rev: str) -> dict[str, Json]:
-    """The metrics files of a revision by name, ``gates.drift`` for ``metrics/gates/drift.json``."""
-    found: dict[str, Json] = {}
-    for path in git.listed(rev):
-        if RESULT.fullmatch(path) and (rev or Path(path).is_file()):
-            try:
-                tree = json.loads(git.read_at(path, rev))
-            except ValueError as error:
-                raise LineageError(path, f"must be JSON: {error}") from None
-            found[path.removeprefix("metrics/").removesuffix(".json").replace("/", ".")] = tree
-    return found
-
-
-def _listings(old: Sequence[StageRecord], new: Sequence[StageRecord]) -> dict[str, Mapping[str, str]]:
-    """The files of every folder of raw data that changed, from the cache, or from disk where that has the hash."""
-    before, after = ({p: md5 for s in run for p, md5 in {**s.deps, **s.outs}.items()} for run in (old, new))
-    made = {path for stage in (*old, *new) if stage.cmd for path in stage.outs}
-    changed = [
-        (path, md5)
-        for path in sorted((before.keys() | after.keys()) - made)
-        for md5 in {before.get(path, ""), after.get(path, "")}
-        if before.get(path) != after.get(path) and md5.endswith(".dir")
-    ]
-    cache = dvc_cache.cache_folder() if changed else Path()
-    found = {md5: dvc_cache.listing(cache, md5) or _on_disk(path, md5) for path, md5 in changed}
-    return {md5: files for md5, files in found.items() if files is not None}
-
-
-def _on_disk(path: str, md5: str) -> dict[str, str] | None:
-    files = dvc_hashes.list_folder(Path(path)) if Path(path).is_dir() else {}
-    return files if dvc_hashes.md5_of_tree(files) == md5 else None
-
-
-def _not_run_yet() -> list[str]:
-    """What the run of the workspace read otherwise than it is on disk: code, packages, params, tracked sources."""
-    stages = git.stages_at()
-    read = {path: md5 for stage in stages for path, md5 in stage.deps.items()}
-    sources = {path: md5 for stage in stages if not stage.cmd for path, md5 in stage.outs.items()}
-    now = sources | {p: dvc_hashes.md5_where_there(Path(p)) or "" for p in read if p.endswith(".py") or p == PACKAGES}
-    dials: Json = YAML(typ="safe", pure=True).load(_text(FILE, git.WORKSPACE))
-    params = {key: value for stage in stages for key, value in stage.params.items()}
-    changed = [key for key, value in params.items() if value_at(dials, key) != value]
-    return sorted(path for path, md5 in now.items() if read.get(path, md5) != md5) + sorted(changed)
 
 
 def _tree(found: Difference) -> dict[str, object]:

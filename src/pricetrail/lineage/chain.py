@@ -7,15 +7,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from pricetrail.base.json_type import Json
-from pricetrail.lineage.dvc_yaml import inside
 from pricetrail.lineage.lock import StageRecord, writer
-
-PACKAGES = "requirements.lock"
-CODE = "src"
+from pricetrail.lineage.paths import PACKAGES
 
 
 @dataclass(frozen=True)
-class Difference:
+class Mismatch:
     """Something that is not as the lock says.
 
     Attributes:
@@ -69,7 +66,7 @@ class Trace:
     outcome: str | None
     gates: tuple[Mapping[str, Json], ...]
     verified: bool | None
-    differences: tuple[Difference, ...] = ()
+    differences: tuple[Mismatch, ...] = ()
     prediction: Mapping[str, Json] | None = None
     notes: tuple[str, ...] = ()
 
@@ -90,22 +87,3 @@ class Trace:
     def record(self) -> dict[str, Any]:
         """All of it as JSON."""
         return {**asdict(self), "environment": self.environment}
-
-
-def is_code(path: str) -> bool:
-    """Whether a dependency is code of the project.
-
-    >>> is_code("src/pricetrail/checks/gates.py"), is_code("data/splits")
-    (True, False)
-    """
-    return inside(path, CODE)
-
-
-def data_deps(stage: StageRecord) -> dict[str, str]:
-    """Dependencies that are neither code nor packages, by path."""
-    return {path: md5 for path, md5 in stage.deps.items() if path != PACKAGES and not is_code(path)}
-
-
-def code_deps(stage: StageRecord) -> dict[str, str]:
-    """Files of code, by path."""
-    return {path: md5 for path, md5 in stage.deps.items() if is_code(path)}

@@ -15,6 +15,7 @@ from typing import Any, Final
 from pricetrail.base.errors import DataError
 from pricetrail.base.json_type import Json
 from pricetrail.lineage.lock import parse_yaml
+from pricetrail.lineage.paths import inside
 
 RESULT: Final = re.compile(r"metrics/([^/]+|gates/drift)\.json")  # the others repeat some, for `dvc metrics show`
 _PLACEHOLDER = re.compile(r"\$\{([^}]+)\}")
@@ -98,11 +99,6 @@ def lookup(tree: Mapping[str, Any], key: str) -> Json:
         found = found[part]
     value: Json = found
     return value
-
-
-def inside(path: str, folder: str) -> bool:
-    """Whether a path is ``folder`` or lies in it."""
-    return PurePosixPath(folder) in (PurePosixPath(path), *PurePosixPath(path).parents)
 
 
 def _reads_any(plan: Plan, plans: Sequence[Plan], names: set[str]) -> bool:

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from pricetrail.base.dvc_hashes import md5_of
-from pricetrail.lineage.dvc_yaml import Plan, inside, lookup
+from pricetrail.lineage.dvc_yaml import Plan, lookup
 from pricetrail.lineage.lock import StageRecord
+from pricetrail.lineage.paths import inside
 
 
 def stage_records(

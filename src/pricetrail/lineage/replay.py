@@ -12,21 +12,22 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path, PurePosixPath
+from signal import SIGTERM
 from tempfile import TemporaryDirectory
-from typing import Any, Final
+from typing import Any
 
 from ruamel.yaml import YAML
 
 from pricetrail.base import files
 from pricetrail.base.dvc_hashes import md5_where_there
 from pricetrail.base.errors import LineageError
-from pricetrail.lineage import git
+from pricetrail.base.processes import ended_by_sigterm
 from pricetrail.lineage.changes import Change, changes, parse_packages, value_at
+from pricetrail.lineage.commit import LOCK, Commit
 from pricetrail.lineage.lock import StageRecord, ancestry, parse_lock
-from pricetrail.lineage.replay_clone import Clone, Origin, Repro, ending_cleanly
-from pricetrail.lineage.why import PACKAGES, Difference, explain_difference
-
-LOCK: Final = "dvc.lock"
+from pricetrail.lineage.paths import PACKAGES
+from pricetrail.lineage.replay_clone import Clone, Origin, Repro
+from pricetrail.lineage.why import Difference, explain_difference
 
 
 @dataclass(frozen=True)
@@ -108,23 +109,23 @@ def replay(
             that did not fail then.
     """
     start = time.monotonic()
-    commit = git.commit_of(rev)
-    recorded = _wanted(git.stages_at(commit), only)
-    _check_raw_data(recorded, git.listed(commit))
-    packages = installed_otherwise(_read(PACKAGES, commit))
-    with ending_cleanly(), _folder(keep) as folder:
-        announce(f"clone of {commit[:12]}")
-        clone = Clone.make(folder, commit)
+    commit = Commit.at(rev)
+    recorded = _wanted(commit.stages, only)
+    _check_raw_data(recorded, commit.paths)
+    packages = installed_otherwise((commit.read(PACKAGES) or b"").decode())
+    with ended_by_sigterm(128 + SIGTERM), _folder(keep) as folder:
+        announce(f"clone of {commit.hash[:12]}")
+        clone = Clone.make(folder, commit.hash)
         origins = clone.fetch(_sources(recorded), announce)
-        committed = _committed(recorded, folder, git.listed(commit))
+        committed = _committed(recorded, folder, commit.paths)
         locks = clone.take_locks()
-        repro = clone.repro(_targets(locks, only), _log(commit), announce)
+        repro = clone.repro(_targets(locks, only), _log(commit.hash), announce)
         _check_failures(repro, recorded, folder)
         earlier = {stage.name for stage in recorded} & {*repro.failed, *repro.skipped}
         rebuilt = [stage for path in locks for stage in _rebuilt(folder / path)]
     compared = [stage for stage in recorded if stage.name not in earlier]
     return Replay(
-        commit=commit,
+        commit=commit.hash,
         outputs=compare_outputs(compared, rebuilt, committed),
         origins=origins,
         packages=packages,
@@ -180,10 +181,6 @@ def _folder(keep: Path | None) -> Iterator[Path]:
     if keep.exists() and (not keep.is_dir() or any(keep.iterdir())):
         raise LineageError(str(keep), "must be a new folder, or an empty one")
     yield keep.absolute()
-
-
-def _read(path: str, commit: str) -> str:
-    return git.read_at(path, commit) if path in git.listed(commit) else ""
 
 
 def _log(commit: str) -> Path:

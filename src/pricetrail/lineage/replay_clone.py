@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import os
 import re
-import signal
-import subprocess
 import sys
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import Final
 
 from pricetrail.base.dvc_hashes import md5_where_there
 from pricetrail.base.errors import LineageError
+from pricetrail.base.processes import running
 from pricetrail.lineage.dvc_cache import cache_folder, copy_objects, dvc, object_at
 from pricetrail.lineage.git import git
 from pricetrail.lineage.lock import StageRecord
@@ -27,7 +23,6 @@ SKIPPED: Final = re.compile(r"Stage '(?:.*:)?([^':]+)' will be skipped")
 OF_DVC: Final = ("WARNING: ", "ERROR: ", "> ", "Running stage", "Updating lock", "Generating lock", "Use `dvc push`")
 UNREACHABLE: Final = re.compile(r"failed to connect|connect|timed? ?out|credentials|endpoint", re.IGNORECASE)
 OFFLINE: Final = {"analytics": "false", "check_update": "false"}
-ENDING_SECONDS: Final = 10.0  # that a pipeline gets to end when it is told to
 
 
 @dataclass(frozen=True)
@@ -156,7 +151,7 @@ class Clone:
         """Run the pipeline anew; what both streams say goes to the log."""
         command = [sys.executable, "-m", "dvc", "repro", "--force", "--keep-going", *targets]
         failed, skipped, last, reason = list[str](), list[str](), "", ""
-        with log.open("w", encoding="utf-8") as file, _process(command, self.folder, self.environment()) as process:
+        with log.open("w", encoding="utf-8") as file, running(command, self.folder, self.environment()) as process:
             for line in process.stdout or ():
                 file.write(line)
                 if found := RUNS.match(line):
@@ -168,43 +163,6 @@ class Clone:
                 if line.strip() and not line.startswith(OF_DVC):
                     last = line
         return Repro(process.returncode == 0, tuple(failed), tuple(skipped), " ".join(reason.split()), log)
-
-
-@contextmanager
-def _process(command: Sequence[str], folder: Path, env: Mapping[str, str]) -> Iterator[subprocess.Popen[str]]:
-    """A process in a session of its own, which ends with the block, and all that it started."""
-    process = subprocess.Popen(
-        command, cwd=folder, env=env, text=True, errors="replace", start_new_session=True,
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    )  # fmt: skip
-    try:
-        yield process
-        process.wait()
-    finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGTERM)
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(ENDING_SECONDS)
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-
-
-@contextmanager
-def ending_cleanly() -> Iterator[None]:
-    """Let ``kill`` end the block as Ctrl-C does, so that folders are removed and processes ended."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def end(number: int, _: FrameType | None) -> None:
-        raise SystemExit(128 + number)
-
-    before = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _remote_settings() -> dict[str, dict[str, str]]:

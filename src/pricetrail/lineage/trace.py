@@ -4,36 +4,33 @@ from __future__ import annotations
 
 import hashlib
 import posixpath
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-from typing import Any
 
 from pricetrail.base import files
 from pricetrail.base.dvc_hashes import md5_of
-from pricetrail.base.errors import LineageError, SourceError
+from pricetrail.base.errors import LineageError
 from pricetrail.base.json_type import Json
-from pricetrail.lineage import git
 from pricetrail.lineage.chain import Trace
-from pricetrail.lineage.dvc_yaml import inside
-from pricetrail.lineage.git import WORKSPACE
+from pricetrail.lineage.commit import CANDIDATE, DECISION, RECORD, WORKSPACE, Commit
+from pricetrail.lineage.git import git
 from pricetrail.lineage.ledger import parse_ledger
 from pricetrail.lineage.lock import StageRecord, ancestry
-from pricetrail.lineage.verify import RECORD, differences, hashes_at, record_at
+from pricetrail.lineage.paths import inside
+from pricetrail.lineage.verify import mismatches
 from pricetrail.model.prediction_id import LineageId
 
-CANDIDATE, PREDICTIONS = "models/candidate", "data/predictions.parquet"
-LEDGER, DECISION = "reports/runs.jsonl", "metrics/decision.json"
-StagesAt = Callable[[str], tuple[StageRecord, ...]]
+PREDICTIONS, LEDGER = "data/predictions.parquet", "reports/runs.jsonl"
 
 
 @dataclass(frozen=True)
-class _Place:
+class _Output:
     """What a target means."""
 
     path: str
-    rev: str
+    commit: Commit
     prediction: LineageId | None = None
 
 
@@ -50,22 +47,21 @@ def trace(target: str, rev: str = WORKSPACE, *, verify: bool = True) -> Trace:
         LineageError: the target is not known; it says what was looked for.
         DataError, SourceError: a lock, the ledger or the record is damaged.
     """
-    stages_at = cache(git.stages_at)
-    place = _find(target, rev, stages_at)
-    chain = ancestry(stages_at(place.rev), place.path)
-    commit = git.commit_of(place.rev or "HEAD")
-    decision = _json_at(DECISION, place.rev)
-    found = differences(chain, place.rev) if verify else ()
-    prediction, notes = _prediction(place, chain)
+    output = _find(target, Commit.at(rev))
+    commit = output.commit
+    chain = ancestry(commit.stages, output.path)
+    decision = commit.json(DECISION)
+    found = mismatches(chain, commit) if verify else ()
+    prediction, notes = _prediction(output, chain)
     return Trace(
         target=target,
-        path=place.path,
-        md5=_md5(place, chain),
-        rev=place.rev,
-        commit=commit,
-        committed_at=git.committed_at(commit),
-        dirty=place.rev == WORKSPACE and git.is_dirty(),
-        run=record_at(place.rev).get("run"),
+        path=output.path,
+        md5=_md5(output, chain),
+        rev=commit.rev,
+        commit=commit.hash,
+        committed_at=commit.committed_at,
+        dirty=commit.is_dirty,
+        run=commit.record.get("run"),
         stages=chain,
         outcome=decision.get("outcome"),
         gates=tuple(decision.get("gates", ())),
@@ -76,51 +72,42 @@ def trace(target: str, rev: str = WORKSPACE, *, verify: bool = True) -> Trace:
     )
 
 
-def _find(target: str, rev: str, stages_at: StagesAt) -> _Place:
+def _find(target: str, commit: Commit) -> _Output:
+    rev, path = commit.rev, _from_root(target)
     if LineageId.fits(target):
         if rev:
             raise LineageError("lineage id", "tells its run by itself: leave the revision out", rev)
-        return _find_prediction(LineageId.parse(target))
-    if _is_output(_from_root(target), rev, stages_at):
-        return _Place(_from_root(target), rev)
-    named, colon, path = target.partition(":")
+        return _find_prediction(LineageId.parse(target), commit)
+    if _is_output(path, commit):
+        return _Output(path, commit)
+    named, colon, inner = target.partition(":")
     if colon and not rev:
-        commit = git.commit_of(named)
-        if _is_output(_from_root(path), named, stages_at):
-            return _Place(_from_root(path), named)
-        raise LineageError(path, f"must be an output of a stage at {named} ({commit[:12]})")
-    if not rev and _is_revision(target):
-        return _Place(CANDIDATE, target)
-    rule = f"must be a git revision, a lineage id, or an output {_where(rev)}, such as {CANDIDATE}"
-    raise LineageError(target, f"{rule}; looked at {len(_outs(stages_at(rev)))} outputs")
-
-
-def _where(rev: str) -> str:
-    return f"at {rev}" if rev else "in the workspace"
+        other, path = commit.other(named), _from_root(inner)
+        if _is_output(path, other):
+            return _Output(path, other)
+        raise LineageError(inner, f"must be an output of a stage at {named} ({other.hash[:12]})")
+    if not rev:
+        with suppress(LineageError):
+            return _Output(CANDIDATE, commit.other(target))
+    where = f"at {rev}" if rev else "in the workspace"
+    rule = f"must be a git revision, a lineage id, or an output {where}, such as {CANDIDATE}"
+    raise LineageError(target, f"{rule}; looked at {len(_outs(commit.stages))} outputs")
 
 
 def _outs(stages: Sequence[StageRecord]) -> set[str]:
     return {out for stage in stages for out in stage.outs}
 
 
-def _is_output(path: str, rev: str, stages_at: StagesAt) -> bool:
+def _is_output(path: str, commit: Commit) -> bool:
     """Whether a stage wrote it, and, for a file in a folder, whether it is there as far as git or the disk can tell."""
-    outs = _outs(stages_at(rev))
+    outs = _outs(commit.stages)
     if path in outs:
         return True
     folder = next((out for out in outs if inside(path, out)), None)
-    if folder is None or rev == WORKSPACE:
+    if folder is None or commit.rev == WORKSPACE:
         return folder is not None and Path(path).exists()
-    listed = git.listed(rev)
-    is_in_git = any(inside(name, folder) for name in listed)
-    return not is_in_git or any(inside(name, path) for name in listed)
-
-
-def _is_revision(text: str) -> bool:
-    try:
-        return bool(git.commit_of(text))
-    except LineageError:
-        return False
+    is_in_git = any(inside(name, folder) for name in commit.paths)
+    return not is_in_git or any(inside(name, path) for name in commit.paths)
 
 
 def _from_root(path: str) -> str:
@@ -129,14 +116,14 @@ def _from_root(path: str) -> str:
     return posixpath.normpath(posixpath.relpath(path, folder) if inside(path, folder) else path)
 
 
-def _find_prediction(wanted: LineageId) -> _Place:
+def _find_prediction(wanted: LineageId, here: Commit) -> _Output:
     """The run of a prediction: the workspace's, or the newest commit whose record names its bundle."""
-    if _bundle_in_workspace().startswith(wanted.bundle):
-        return _Place(PREDICTIONS, WORKSPACE, wanted)
-    commits = git.commits_of(RECORD)
-    for commit in commits:
-        if str(record_at(commit).get("bundle", "")).startswith(wanted.bundle):
-            return _Place(PREDICTIONS, commit, wanted)
+    if _bundle_in_workspace(here).startswith(wanted.bundle):
+        return _Output(PREDICTIONS, here, wanted)
+    commits = git("log", "--all", "--format=%H", "--", RECORD).split()
+    for commit in map(here.other, commits):
+        if str(commit.record.get("bundle", "")).startswith(wanted.bundle):
+            return _Output(PREDICTIONS, commit, wanted)
     ledger = Path(LEDGER)
     runs = parse_ledger(files.read_text(ledger), LEDGER) if ledger.exists() else ()
     looked = f"looked at the workspace, {len(runs)} runs of {LEDGER} and {len(commits)} commits of {RECORD}"
@@ -146,43 +133,38 @@ def _find_prediction(wanted: LineageId) -> _Place:
     raise LineageError("lineage id", f"must be of a bundle that a run recorded: {looked}", str(wanted))
 
 
-def _bundle_in_workspace() -> str:
+def _bundle_in_workspace(here: Commit) -> str:
     manifest = Path(CANDIDATE) / "manifest.json"
     if manifest.exists():
         return hashlib.sha256(files.read_bytes(manifest)).hexdigest()
-    return str(record_at().get("bundle", ""))
+    return str(here.record.get("bundle", ""))
 
 
-def _prediction(place: _Place, chain: Sequence[StageRecord]) -> tuple[Mapping[str, Json] | None, tuple[str, ...]]:
+def _prediction(output: _Output, chain: Sequence[StageRecord]) -> tuple[Mapping[str, Json] | None, tuple[str, ...]]:
     """The row of a lineage id, where the workspace's predictions are those of its run; else what would bring it."""
-    if place.prediction is None:
+    if output.prediction is None:
         return None, ()
     recorded, file = _recorded(PREDICTIONS, chain), Path(PREDICTIONS)
     if not file.exists() or md5_of(file) != recorded:
-        way = "`dvc checkout`" if place.rev == WORKSPACE else f"`git checkout {place.rev[:12]}` and `dvc checkout`"
+        way = (
+            "`dvc checkout`"
+            if output.commit.rev == WORKSPACE
+            else f"`git checkout {output.commit.hash[:12]}` and `dvc checkout`"
+        )
         return None, (f"{PREDICTIONS} here is not that run's: {way} or `pricetrail replay` would bring the row",)
     table = files.read_table(file)
-    if "lineage_id" not in table or not (rows := table[table["lineage_id"] == str(place.prediction)]).size:
+    if "lineage_id" not in table or not (rows := table[table["lineage_id"] == str(output.prediction)]).size:
         raise LineageError(
-            "lineage id", f"must name one of the {len(table)} rows of {PREDICTIONS}", str(place.prediction)
+            "lineage id", f"must name one of the {len(table)} rows of {PREDICTIONS}", str(output.prediction)
         )
     row = rows.iloc[0].items()
     return {str(key): value.item() if hasattr(value, "item") else str(value) for key, value in row}, ()
 
 
-def _md5(place: _Place, chain: Sequence[StageRecord]) -> str | None:
+def _md5(output: _Output, chain: Sequence[StageRecord]) -> str | None:
     """The lock's hash of an output; of a file inside one, the file's own, where it is at hand."""
-    return _recorded(place.path, chain) or hashes_at([place.path], place.rev).get(place.path)
+    return _recorded(output.path, chain) or output.commit.hashes([output.path]).get(output.path)
 
 
 def _recorded(path: str, chain: Sequence[StageRecord]) -> str | None:
     return next((stage.outs[path] for stage in chain if path in stage.outs), None)
-
-
-def _json_at(path: str, rev: str) -> Mapping[str, Any]:
-    """A JSON file of a revision; empty where it is not there."""
-    try:
-        text = git.read_at(path, rev)
-    except (LineageError, SourceError):
-        return {}
-    return files.parse_json(text, path)

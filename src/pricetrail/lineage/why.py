@@ -13,8 +13,8 @@ from typing import Final
 from pricetrail.base.json_type import Json
 from pricetrail.lineage.changes import Change, Move, by_file, changes, flat, is_verdict, moves, parse_packages
 from pricetrail.lineage.lock import StageRecord, writer
+from pricetrail.lineage.paths import by_kind, kind_of
 
-PACKAGES: Final = "requirements.lock"
 SAME_INPUTS: Final = "same inputs, other outputs"
 
 
@@ -136,15 +136,8 @@ def _closure(name: str, makers: Mapping[str, set[str]]) -> frozenset[str]:
 
 def _own_inputs(stage: StageRecord, run: _Run) -> dict[str, dict[str, Json]]:
     """What a stage read that no stage made: by kind, then by name."""
-    inputs: dict[str, dict[str, Json]] = {kind: {} for kind in ("data", "code", "packages")}
-    for path, md5 in stage.deps.items():
-        if path.rpartition("/")[2] == PACKAGES:
-            inputs["packages"][path] = md5
-        elif path.startswith("src/") or path.endswith((".py", "dag.yaml")):  # the DAG is written by hand as code is
-            inputs["code"][path] = md5
-        elif not run.source_of(path):
-            inputs["data"][path] = md5
-    return {"command": {"": stage.cmd}, "params": dict(flat(stage.params)), **inputs}
+    deps: Mapping[str, Json] = {p: md5 for p, md5 in stage.deps.items() if kind_of(p) != "data" or not run.source_of(p)}
+    return {"command": {"": stage.cmd}, "params": dict(flat(stage.params)), **by_kind(deps)}
 
 
 def _all_inputs(run: _Run) -> dict[str, dict[str, Json]]:

@@ -11,8 +11,9 @@ from openlineage.client.generated.base import DatasetFacet, JobFacet, RunFacet
 from openlineage.client.serde import Serde
 
 from pricetrail import __version__
-from pricetrail.lineage.chain import Trace, code_deps, data_deps
+from pricetrail.lineage.chain import Trace
 from pricetrail.lineage.lock import StageRecord
+from pricetrail.lineage.paths import by_kind
 
 NAMESPACE = "pricetrail"
 PRODUCER = f"urn:pricetrail:{__version__}"
@@ -47,7 +48,8 @@ def _event(trace: Trace, stage: StageRecord, state: RunState) -> RunEvent:
         run=Run(runId=_run_id(trace, stage.name), facets=_run_facets(trace, stage)),
         job=Job(namespace=NAMESPACE, name=stage.name, facets=_job_facets(stage)),
         inputs=[
-            InputDataset(namespace=NAMESPACE, name=path, facets=_version(md5)) for path, md5 in data_deps(stage).items()
+            InputDataset(namespace=NAMESPACE, name=path, facets=_version(md5))
+            for path, md5 in by_kind(stage.deps)["data"].items()
         ],
         outputs=[OutputDataset(namespace=NAMESPACE, name=path, facets=_version(md5)) for path, md5 in outs.items()],
     )
@@ -93,7 +95,7 @@ def _job_facets(stage: StageRecord) -> dict[str, JobFacet]:
         "tags": facet_v2.tags_job.TagsJobFacet(
             tags=[
                 facet_v2.tags_job.TagsJobFacetFields(key=path, value=md5, source="MD5")
-                for path, md5 in code_deps(stage).items()
+                for path, md5 in by_kind(stage.deps)["code"].items()
             ],
             producer=PRODUCER,
         ),

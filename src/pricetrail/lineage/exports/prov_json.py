@@ -9,9 +9,9 @@ from prov.constants import PROV, PROV_TYPE
 from prov.model import ProvActivity, ProvDocument, ProvEntity
 
 from pricetrail import __version__
-from pricetrail.lineage.chain import PACKAGES, Trace, is_code
-from pricetrail.lineage.dvc_yaml import inside
+from pricetrail.lineage.chain import Trace
 from pricetrail.lineage.lock import StageRecord
+from pricetrail.lineage.paths import inside, kind_of
 
 NAMESPACE = "urn:pricetrail:"
 
@@ -81,10 +81,8 @@ class _Entities:
         return next(((out, md5) for out, md5 in outs if out != path and inside(path, out)), None)
 
     def _kind(self, path: str) -> str:
-        if path == PACKAGES:
-            return "packages"
-        if is_code(path):
-            return "code"
+        if (kind := kind_of(path)) != "data":
+            return kind
         maker = self._trace.maker(path)
         return "output" if maker is not None and maker.cmd else "source"
 

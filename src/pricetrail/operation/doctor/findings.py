@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
 from pricetrail.base.errors import PricetrailError
+from pricetrail.operation.servers.redacted import redacted
 
 LONGEST = 300  # characters of a cause; botocore and git can write pages
 
@@ -75,12 +75,3 @@ def cause(error: BaseException) -> str:
     lines = str(error).strip().splitlines() or [""]
     text = lines[0] if isinstance(error, PricetrailError) else f"{type(error).__name__}: {lines[0]}".rstrip(": ")
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
-
-
-def redacted(text: str) -> str:
-    """The text without user and password of its URLs.
-
-    >>> redacted("fatal: https://bot:s3cret@git.shop/x.git not found")
-    'fatal: https://***@git.shop/x.git not found'
-    """
-    return re.sub(r"://[^/\s]+@", "://***@", text)

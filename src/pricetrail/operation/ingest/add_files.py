@@ -6,7 +6,6 @@ what they restate and before the ``.dvc`` file names them.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,11 +17,13 @@ from typing import Final
 from pricetrail.base import files
 from pricetrail.base.dvc_hashes import md5_of_tree
 from pricetrail.base.errors import OperationError, PricetrailError
+from pricetrail.base.locks import alone
 from pricetrail.base.params import FILE, Params, parse_params
 from pricetrail.base.params_edit import with_dials
 from pricetrail.data import source_files
-from pricetrail.lineage import git
+from pricetrail.lineage.commit import Commit
 from pricetrail.lineage.dvc_cache import dvc
+from pricetrail.lineage.git import git
 from pricetrail.lineage.lock import parse_source
 from pricetrail.operation.ingest.released_days import Released, released, rewriting
 from pricetrail.operation.ingest.source_file import SourceFile, read_source_file, span
@@ -100,7 +101,7 @@ def ingest_files(
     if reason is not None and not reason.strip():
         raise OperationError("--restate", "must give a reason", reason)
     files.read_params()  # in no project, leave no trace
-    with _alone():
+    with alone(LOCK):
         params = files.read_params()
         if commit and reason is not None:
             _require_committable()
@@ -114,7 +115,7 @@ def ingest_files(
         if push:
             s3.ensure_running(Path())
             dvc("push", "-q", folder.pointer)
-            git.git("push", "-q")
+            git("push", "-q")
     return Ingestion(
         result.path, result.added, result.completed, result.known, result.restated, () if made else changed, made
     )
@@ -222,7 +223,7 @@ def _write(plan: _Plan, params: Params) -> None:
 def _is_named(plan: _Plan) -> bool:
     """Whether the ``.dvc`` file names what the folder holds now, and git is told to leave the folder out."""
     dot_dvc = Path(plan.folder.pointer)
-    if not dot_dvc.exists() or git.git("ls-files", "-co", "--exclude-standard", "--", plan.folder.path):
+    if not dot_dvc.exists() or git("ls-files", "-co", "--exclude-standard", "--", plan.folder.path):
         return False
     present = {**plan.folder.present, **{file.name: file.md5 for file in plan.added}}
     return md5_of_tree(present) in parse_source(files.read_text(dot_dvc), str(dot_dvc)).outs.values()
@@ -231,7 +232,7 @@ def _is_named(plan: _Plan) -> bool:
 def _changed(dot_dvc: str) -> tuple[str, ...]:
     """What an ingest leaves to git: the ``.dvc`` file, the rule that hides the folder, the reasons of restatements."""
     ignore = str(PurePosixPath(dot_dvc).parent / ".gitignore")
-    told = git.git("status", "--porcelain", "-z", "--untracked-files=all", "--", dot_dvc, ignore)
+    told = git("status", "--porcelain", "-z", "--untracked-files=all", "--", dot_dvc, ignore)
     changed = [entry[3:] for entry in told.split("\0") if entry]
     return tuple(changed if _restated_as_committed() else [*changed, FILE])
 
@@ -239,7 +240,7 @@ def _changed(dot_dvc: str) -> tuple[str, ...]:
 def _restated_as_committed() -> bool:
     """Whether ``data.restated`` is that of the last commit; True where no commit has such a file."""
     try:
-        committed = parse_params(git.read_at(FILE, "HEAD")).data.restated
+        committed = parse_params(Commit.at("HEAD").text(FILE)).data.restated
     except PricetrailError:
         return True
     return committed == files.read_params().data.restated
@@ -253,7 +254,7 @@ def _require_committable() -> None:
         LineageError: it is not committed at all.
         ParamsError: the committed one is of another version.
     """
-    now, committed = files.read_params(), parse_params(git.read_at(FILE, "HEAD"))
+    now, committed = files.read_params(), parse_params(Commit.at("HEAD").text(FILE))
     data = committed.data.model_copy(update={"restated": now.data.restated})
     if committed.model_copy(update={"data": data}) != now:
         raise OperationError(FILE, "must have no other changes than data.restated to be committed: commit them first")
@@ -262,18 +263,9 @@ def _require_committable() -> None:
 def _commit(result: Ingestion) -> str:
     if FILE in result.changed:
         _require_committable()
-    git.git("add", "--", *result.changed)
-    git.git("commit", "-q", "-m", result.message, "--", *result.changed)
-    return git.commit_of("HEAD")
-
-
-@contextmanager
-def _alone() -> Iterator[None]:
-    """Wait until no other ingest runs here; a killed one holds nothing up."""
-    LOCK.parent.mkdir(exist_ok=True)
-    with LOCK.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+    git("add", "--", *result.changed)
+    git("commit", "-q", "-m", result.message, "--", *result.changed)
+    return Commit.at("HEAD").hash
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from pricetrail.base import files
 from pricetrail.base.dvc_hashes import list_folder, md5_of_tree
 from pricetrail.base.errors import OperationError, PricetrailError
 from pricetrail.data import source_files
-from pricetrail.lineage import git
+from pricetrail.lineage.commit import Commit
 from pricetrail.lineage.dvc_cache import cache_folder, dvc, listing
 from pricetrail.lineage.lock import parse_source
 from pricetrail.operation.ingest.released_days import released, rewriting
@@ -63,9 +63,10 @@ def check_update(rev: str = "HEAD") -> tuple[SourceFile, ...]:
 def _known_at(rev: str, path: str, present: Mapping[str, str]) -> Mapping[str, str]:
     """The md5 of each file of the folder at a revision; empty where it was not tracked there, or was a file."""
     place = pointer(path)
-    if place not in git.listed(rev):
+    text = Commit.at(rev).read(place)
+    if text is None:
         return {}
-    (md5,) = parse_source(git.read_at(place, rev), place).outs.values()
+    (md5,) = parse_source(text.decode(), place).outs.values()
     if md5 == md5_of_tree(present):
         return present
     known = listing(cache_folder(), md5) if md5.endswith(".dir") else {}

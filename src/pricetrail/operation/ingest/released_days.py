@@ -11,7 +11,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from pricetrail.base import files
 from pricetrail.base.errors import DataError
-from pricetrail.lineage import git
+from pricetrail.lineage.commit import Commit
+from pricetrail.lineage.git import git
 from pricetrail.operation.ingest.source_file import SourceFile
 
 ARTIFACT: Final = "price-model"  # of dvc.yaml
@@ -39,12 +40,12 @@ def released() -> Released | None:
         LineageError: this is no git repository, or the tagged commit has no ``metrics/etl.json``.
         DataError, SourceError: that file does not tell the days.
     """
-    listed = git.git("for-each-ref", "--sort=version:refname", "--format=%(refname:strip=2)", "refs/tags")
+    listed = git("for-each-ref", "--sort=version:refname", "--format=%(refname:strip=2)", "refs/tags")
     tags = [tag for tag in listed.splitlines() if _STAGE_TAG.fullmatch(tag)]
     if not tags:
         return None
     place = f"{tags[-1]}:{ETL}"
-    days = files.parse_json(git.read_at(ETL, f"refs/tags/{tags[-1]}"), place).get("days")
+    days = files.parse_json(Commit.at(f"refs/tags/{tags[-1]}").content(ETL), place).get("days")
     try:
         _, last = TypeAdapter(tuple[dt.date, dt.date]).validate_python(days)
     except ValidationError:

@@ -10,10 +10,12 @@ from pricetrail.base import files
 from pricetrail.base.dvc_hashes import list_folder, md5_of_tree
 from pricetrail.base.errors import OperationError
 from pricetrail.base.params import Params
-from pricetrail.lineage import git
+from pricetrail.lineage.commit import Commit
 from pricetrail.lineage.dvc_cache import cache_folder, listing
-from pricetrail.lineage.dvc_yaml import inside, parse_pipeline
+from pricetrail.lineage.dvc_yaml import parse_pipeline
+from pricetrail.lineage.git import git
 from pricetrail.lineage.lock import parse_source, parse_yaml, writers
+from pricetrail.lineage.paths import inside
 
 
 @dataclass(frozen=True)
@@ -110,8 +112,8 @@ def tracked_files(text: str, place: str, present: Mapping[str, str]) -> Mapping[
 
 def _require_no_output(path: str, params: Params) -> None:
     dials = params.model_dump()
-    for file in git.listed():
-        if PurePosixPath(file).name != "dvc.yaml" or not Path(file).is_file():
+    for file in Commit.at().paths:
+        if PurePosixPath(file).name != "dvc.yaml":
             continue
         for plan in parse_pipeline(files.read_text(Path(file)), dials, file):
             if any(inside(path, out) or inside(out, path) for out in plan.outs):
@@ -125,11 +127,8 @@ def _require_no_output(path: str, params: Params) -> None:
 def _require_own(path: str, dot_dvc: Path) -> None:
     if dot_dvc.exists() and is_imported(files.read_text(dot_dvc), str(dot_dvc)):
         raise OperationError(str(dot_dvc), f"must be no import to take new files: get them by `dvc update {dot_dvc}`")
-    pointers = [file for file in git.listed() if file.endswith(".dvc") and Path(file).is_file()]
-    others = writers(
-        [parse_source(files.read_text(Path(file)), file) for file in pointers if Path(file) != dot_dvc], path
-    )
+    others = writers([source for source in Commit.at().sources if Path(source.name) != dot_dvc], path)
     if others:
         raise OperationError("params.yaml", f"data.path must not be tracked by {others[0].name} as well", path)
-    if git.git("ls-files", "--", path):
+    if git("ls-files", "--", path):
         raise OperationError("params.yaml", f"data.path must be tracked by DVC, not git: `git rm -r --cached {path}`")

@@ -13,7 +13,7 @@ from typing import Final
 
 from pricetrail.base import files
 from pricetrail.base.errors import ReleaseError
-from pricetrail.operation.releases.commit import DECISION, LINEAGE
+from pricetrail.lineage.commit import DECISION, RECORD
 
 MANIFEST: Final = "manifest.json"
 
@@ -45,7 +45,7 @@ class Evidence:
                 "release.json": self.release,
                 "sbom.cdx.json": self.sbom,
                 Path(DECISION).name: self.decision,
-                Path(LINEAGE).name: self.lineage,
+                Path(RECORD).name: self.lineage,
                 **{f"bundle/{name}": content for name, content in self.bundle.items()},
             }
             for name, content in named.items():

@@ -9,17 +9,9 @@ from pathlib import Path
 
 from pricetrail.base.errors import LineageError, ReleaseError
 from pricetrail.checks.decision import headline
+from pricetrail.lineage.commit import DECISION, Commit
 from pricetrail.operation.releases import tags
-from pricetrail.operation.releases.commit import (
-    DECISION,
-    Built,
-    built_at,
-    bundle_md5_at,
-    bytes_at,
-    commit_of,
-    decision_from,
-    objects_at,
-)
+from pricetrail.operation.releases.built import Built, built_at, bundle_md5, decision_of, objects_of
 from pricetrail.operation.releases.evidence import Evidence, manifest_sha256, sha256
 from pricetrail.operation.releases.keys import PUBLIC, KeyPair
 from pricetrail.operation.releases.registry import Registry
@@ -55,19 +47,19 @@ def is_release_due(folder: Path, rev: str) -> bool:
     """Whether a revision's candidate may be released and never was, withdrawn or not.
 
     Raises:
-        ReleaseError: git knows no such revision.
+        LineageError: git knows no such revision.
         DataError: its decision or its lock is damaged.
     """
-    commit = commit_of(folder, rev)
+    commit = Commit.at(rev, folder)
     try:
-        content = bytes_at(folder, commit, DECISION)
-        bundle_md5 = bundle_md5_at(folder, commit)
-    except ReleaseError:  # the run stopped at the drift gate
+        commit.content(DECISION)
+        md5 = bundle_md5(commit)
+    except (LineageError, ReleaseError):  # the run stopped at the drift gate
         return False
-    if decision_from(folder, commit, content).outcome != "released":
+    if decision_of(commit).outcome != "released":
         return False
     registry = Registry.read(folder)
-    made = registry.of_bundle(bundle_md5)
+    made = registry.of_bundle(md5)
     return made is None or not registry.served(made.version)
 
 
@@ -77,7 +69,7 @@ def require_releasable(folder: Path, rev: str) -> Built:
     Raises:
         ReleaseError: a gate is closed, or its bundle is released already; it names them.
     """
-    built = built_at(folder, rev)
+    built = built_at(Commit.at(rev, folder))
     if built.decision.outcome != "released":
         raise ReleaseError(f"{DECISION} at {built.commit[:12]}", f"must be released. {headline(built.decision)}")
     registry = Registry.read(folder)
@@ -148,7 +140,7 @@ def missing_in_remote(folder: Path, rev: str, cache: Path, remote: Remote) -> tu
     Raises:
         ReleaseError: it cannot be told.
     """
-    wanted = set(objects_at(folder, commit_of(folder, rev)))
+    wanted = set(objects_of(Commit.at(rev, folder)))
     objects = Objects(cache, remote)
     for md5 in [md5 for md5 in sorted(wanted) if md5.endswith(".dir")]:
         with contextlib.suppress(ReleaseError):  # a list that is nowhere is itself missing in the remote
@@ -165,10 +157,9 @@ def _require_none(remote: Remote, missing: Sequence[str], count: int, what: str)
 def _require_public_key(folder: Path, commit: str, keys: KeyPair) -> None:
     """A release must be verifiable from its own commit."""
     rule = f"must be committed, the public half of {keys.private}"
-    try:
-        content = bytes_at(folder, commit, PUBLIC.as_posix())
-    except ReleaseError:
-        raise ReleaseError(str(PUBLIC), f"{rule}; it is not in git at {commit[:12]}") from None
+    content = Commit.at(commit, folder).read(PUBLIC.as_posix())
+    if content is None:
+        raise ReleaseError(str(PUBLIC), f"{rule}; it is not in git at {commit[:12]}")
     if content != keys.public.read_bytes():
         raise ReleaseError(str(PUBLIC), f"{rule}; another key is in git at {commit[:12]}")
 

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from pricetrail.base import files
 from pricetrail.base.errors import PricetrailError, ReleaseError
 from pricetrail.base.json_type import Json
+from pricetrail.lineage.commit import DECISION, Commit
 from pricetrail.operation.releases import tags
-from pricetrail.operation.releases.commit import DECISION, TEST, bytes_at
 from pricetrail.operation.releases.tags import Event, semver
 
+TEST = "metrics/test.json"
 REASON, ROLLED_BACK = "reason", "rolled_back"  # of a rollback's note: why, and the version that served until then
 
 
@@ -118,13 +118,13 @@ def rows(folder: Path) -> tuple[Row, ...]:
     Raises:
         ReleaseError: the tags cannot be read.
     """
-    registry = Registry.read(folder)
+    registry, here = Registry.read(folder), Commit.at(folder=folder)
     serving = registry.production.version if registry.production else None
-    return tuple(_row(folder, registry, event, serving) for event in reversed(registry.versions))
+    return tuple(_row(here, registry, event, serving) for event in reversed(registry.versions))
 
 
-def _row(folder: Path, registry: Registry, event: Event, serving: str | None) -> Row:
-    test, decision = _tree(folder, event.commit, TEST), _tree(folder, event.commit, DECISION)
+def _row(here: Commit, registry: Registry, event: Event, serving: str | None) -> Row:
+    test, decision = (_tree(here, event.commit, path) for path in (TEST, DECISION))
     notes = [tags.note_of(other.message) for other in registry.assignments]
     return Row(
         version=event.version,
@@ -140,9 +140,9 @@ def _row(folder: Path, registry: Registry, event: Event, serving: str | None) ->
     )
 
 
-def _tree(folder: Path, commit: str, path: str) -> Mapping[str, object]:
+def _tree(here: Commit, commit: str, path: str) -> Mapping[str, object]:
     try:
-        return files.parse_json(bytes_at(folder, commit, path), path)
+        return here.other(commit).json(path)
     except PricetrailError:  # a list still shows the release
         return {}
 

@@ -10,8 +10,9 @@ from typing import TypeVar
 from pricetrail.base import files
 from pricetrail.base.errors import PricetrailError, ReleaseError
 from pricetrail.base.json_type import Json
+from pricetrail.lineage.commit import DECISION, RECORD, Commit
 from pricetrail.operation.releases import tags
-from pricetrail.operation.releases.commit import DECISION, LINEAGE, bundle_md5_at, bytes_at, decision_from
+from pricetrail.operation.releases.built import bundle_md5, decision_of
 from pricetrail.operation.releases.evidence import Evidence, manifest_sha256, sha256
 from pricetrail.operation.releases.keys import SHORT, trusted_keys
 from pricetrail.operation.releases.registry import Registry
@@ -112,7 +113,7 @@ class _Checks:
 
     def __init__(self, folder: Path, tag: str, cache: Path, remote: Remote) -> None:
         self.folder, self.name, self.remote, self.objects = folder, tag, remote, Objects(cache, remote)
-        self.done: list[Check] = []
+        self.here, self.done = Commit.at(folder=folder), list[Check]()
 
     def all(self) -> Verification:
         found = self._try("tag", self._tag)
@@ -159,7 +160,7 @@ class _Checks:
         return record, f"stands on {record.commit[:SHORT]}, which its record names"
 
     def _lock(self, tag: Tag, record: Record) -> tuple[str, str]:
-        md5 = bundle_md5_at(self.folder, tag.commit)
+        md5 = bundle_md5(self.here.other(tag.commit))
         if md5 != record.bundle_md5:
             raise ReleaseError("dvc.lock", f"must name the bundle {record.bundle_md5}", md5)
         return md5, f"dvc.lock names the bundle {md5}"
@@ -178,17 +179,17 @@ class _Checks:
         return found, f"names every file, sha256 {found[:SHORT]}"
 
     def _decision(self, tag: Tag) -> tuple[bytes, str]:
-        content = bytes_at(self.folder, tag.commit, DECISION)
-        decision = decision_from(self.folder, tag.commit, content)
+        commit = self.here.other(tag.commit)
+        decision = decision_of(commit)
         if decision.outcome != "released":
             raise ReleaseError(DECISION, "must be released", decision.outcome)
-        return content, "released, and follows from the verdicts of every gate"
+        return commit.content(DECISION), "released, and follows from the verdicts of every gate"
 
     def _lineage(self, tag: Tag, record: Record) -> tuple[bytes, str]:
-        content = bytes_at(self.folder, tag.commit, LINEAGE)
-        tree = files.parse_json(content, LINEAGE)
+        content = self.here.other(tag.commit).content(RECORD)
+        tree = files.parse_json(content, RECORD)
         if tree.get("bundle") != record.manifest_sha256 or tree.get("run") != record.run:
-            raise ReleaseError(LINEAGE, f"must be of run {record.run} and its bundle", tree.get("run"))
+            raise ReleaseError(RECORD, f"must be of run {record.run} and its bundle", tree.get("run"))
         return content, f"run {record.run}, which built this bundle"
 
     def _sbom(self, record: Record) -> tuple[bytes, str]:

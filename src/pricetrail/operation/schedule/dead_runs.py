@@ -7,15 +7,14 @@ nothing served pile up too: one of them is enough.
 from __future__ import annotations
 
 import logging
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Final
 from uuid import UUID
 
+import psutil
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.actions import GlobalConcurrencyLimitUpdate
 from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterId, FlowRunFilter, FlowRunFilterState
@@ -25,8 +24,10 @@ from prefect.client.schemas.responses import DeploymentResponse
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.states import Cancelled, Crashed
 
+from pricetrail.base.processes import matching
+
 UNDER_WAY: Final = (StateType.RUNNING, StateType.PENDING, StateType.CANCELLING)
-ENGINE: Final = b"prefect.engine"
+ENGINE: Final = "prefect.engine"
 RUN_ID: Final = "PREFECT__FLOW_RUN_ID"
 PAGE: Final = 200
 
@@ -47,7 +48,7 @@ class Known:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Judged:
     """What is to be done about runs.
 
     Attributes:
@@ -61,7 +62,7 @@ class Verdict:
     alive: tuple[UUID, ...]
 
 
-def judge(runs: Sequence[Known], processes: frozenset[UUID], now: datetime) -> Verdict:
+def judge(runs: Sequence[Known], processes: frozenset[UUID], now: datetime) -> Judged:
     """Tell runs that have a process from those that lost it, and late ones that one run stands for.
 
     Args:
@@ -71,31 +72,31 @@ def judge(runs: Sequence[Known], processes: frozenset[UUID], now: datetime) -> V
     """
     under_way = [run.id for run in runs if run.state in UNDER_WAY]
     late = sorted((run.due, run.id) for run in runs if run.state == StateType.SCHEDULED and run.due <= now)
-    return Verdict(
+    return Judged(
         dead=tuple(run for run in under_way if run not in processes),
         surplus=tuple(run for _, run in late[:-1]),
         alive=tuple(run for run in under_way if run in processes),
     )
 
 
-def reap(client: SyncPrefectClient, deployment: DeploymentResponse) -> Verdict:
+def reap(client: SyncPrefectClient, deployment: DeploymentResponse) -> Judged:
     """Judge a deployment's runs, and have Prefect's records say so; slots of dead runs are free again.
 
     Only before it is served, and by the only one who serves it: a run that is just being started has no process yet.
     """
-    verdict = judge(_unended(client, deployment.id), running_here(), datetime.now(UTC))
-    for run in verdict.dead:
+    judged = judge(_unended(client, deployment.id), running_here(), datetime.now(UTC))
+    for run in judged.dead:
         log.warning("run %s had lost its process: now Crashed", run)
         told = "Its process was gone when the schedule started again; the next run repairs what it left."
         client.set_flow_run_state(run, Crashed(message=told), force=True)
-    for run in verdict.surplus:
+    for run in judged.surplus:
         log.info("run %s was due while nothing served: Cancelled, the latest one stands for it", run)
         told = "Due while nothing served; the latest such run stands for it."
         client.set_flow_run_state(run, Cancelled(message=told), force=True)
     if limit := deployment.global_concurrency_limit:
-        slots = GlobalConcurrencyLimitUpdate(active_slots=min(len(verdict.alive), limit.limit))
+        slots = GlobalConcurrencyLimitUpdate(active_slots=min(len(judged.alive), limit.limit))
         client.update_global_concurrency_limit(limit.name, slots)
-    return verdict
+    return judged
 
 
 def _unended(client: SyncPrefectClient, deployment: UUID) -> list[Known]:
@@ -119,13 +120,7 @@ def _unended(client: SyncPrefectClient, deployment: UUID) -> list[Known]:
 def running_here() -> frozenset[UUID]:
     """The flow runs that processes of this machine work on."""
     found = set[UUID]()
-    for process in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError, KeyError, ValueError):  # it has ended, is another user's, or runs no flow run
-            if ENGINE in (process / "cmdline").read_bytes():
-                found.add(UUID(_environment(process)[RUN_ID]))
+    for process in matching(lambda process: any(ENGINE in word for word in process.cmdline())):
+        with suppress(psutil.Error, KeyError, ValueError):  # it has ended, or runs no flow run
+            found.add(UUID(process.environ()[RUN_ID]))
     return frozenset(found)
-
-
-def _environment(process: Path) -> Mapping[str, str]:
-    pairs = (os.fsdecode(pair).partition("=") for pair in (process / "environ").read_bytes().split(b"\0"))
-    return {name: value for name, _, value in pairs}

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -19,9 +18,11 @@ from pathlib import Path
 from typing import Final
 
 import httpx
+import psutil
 
 from pricetrail.base.errors import OperationError
 from pricetrail.base.files import write_text
+from pricetrail.base.processes import end, is_running
 from pricetrail.operation.servers.s3 import HOST, answers, free_port
 
 PORT: Final = 4200  # where people look for Prefect
@@ -68,9 +69,9 @@ class Server:
         """
         if self.pid() is None:
             self._launch(settings)
-        end = time.monotonic() + START_SECONDS
+        deadline = time.monotonic() + START_SECONDS
         while not self.is_healthy():
-            if self.pid() is None or time.monotonic() > end:
+            if self.pid() is None or time.monotonic() > deadline:
                 raise OperationError("Prefect's server", f"must start: see {self.log}")
             time.sleep(0.1)
 
@@ -95,24 +96,20 @@ class Server:
 
     def pid(self) -> int | None:
         """The number of its process; None where that is gone, or is now another program's."""
-        with suppress(OSError, ValueError):
-            pid = int(_record(self.folder).read_text(encoding="utf-8").split()[0])
-            with suppress(ChildProcessError):
-                os.waitpid(pid, os.WNOHANG)
-            marks = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-            return pid if os.fsencode(f"{MARK}={self.folder}") in marks else None
+        process = self._process()
+        return None if process is None else int(process.pid)
+
+    def _process(self) -> psutil.Process | None:
+        with suppress(OSError, ValueError, IndexError, psutil.Error):
+            process = psutil.Process(int(_record(self.folder).read_text(encoding="utf-8").split()[0]))
+            if is_running(process) and process.environ().get(MARK) == str(self.folder):
+                return process
         return None
 
     def stop(self) -> None:
         """End it."""
-        for number in (signal.SIGTERM, signal.SIGKILL):
-            pid, end = self.pid(), time.monotonic() + STOP_SECONDS
-            if pid is None:
-                break
-            with suppress(ProcessLookupError):
-                os.kill(pid, number)
-            while self.pid() is not None and time.monotonic() < end:
-                time.sleep(0.05)
+        if process := self._process():
+            end(process, STOP_SECONDS)
         _record(self.folder).unlink(missing_ok=True)
 
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import os
-import signal
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -15,6 +12,8 @@ from typing import Final
 
 from pricetrail.base import files
 from pricetrail.base.errors import OperationError
+from pricetrail.base.locks import alone
+from pricetrail.base.processes import ended_by_sigterm
 from pricetrail.operation.schedule import prefect_server
 from pricetrail.operation.servers import s3
 
@@ -38,7 +37,9 @@ def schedule(project: Path, tell: Callable[[str, datetime], None]) -> None:
     """
     project = project.absolute()
     weekly = files.read_params(project / "params.yaml").weekly
-    with _alone(project), _ended_by_sigterm():
+    with alone(project / LOCK, is_waiting=False) as is_alone, ended_by_sigterm(0):
+        if not is_alone:
+            raise OperationError(str(project / LOCK), "must be free: another schedule serves this project")
         s3.ensure_running(project)
         os.environ.update(prefect_server.settings(project, os.environ))
         with _api(project) as address:
@@ -57,30 +58,3 @@ def _api(project: Path) -> Iterator[str]:
         return
     with prefect_server.serving(project, {}) as server:
         yield server.api
-
-
-@contextmanager
-def _alone(project: Path) -> Iterator[None]:
-    """Hold the project's lock, which ends with this process however it ends."""
-    lock = project / LOCK
-    lock.parent.mkdir(exist_ok=True)
-    with lock.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise OperationError(str(lock), "must be free: another schedule serves this project") from None
-        yield
-
-
-@contextmanager
-def _ended_by_sigterm() -> Iterator[None]:
-    """Leave by SystemExit on SIGTERM, so that what was started is ended on the way out."""
-
-    def leave(*_: object) -> None:
-        sys.exit(0)
-
-    before = signal.signal(signal.SIGTERM, leave)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
-import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from pricetrail.base.errors import OperationError
-from pricetrail.operation.doctor.findings import redacted
+from pricetrail.base.processes import end_session, running
+from pricetrail.operation.servers.redacted import redacted
 
-ENDING_SECONDS: Final = 10.0  # that a program gets to end when it is told to
 KEPT_LINES: Final = 400
 PATIENCE: Final[Mapping[str, str]] = {  # a dead server is found out in seconds; the step tries again
     "AWS_MAX_ATTEMPTS": "2",
@@ -52,11 +49,11 @@ class Done:
     @property
     def reason(self) -> str:
         """The line that tells why it failed."""
-        told = [line.strip() for line in self.lines if line.strip()]
+        lines = [line.strip() for line in self.lines if line.strip()]
         for start in ("ERROR: ", "error: ", "fatal: ", "! [", "remote: "):
-            if found := [line for line in told if line.startswith(start)]:
+            if found := [line for line in lines if line.startswith(start)]:
                 return redacted(found[0].removeprefix("ERROR: "))
-        return redacted(told[-1]) if told else "it gave no reason"
+        return redacted(lines[-1]) if lines else "it gave no reason"
 
 
 def run(
@@ -78,42 +75,30 @@ def run(
     Raises:
         UnreachableError: it was still running at the limit.
     """
-    process = _started(command, folder, env or {})
-    late = threading.Event()
+    late, lines = threading.Event(), list[str]()
+    found = [sys.executable, "-m", *command] if command[0] == "dvc" else command
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    with running(found, folder, {**os.environ, "PATH": path, **QUIET, **(env or {})}) as process:
 
-    def end_it() -> None:
-        late.set()
-        _end(process)
-        with suppress(ProcessLookupError):  # what it started may outlive it, and hold the pipe open
-            os.killpg(process.pid, signal.SIGKILL)
+        def end_it() -> None:
+            late.set()
+            end_session(process)  # what a program started may outlive it, and hold the pipe open
 
-    timer = threading.Timer(minutes * 60, end_it)
-    timer.daemon = True
-    if minutes:
-        timer.start()
-    lines = list[str]()
-    try:
-        for line in process.stdout or ():
-            lines = [*lines[-KEPT_LINES:], line.rstrip("\n")]
-            if tell is not None and line.strip():
-                tell(line.rstrip())
-        process.wait()
-    finally:
-        timer.cancel()
-        _end(process)
+        timer = threading.Timer(minutes * 60, end_it)
+        timer.daemon = True
+        if minutes:
+            timer.start()
+        try:
+            for line in process.stdout or ():
+                lines = [*lines[-KEPT_LINES:], line.rstrip("\n")]
+                if tell is not None and line.strip():
+                    tell(line.rstrip())
+            process.wait()
+        finally:
+            timer.cancel()
     if late.is_set():
         raise UnreachableError(" ".join(_named(command)), f"must end within {minutes:g} minutes")
     return Done(process.returncode, tuple(lines))
-
-
-def _started(command: Sequence[str], folder: Path, env: Mapping[str, str]) -> subprocess.Popen[str]:
-    """The program in a session of its own, both of its streams in one pipe."""
-    found = [sys.executable, "-m", *command] if command[0] == "dvc" else command
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
-    return subprocess.Popen(
-        found, cwd=folder, env={**os.environ, "PATH": path, **QUIET, **env}, text=True, errors="replace",
-        start_new_session=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    )  # fmt: skip
 
 
 def must(command: Sequence[str], folder: Path, minutes: float = 0, env: Mapping[str, str] | None = None) -> str:
@@ -131,15 +116,3 @@ def must(command: Sequence[str], folder: Path, minutes: float = 0, env: Mapping[
 def _named(command: Sequence[str]) -> Sequence[str]:
     words = [word for word in command if not word.startswith("-")]
     return words[1:3] if words[0] == sys.executable else words[:2]
-
-
-def _end(process: subprocess.Popen[str]) -> None:
-    if process.poll() is not None:
-        return
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGTERM)
-    with suppress(subprocess.TimeoutExpired):
-        process.wait(ENDING_SECONDS)
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()

@@ -6,16 +6,12 @@ MinIO, a folder) nothing here starts anything.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import secrets
-import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -23,15 +19,18 @@ from urllib.parse import urlsplit
 
 from dvc.config import Config
 from dvc.config import ConfigError as DvcConfigError
+from psutil import Process
 
 from pricetrail.base.errors import OperationError
 from pricetrail.base.files import write_text
+from pricetrail.base.locks import alone
+from pricetrail.base.processes import end, matching
 
 HOST: Final = "127.0.0.1"
 FOLDER: Final = ".s3"
+LOCK: Final = "lock"  # in it: two runs must not start two servers
 KEY_PREFIX: Final = "pricetrail"  # tells our keys from those of a server that somebody else runs here
 START_SECONDS: Final = 20.0
-STOP_SECONDS: Final = 10.0
 
 
 @dataclass(frozen=True)
@@ -67,20 +66,11 @@ class Store:
 
     def is_running(self) -> bool:
         """Whether its process lives and answers."""
-        return self._pid() is not None and answers(self.port)
+        return bool(self._processes()) and answers(self.port)
 
-    def _pid(self) -> int | None:
-        return next(iter(self._pids()), None)
-
-    def _pids(self) -> tuple[int, ...]:
-        """Processes that serve its folder, by their command line: who wrote the file may have been killed before."""
-        found = list[int]()
-        for process in Path("/proc").glob("[0-9]*"):
-            with suppress(OSError):  # it has ended
-                words = (process / "cmdline").read_bytes().split(b"\0")
-                if os.fsencode(self.objects) in words and b"nanio" in words:
-                    found.append(int(process.name))
-        return tuple(found)
+    def _processes(self) -> tuple[Process, ...]:
+        """Those that serve its folder, by their command line: who wrote the file may have been killed before."""
+        return matching(lambda process: {str(self.objects), "nanio"} <= set(process.cmdline()))
 
     def start(self) -> None:
         """Start it where it is not running; it stays after this program's end.
@@ -88,12 +78,12 @@ class Store:
         Raises:
             OperationError: it does not come up, or another server has its port.
         """
-        with _alone(self.folder):
+        with alone(self.folder / LOCK):
             if not self.is_running():
                 self._start()
 
     def _start(self) -> None:
-        if self._pid() is None and answers(self.port):
+        if not self._processes() and answers(self.port):
             raise OperationError(
                 f"{HOST}:{self.port}", "must be free for the embedded S3: another server answers there"
             )
@@ -111,31 +101,19 @@ class Store:
                 start_new_session=True,
             )
         write_text(self.pid_file, str(process.pid))
-        end = time.monotonic() + START_SECONDS
+        deadline = time.monotonic() + START_SECONDS
         while not answers(self.port):
-            if process.poll() is not None or time.monotonic() > end:
+            if process.poll() is not None or time.monotonic() > deadline:
                 raise OperationError("embedded S3", f"must start: see {self.log}")
             time.sleep(0.05)
 
     def stop(self) -> bool:
         """End it; False where it was not running."""
-        there = self._pids()  # two, where .dvc/config.local was lost while one ran
-        for pid in there:
-            self._end(pid)
+        present = self._processes()  # two, where .dvc/config.local was lost while one ran
+        for process in present:
+            end(process)
         self.pid_file.unlink(missing_ok=True)
-        return bool(there)
-
-    def _end(self, pid: int) -> None:
-        for number, seconds in ((signal.SIGTERM, STOP_SECONDS), (signal.SIGKILL, 1.0)):
-            with suppress(ProcessLookupError):
-                os.kill(pid, number)
-            end = time.monotonic() + seconds
-            while pid in self._pids() and time.monotonic() < end:
-                with suppress(ChildProcessError):
-                    os.waitpid(pid, os.WNOHANG)
-                time.sleep(0.05)
-            if pid not in self._pids():
-                return
+        return bool(present)
 
 
 def embedded(project: Path) -> Store | None:
@@ -169,7 +147,7 @@ def _default_remote(project: Path) -> tuple[str, dict[str, str]]:
 
 def _with_keys(project: Path, port: int) -> dict[str, str]:
     """The settings of the embedded remote, its keys made where nobody else has just made them."""
-    with _alone(project.absolute() / FOLDER):
+    with alone(project.absolute() / FOLDER / LOCK):  # two runs must not make two pairs of keys
         name, settings = _default_remote(project)
         if settings.get("access_key_id"):
             return settings
@@ -180,15 +158,6 @@ def _with_keys(project: Path, port: int) -> dict[str, str]:
         }
         edit_local_config(project, {f"remote.{name}.{key}": value for key, value in made.items()})
         return {**settings, **made}
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """One process at a time: two runs must neither make two pairs of keys nor start two servers."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def ensure_running(project: Path) -> Store | None:

@@ -10,8 +10,6 @@ import os
 import re
 import secrets
 import shutil
-import signal
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -23,6 +21,7 @@ from dvc.config import Config
 from pricetrail.base import files
 from pricetrail.base.errors import LineageError, OperationError
 from pricetrail.base.params import Weekly
+from pricetrail.base.processes import identity, kill_all_in, lives
 from pricetrail.lineage.git import git
 from pricetrail.operation.releases.keys import PUBLIC
 from pricetrail.operation.servers.programs import UnreachableError, must
@@ -31,11 +30,10 @@ from pricetrail.operation.servers.s3 import dvc_config, edit_local_config
 RUNS: Final = Path(".pricetrail/runs")
 HERE: Final = "."
 NO_BRANCH: Final = re.compile(r"Remote branch .* not found")
-ROUNDS: Final = 500  # through all processes, until none is left that is to be killed
 
 
 @dataclass(frozen=True)
-class Workplace:
+class Clone:
     """A clone and where it comes from.
 
     Attributes:
@@ -74,7 +72,7 @@ def cache_of(project: Path) -> Path:
 @contextmanager
 def run_folder(home: Path) -> Iterator[Path]:
     """A new folder of this process for one run, removed at the end."""
-    owner, name = _identity(os.getpid()), secrets.token_hex(6)
+    owner, name = identity(os.getpid()), secrets.token_hex(6)
     folder, unowned = home.absolute() / RUNS / name, home.absolute() / RUNS / f".{owner} {name}"
     unowned.mkdir(parents=True)
     files.write_text(unowned / "owner", owner)
@@ -88,30 +86,16 @@ def run_folder(home: Path) -> Iterator[Path]:
 def reap(home: Path) -> tuple[str, ...]:
     """Remove what killed runs left: their processes, then their folders; names of the folders."""
     for begun in (home / RUNS).glob(".*"):
-        if not _lives(begun.name[1:].rpartition(" ")[0]):
+        if not lives(begun.name[1:].rpartition(" ")[0]):
             shutil.rmtree(begun, ignore_errors=True)
     dead = tuple(sorted(path for path in (home / RUNS).glob("[0-9a-f]*") if not _is_owned(path)))
     for folder in dead:
-        _end_all_in(folder.absolute())
+        kill_all_in(folder.absolute())
         shutil.rmtree(folder, ignore_errors=True)
     return tuple(folder.name for folder in dead)
 
 
-def _end_all_in(folder: Path) -> None:
-    """Kill what works in a folder, and what that started while it was being killed."""
-    for _ in range(ROUNDS):
-        is_over = True
-        for process in Path("/proc").glob("[0-9]*"):
-            with suppress(OSError):  # it has ended, or is another user's
-                if (process / "cwd").readlink().is_relative_to(folder):
-                    os.kill(int(process.name), signal.SIGKILL)
-                    is_over = False
-        if is_over:
-            return
-        time.sleep(0.01)
-
-
-def make(home: Path, weekly: Weekly, folder: Path) -> Workplace:
+def make(home: Path, weekly: Weekly, folder: Path) -> Clone:
     """Clone the configured branch, and give the clone the project's DVC settings and cache.
 
     Raises:
@@ -138,7 +122,7 @@ def make(home: Path, weekly: Weekly, folder: Path) -> Workplace:
         raise
     base = git("rev-parse", "HEAD", folder=folder).strip()
     _give_settings(home, folder)
-    return Workplace(home, folder, url, branch, base, is_here)
+    return Clone(home, folder, url, branch, base, is_here)
 
 
 def repository_of(home: Path, weekly: Weekly) -> tuple[str, bool]:
@@ -188,22 +172,9 @@ def _moved_folders(home: Path, clone: Path) -> dict[str, str]:
     }
 
 
-def _identity(pid: int) -> str:
-    """What tells a process from a later one of the same number: its start, in ticks since boot."""
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-    return f"{pid} {fields[19]}"
-
-
 def _is_owned(folder: Path) -> bool:
     """Whether the process that made a run's folder lives."""
     try:
-        return _lives((folder / "owner").read_text(encoding="utf-8"))
+        return lives((folder / "owner").read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return False
-
-
-def _lives(identity: str) -> bool:
-    try:
-        return _identity(int(identity.split()[0])) == identity
-    except (OSError, ValueError, IndexError):
         return False

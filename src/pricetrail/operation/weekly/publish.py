@@ -14,9 +14,9 @@ from typing import Final
 
 from pricetrail.base.errors import OperationError
 from pricetrail.lineage.git import git
-from pricetrail.operation.doctor.findings import redacted
 from pricetrail.operation.servers.programs import Done, UnreachableError, must, run
-from pricetrail.operation.weekly.clone import Workplace
+from pricetrail.operation.servers.redacted import redacted
+from pricetrail.operation.weekly.clone import Clone
 
 TRACKED: Final = ("dvc.lock", "demo/dvc.lock", "metrics", "reports", "keys")  # that a run may have made anew
 INPUTS: Final = re.compile(
@@ -44,30 +44,30 @@ class Published:
     superseded_by: str = ""
 
 
-def commit(place: Workplace, message: str, author: str) -> bool:
+def commit(clone: Clone, message: str, author: str) -> bool:
     """Commit what the run changed of the files that git tracks; whether HEAD is a commit of the run.
 
     Called again, it finds its own commit. The message names the run: two that make the same in the same second must not
     make the same commit, or each would take the other's push for its own.
     """
-    if _head(place) != place.base:
+    if _head(clone) != clone.base:
         return True
-    there = [path for path in TRACKED if (place.folder / path).exists()]
-    git("add", "--update", folder=place.folder)
+    there = [path for path in TRACKED if (clone.folder / path).exists()]
+    git("add", "--update", folder=clone.folder)
     if there:
-        git("add", "--", *there, folder=place.folder)
-    if not git("diff", "--cached", "--name-only", folder=place.folder).strip():
+        git("add", "--", *there, folder=clone.folder)
+    if not git("diff", "--cached", "--name-only", folder=clone.folder).strip():
         return False
-    text = f"{message.rstrip()}\n\nRun: {place.folder.parent.name}\n"
-    git(*_as(author), "commit", "--quiet", "--no-verify", "--file", "-", folder=place.folder, given=text)
+    text = f"{message.rstrip()}\n\nRun: {clone.folder.parent.name}\n"
+    git(*_as(author), "commit", "--quiet", "--no-verify", "--file", "-", folder=clone.folder, given=text)
     return True
 
 
-def publish(place: Workplace, author: str, minutes: float, tag: Callable[[], Sequence[str]]) -> Published:
+def publish(clone: Clone, author: str, minutes: float, tag: Callable[[], Sequence[str]]) -> Published:
     """Push the clone's commit, and the tags made for it, all or none.
 
     Args:
-        place: the clone; its HEAD is the base or one commit above it.
+        clone: the clone; its HEAD is the base or one commit above it.
         author: ``Name <mail>``, of a commit that is put on a branch that moved.
         minutes: limit of one push.
         tag: makes the tags of HEAD in the clone, and names them; asked again after HEAD was moved.
@@ -76,63 +76,63 @@ def publish(place: Workplace, author: str, minutes: float, tag: Callable[[], Seq
         UnreachableError: the repository does not answer.
         OperationError: it refuses the push though the branch has not moved.
     """
-    base = place.base if _head(place) == place.base else git("rev-parse", "HEAD~1", folder=place.folder).strip()
+    base = clone.base if _head(clone) == clone.base else git("rev-parse", "HEAD~1", folder=clone.folder).strip()
     for _ in range(PUSHES):
         tags = tuple(tag())
         try:
-            winner = _push(place, base, tags, minutes)
+            winner = _push(clone, base, tags, minutes)
         except BaseException:
-            _forget(place, tags)
+            _forget(clone, tags)
             raise
         if not winner:
-            return Published(_head(place), tags)
-        _forget(place, tags)
-        if winner in {base, _head(place)} or _touches_inputs(place, base, winner):
+            return Published(_head(clone), tags)
+        _forget(clone, tags)
+        if winner in {base, _head(clone)} or _touches_inputs(clone, base, winner):
             return Published(base, superseded_by=winner)
         log.info("the branch moved to %s, which touches no input: rebased", winner[:12])
-        git(*_as(author), "rebase", "--quiet", "--onto", winner, base, folder=place.folder)
+        git(*_as(author), "rebase", "--quiet", "--onto", winner, base, folder=clone.folder)
         base = winner
     raise UnreachableError("git push", f"must find the branch at rest once in {PUSHES} times")
 
 
-def _push(place: Workplace, base: str, tags: Sequence[str], minutes: float) -> str:
+def _push(clone: Clone, base: str, tags: Sequence[str], minutes: float) -> str:
     """Push; the branch's commit there where it lost to another push, empty where it went through.
 
     Raises:
         UnreachableError: the repository does not answer, or has a ref locked.
         OperationError: it refuses, and nothing else was there first.
     """
-    head = _head(place)
+    head = _head(clone)
     if head == base and not tags:
         return ""
-    into = [f"--receive-pack={INTO_HERE}"] if place.is_here else []
-    refs = [f"HEAD:refs/heads/{place.branch}", *(f"refs/tags/{name}" for name in tags)]
+    into = [f"--receive-pack={INTO_HERE}"] if clone.is_here else []
+    refs = [f"HEAD:refs/heads/{clone.branch}", *(f"refs/tags/{name}" for name in tags)]
     command = ["git", "push", "--atomic", "--porcelain", *into, "origin", *refs]
     try:
-        done = run(command, place.folder, minutes=minutes)
+        done = run(command, clone.folder, minutes=minutes)
     except UnreachableError as error:  # it may have gone through all the same
         done = Done(1, (str(error),))
     if done.code == 0:
         return ""
-    told = must(["git", "ls-remote", "origin", f"refs/heads/{place.branch}", "refs/tags/*"], place.folder, minutes)
+    told = must(["git", "ls-remote", "origin", f"refs/heads/{clone.branch}", "refs/tags/*"], clone.folder, minutes)
     there = {ref: name for name, ref in (line.split() for line in told.splitlines() if line.count("\t") == 1)}
-    wanted = {f"refs/heads/{place.branch}": head} | {
-        f"refs/tags/{name}": git("rev-parse", f"refs/tags/{name}", folder=place.folder).strip() for name in tags
+    wanted = {f"refs/heads/{clone.branch}": head} | {
+        f"refs/tags/{name}": git("rev-parse", f"refs/tags/{name}", folder=clone.folder).strip() for name in tags
     }
     if wanted.items() <= there.items():  # it went through, only its answer was lost
         return ""
     # The tags of an earlier attempt, made at another time, are on this run's own commit: it went through then.
     is_ours = head != base and all(there.get(f"refs/tags/{name}^{{}}") == head for name in tags)
-    if is_ours and there.get(f"refs/heads/{place.branch}") == head:
+    if is_ours and there.get(f"refs/heads/{clone.branch}") == head:
         return ""
-    tip = there.get(f"refs/heads/{place.branch}", "")
+    tip = there.get(f"refs/heads/{clone.branch}", "")
     if tip == base and not any(f"refs/tags/{name}" in there for name in tags):
-        raise _refusal(place, done)
-    must(["git", "fetch", "--quiet", "origin", place.branch], place.folder, minutes)
+        raise _refusal(clone, done)
+    must(["git", "fetch", "--quiet", "origin", clone.branch], clone.folder, minutes)
     return tip
 
 
-def _refusal(place: Workplace, done: Done) -> OperationError:
+def _refusal(clone: Clone, done: Done) -> OperationError:
     """What git says of the refs that were not taken, with the words of the repository's hook."""
     refs = [
         line.rpartition("\t")[2] for line in done.lines if line.startswith("!") and "atomic push failed" not in line
@@ -141,24 +141,24 @@ def _refusal(place: Workplace, done: Done) -> OperationError:
     reason = "; ".join(dict.fromkeys(text for text in [*refs, *told] if text)) or done.reason
     is_final = bool(refs) and not LOCKED.search(reason)
     kind = OperationError if is_final else UnreachableError
-    return kind("git push", redacted(f"must be accepted by {place.repository}: {reason}"))
+    return kind("git push", redacted(f"must be accepted by {clone.repository}: {reason}"))
 
 
-def _forget(place: Workplace, tags: Sequence[str]) -> None:
+def _forget(clone: Clone, tags: Sequence[str]) -> None:
     """Take back tags that were not pushed."""
     if tags:
-        git("tag", "--delete", *tags, folder=place.folder)
+        git("tag", "--delete", *tags, folder=clone.folder)
 
 
-def _head(place: Workplace) -> str:
-    return git("rev-parse", "HEAD", folder=place.folder).strip()
+def _head(clone: Clone) -> str:
+    return git("rev-parse", "HEAD", folder=clone.folder).strip()
 
 
-def _touches_inputs(place: Workplace, base: str, tip: str) -> bool:
+def _touches_inputs(clone: Clone, base: str, tip: str) -> bool:
     """Whether commits since the base changed anything that the pipeline reads or writes, or are not above it."""
-    if run(["git", "merge-base", "--is-ancestor", base, tip], place.folder).code:
+    if run(["git", "merge-base", "--is-ancestor", base, tip], clone.folder).code:
         return True
-    changed = git("diff", "--name-only", "-z", base, tip, folder=place.folder).split("\0")
+    changed = git("diff", "--name-only", "-z", base, tip, folder=clone.folder).split("\0")
     return any(INPUTS.fullmatch(path) for path in changed if path)
 
 

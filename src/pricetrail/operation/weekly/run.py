@@ -20,7 +20,7 @@ from pricetrail.base.json_type import Json
 from pricetrail.base.params import Params, Weekly
 from pricetrail.checks.decision import headline, read_decision
 from pricetrail.lineage.changes import flat
-from pricetrail.lineage.git import git
+from pricetrail.lineage.commit import WORKSPACE, Commit
 from pricetrail.operation.releases import make
 from pricetrail.operation.releases.keys import ensure_keys
 from pricetrail.operation.releases.remote import NoAnswerError
@@ -29,7 +29,7 @@ from pricetrail.operation.servers.programs import PATIENCE, UnreachableError
 from pricetrail.operation.weekly import clone as run_clone
 from pricetrail.operation.weekly import publish as publishing
 from pricetrail.operation.weekly import steps
-from pricetrail.operation.weekly.clone import Workplace
+from pricetrail.operation.weekly.clone import Clone
 from pricetrail.operation.weekly.message import Metrics, message
 from pricetrail.operation.weekly.outcome import Ending, Outcome
 from pricetrail.operation.weekly.publish import Published
@@ -57,7 +57,7 @@ class Snapshot:
         dials: of ``params.yaml`` that were set for this run.
     """
 
-    place: Workplace
+    clone: Clone
     sources: tuple[str, ...]
     dials: Mapping[str, Json]
 
@@ -98,72 +98,72 @@ def weekly_run(home: Path, engine: Engine, report: Callable[[Report], None]) -> 
         raise OperationError("weekly run", f"must come to an end: {type(error).__name__}: {error}") from error
 
 
-def _run(home: Path, clone: Path, params: Params, engine: _Timed, report: Callable[[Report], None]) -> Ending:
+def _run(home: Path, folder: Path, params: Params, engine: _Timed, report: Callable[[Report], None]) -> Ending:
     weekly = params.weekly
     minutes = weekly.timeout_minutes
     s3.ensure_running(home)
-    taken = engine.step("snapshot", lambda: snapshot(home, weekly, clone), retried=True)
-    place = taken.place
-    reproduced = engine.step("reproduce", lambda: steps.reproduce(place), retried=True)
-    pushed = engine.step("push", lambda: steps.push(place, minutes), retried=True)
-    held = engine.step("verify", lambda: steps.verify(place, minutes, pushed), retried=True)
-    ending = engine.step("publish", lambda: publish(taken, reproduced, held, weekly), retried=True)
-    told = Report(ending, *_metrics(place), _page(place, reproduced))
+    start = engine.step("snapshot", lambda: snapshot(home, weekly, folder), retried=True)
+    clone = start.clone
+    reproduced = engine.step("reproduce", lambda: steps.reproduce(clone), retried=True)
+    pushed = engine.step("push", lambda: steps.push(clone, minutes), retried=True)
+    readback = engine.step("verify", lambda: steps.verify(clone, minutes, pushed), retried=True)
+    ending = engine.step("publish", lambda: publish(start, reproduced, readback, weekly), retried=True)
+    found = Report(ending, *_metrics(clone), _page(clone, reproduced))
     try:
-        engine.step("report", lambda: report(told))
+        engine.step("report", lambda: report(found))
     except Exception:  # all is published; who could not be told must not make it look otherwise
         log.exception("the run is over, and could not be reported")
     return replace(ending, seconds=engine.seconds)
 
 
-def snapshot(home: Path, weekly: Weekly, clone: Path) -> Snapshot:
+def snapshot(home: Path, weekly: Weekly, folder: Path) -> Snapshot:
     """Clone the branch, update imported sources, set the dials of this run.
 
     Raises:
         UnreachableError: the repository or a source does not answer.
     """
-    place = run_clone.make(home, weekly, clone)
-    sources = steps.update_sources(place, weekly.timeout_minutes)
-    return Snapshot(place, sources, steps.plan_tuning(place))
+    clone = run_clone.make(home, weekly, folder)
+    sources = steps.update_sources(clone, weekly.timeout_minutes)
+    return Snapshot(clone, sources, steps.plan_tuning(clone))
 
 
-def publish(taken: Snapshot, reproduced: steps.Reproduced, held: ReadBack, weekly: Weekly) -> Ending:
+def publish(start: Snapshot, reproduced: steps.Reproduced, readback: ReadBack, weekly: Weekly) -> Ending:
     """Commit, tag where a release is due, and push both at once.
 
     Raises:
         UnreachableError: the repository or the remote does not answer; nothing is published.
         OperationError: it refuses.
     """
-    place = taken.place
-    outcome, told = _outcome(place, reproduced)
-    keys = ensure_keys(place.folder, place.home) if outcome == Outcome.RELEASED else None
-    text = message(outcome, told, *_metrics(place), taken.dials, taken.sources)
-    has_commit = publishing.commit(place, text, weekly.author)
+    clone = start.clone
+    outcome, sentence = _outcome(clone, reproduced)
+    keys = ensure_keys(clone.folder, clone.home) if outcome == Outcome.RELEASED else None
+    text = message(outcome, sentence, *_metrics(clone), start.dials, start.sources)
+    has_commit = publishing.commit(clone, text, weekly.author)
     versions = list[str]()
 
     def tag() -> tuple[str, ...]:
-        if keys is None or not make.is_release_due(place.folder, "HEAD"):
+        if keys is None or not make.is_release_due(clone.folder, "HEAD"):
             return ()
         try:
-            release = make.tag_release(place.folder, "HEAD", weekly.author, keys, place.cache)
+            release = make.tag_release(clone.folder, "HEAD", weekly.author, keys, clone.cache)
         except NoAnswerError as error:
             raise UnreachableError(error.place, error.rule) from None
         versions.append(release.version)
         return (release.tag, release.stage_tag)
 
-    done = publishing.publish(place, weekly.author, weekly.timeout_minutes, tag)
+    done = publishing.publish(clone, weekly.author, weekly.timeout_minutes, tag)
     ending = Ending(
         outcome=_named(outcome, done, has_commit or bool(reproduced.stopped)),
-        headline=told,
-        base=place.base,
-        commit=place.base if done.superseded_by else done.commit,
+        headline=sentence,
+        base=clone.base,
+        commit=clone.base if done.superseded_by else done.commit,
         version=versions[-1] if done.tags else "",
-        objects=held.objects,
-        object_bytes=held.object_bytes,
+        objects=readback.objects,
+        object_bytes=readback.object_bytes,
         message=text if has_commit else "",
     )
     if done.superseded_by:
-        return replace(ending, headline=f"{done.superseded_by[:12]} was published first. {told}", message="")
+        return replace(ending, headline=f"{done.superseded_by[:12]} was published first. {sentence}", message="")
     return ending
 
 
@@ -177,31 +177,29 @@ def _named(outcome: Outcome, done: Published, has_news: bool) -> Outcome:
     return Outcome.PUBLISHED if outcome == Outcome.RELEASED else outcome
 
 
-def _outcome(place: Workplace, reproduced: steps.Reproduced) -> tuple[Outcome, str]:
+def _outcome(clone: Clone, reproduced: steps.Reproduced) -> tuple[Outcome, str]:
     """What the gates say of the candidate, and one sentence on it."""
     if reproduced.stopped:
         return Outcome.WITHHELD, f"Stopped by the drift gate: {reproduced.stopped}."
-    path = place.folder / DECISION
+    path = clone.folder / DECISION
     decision = read_decision(files.read_json(path), str(DECISION))
     return (Outcome.WITHHELD if decision.closed else Outcome.RELEASED), headline(decision)
 
 
-def _metrics(place: Workplace) -> tuple[Metrics, Metrics]:
+def _metrics(clone: Clone) -> tuple[Metrics, Metrics]:
     """Values of the metrics files at the base and in the clone."""
-    before = dict[str, Json]()
-    for path in git("ls-tree", "--name-only", place.base, "metrics/", folder=place.folder).split():
-        if path.endswith(".json"):
-            tree = files.parse_json(git("show", f"{place.base}:{path}", folder=place.folder), path)
-            before |= {f"{Path(path).stem}.{key}": value for key, value in flat(tree)}
-    after = dict[str, Json]()
-    for file in sorted((place.folder / "metrics").glob("*.json")):
-        after |= {f"{file.stem}.{key}": value for key, value in flat(files.read_json(file))}
-    return before, after
+    before, after = (Commit.at(rev, clone.folder).metrics for rev in (clone.base, WORKSPACE))
+    return _flat(before), _flat(after)
 
 
-def _page(place: Workplace, reproduced: steps.Reproduced) -> str:
+def _flat(metrics: Mapping[str, Mapping[str, Json]]) -> Metrics:
+    """Without the verdicts of ``metrics/gates/``, which the files of the checks have too."""
+    return dict(flat({name: tree for name, tree in metrics.items() if "." not in name}))
+
+
+def _page(clone: Clone, reproduced: steps.Reproduced) -> str:
     """The decision's page; empty where the run stopped before it, and the page is an older run's."""
-    page = place.folder / "reports/decision.md"
+    page = clone.folder / "reports/decision.md"
     return files.read_text(page) if page.exists() and not reproduced.stopped else ""
 
 

@@ -22,7 +22,7 @@ from pricetrail.lineage.ledger import parse_ledger
 from pricetrail.lineage.lock import parse_lock, parse_source
 from pricetrail.operation.servers import s3
 from pricetrail.operation.servers.programs import Done, UnreachableError, must, run
-from pricetrail.operation.weekly.clone import Workplace
+from pricetrail.operation.weekly.clone import Clone
 from pricetrail.operation.weekly.remote_check import ReadBack
 from pricetrail.operation.weekly.study_due import dials_of_next_run
 
@@ -53,48 +53,48 @@ class Reproduced:
     stopped: str
 
 
-def update_sources(place: Workplace, minutes: float) -> tuple[str, ...]:
+def update_sources(clone: Clone, minutes: float) -> tuple[str, ...]:
     """Bring imported data (``dvc import-url``, ``dvc import``) up to its source; paths of what was looked at.
 
     Raises:
         UnreachableError: a source does not answer.
         OperationError: what it brought breaks the contract, or rewrites days already released.
     """
-    listed = git("ls-files", "-z", "*.dvc", folder=place.folder).split("\0")
-    imported = tuple(path for path in listed if path and "\ndeps:" in f"\n{files.read_text(place.folder / path)}")
+    listed = git("ls-files", "-z", "*.dvc", folder=clone.folder).split("\0")
+    imported = tuple(path for path in listed if path and "\ndeps:" in f"\n{files.read_text(clone.folder / path)}")
     if imported:
-        must(["dvc", "update", *imported], place.folder, minutes, place.env)
-        command = [sys.executable, "-m", "pricetrail.operation.ingest.dvc_update", place.base]
-        checked = run(command, place.folder, minutes=minutes)
+        must(["dvc", "update", *imported], clone.folder, minutes, clone.env)
+        command = [sys.executable, "-m", "pricetrail.operation.ingest.dvc_update", clone.base]
+        checked = run(command, clone.folder, minutes=minutes)
         if checked.code:
             raise OperationError("dvc update", f"must bring lines that can be taken: {checked.reason}")
     return imported
 
 
-def plan_tuning(place: Workplace) -> Mapping[str, Json]:
+def plan_tuning(clone: Clone) -> Mapping[str, Json]:
     """Set ``tuning`` for this run where there are new data and ``weekly.search_every`` says so; the dials changed.
 
     Raises:
         ParamsError, DataError: params.yaml, the ledger or the last validation figures are not right.
     """
-    text = files.read_text(place.folder / "params.yaml")
+    text = files.read_text(clone.folder / "params.yaml")
     params = parse_params(text)
-    if not params.weekly.search_every or not _has_new_data(place, params):
+    if not params.weekly.search_every or not _has_new_data(clone, params):
         return {}
-    recorded = files.read_text(place.folder / LEDGER) if (place.folder / LEDGER).exists() else ""
+    recorded = files.read_text(clone.folder / LEDGER) if (clone.folder / LEDGER).exists() else ""
     # A study of other data, such as the demo shop's, says nothing of these.
     ledger = [run for run in parse_ledger(recorded, str(LEDGER)) if run.params.get("data.path") == params.data.path]
-    validation = files.read_json(place.folder / VALIDATION) if (place.folder / VALIDATION).exists() else {}
+    validation = files.read_json(clone.folder / VALIDATION) if (clone.folder / VALIDATION).exists() else {}
     dials: Mapping[str, Json] = dials_of_next_run(params.tuning, params.weekly.search_every, ledger, validation)
     if dials:
-        files.write_text(place.folder / "params.yaml", with_dials(text, dials))
+        files.write_text(clone.folder / "params.yaml", with_dials(text, dials))
     return dials
 
 
-def _has_new_data(place: Workplace, params: Params) -> bool:
+def _has_new_data(clone: Clone, params: Params) -> bool:
     """Whether the lines that DVC tracks are others than those of the last run."""
-    path, lock = params.data.path, place.folder / "dvc.lock"
-    source = place.folder / f"{path}.dvc"
+    path, lock = params.data.path, clone.folder / "dvc.lock"
+    source = clone.folder / f"{path}.dvc"
     if not source.exists() or not lock.exists():
         return False
     tracked = parse_source(files.read_text(source), f"{path}.dvc").outs.get(path)
@@ -102,19 +102,19 @@ def _has_new_data(place: Workplace, params: Params) -> bool:
     return used is None or used.deps.get(path) != tracked
 
 
-def reproduce(place: Workplace) -> Reproduced:
+def reproduce(clone: Clone) -> Reproduced:
     """Run what is out of date, with its output passed on to the log.
 
     Raises:
         OperationError: a stage failed, and it is not the drift gate that stopped the run.
     """
-    done = run(["dvc", "repro", "--pull", "--allow-missing"], place.folder, place.env, tell=log.info)
+    done = run(["dvc", "repro", "--pull", "--allow-missing"], clone.folder, clone.env, tell=log.info)
     if done.code == 0:
         return Reproduced("")
     failed = [name for line in done.lines for name in FAILED_STAGE.findall(line)]
     if failed == [GATE]:
-        reason = _closed_gate(place)
-        _put_back_outputs(place)
+        reason = _closed_gate(clone)
+        _put_back_outputs(clone)
         return Reproduced(reason)
     named = f"stage {failed[0]}" if failed else "dvc repro"
     if UNREACHABLE.search(done.reason) and not failed:
@@ -125,23 +125,23 @@ def reproduce(place: Workplace) -> Reproduced:
 def _cause(done: Done) -> str:
     """What the failing stage itself said last, before DVC's own words."""
     own = ("ERROR: failed to reproduce", "> ", "Running stage")
-    for place, line in enumerate(done.lines):
+    for number, line in enumerate(done.lines):
         if line.startswith("ERROR: failed to reproduce"):
             if found := OF_DVC.search(line):
                 return found[1]
-            told = [text for text in done.lines[:place] if text.strip() and not text.startswith(own)]
+            told = [text for text in done.lines[:number] if text.strip() and not text.startswith(own)]
             return told[-1] if told else line
     return done.reason
 
 
-def _closed_gate(place: Workplace) -> str:
+def _closed_gate(clone: Clone) -> str:
     """The reason of the drift gate, from its evidence.
 
     Raises:
         OperationError: there is no evidence that it closed: the stage failed for another reason.
     """
     try:
-        verdict = read_verdict(files.read_json(place.folder / EVIDENCE), str(EVIDENCE), "drift")
+        verdict = read_verdict(files.read_json(clone.folder / EVIDENCE), str(EVIDENCE), "drift")
     except PricetrailError as error:
         raise OperationError(f"stage {GATE}", f"must leave its evidence: {error}") from None
     if verdict.passed:
@@ -149,45 +149,45 @@ def _closed_gate(place: Workplace) -> str:
     return verdict.reason
 
 
-def _put_back_outputs(place: Workplace) -> None:
+def _put_back_outputs(clone: Clone) -> None:
     """What DVC took away before the gate ran: the lock still names it, and `--allow-missing` would never miss it."""
-    gone = [path for path in git("ls-files", "-z", "--deleted", folder=place.folder).split("\0") if path]
+    gone = [path for path in git("ls-files", "-z", "--deleted", folder=clone.folder).split("\0") if path]
     if gone:
-        git("checkout", "--quiet", "--", *gone, folder=place.folder)
+        git("checkout", "--quiet", "--", *gone, folder=clone.folder)
 
 
-def push(place: Workplace, minutes: float) -> int:
+def push(clone: Clone, minutes: float) -> int:
     """Send all objects of the lock to the remote; how many it lacked.
 
     Raises:
         UnreachableError: the remote did not take them.
     """
-    s3.ensure_running(place.home)
+    s3.ensure_running(clone.home)
     try:
-        told = must(["dvc", "push"], place.folder, minutes, place.env)
+        told = must(["dvc", "push"], clone.folder, minutes, clone.env)
     except UnreachableError as error:
         if CORRUPTED.search(error.rule):  # a list that was cut off when an earlier run sent it
-            verify(place, minutes)
+            verify(clone, minutes)
         raise
     return sum(int(count) for count in PUSHED.findall(told))
 
 
-def verify(place: Workplace, minutes: float, pushed: int = 0) -> ReadBack:
+def verify(clone: Clone, minutes: float, pushed: int = 0) -> ReadBack:
     """Make sure that the remote has every object of the lock, and that the new ones are what their names say.
 
     Args:
-        place: the clone.
+        clone: the clone.
         minutes: limit of the program that asks.
         pushed: objects that were sent: more than are new tell that the remote had lost old ones, or is another one.
 
     Raises:
         UnreachableError: the remote does not answer, or lacks an object.
     """
-    s3.ensure_running(place.home)
+    s3.ensure_running(clone.home)
     # The base may name new lines that nobody pushed; all that the last published lock named was read back then.
-    published = git("log", "-1", "--format=%H", place.base, "--", "dvc.lock", folder=place.folder).strip()
+    published = git("log", "-1", "--format=%H", clone.base, "--", "dvc.lock", folder=clone.folder).strip()
     command = [sys.executable, "-m", "pricetrail.operation.weekly.remote_check", published, str(pushed)]
-    found = json.loads(must(command, place.folder, minutes).splitlines()[-1])
+    found = json.loads(must(command, clone.folder, minutes).splitlines()[-1])
     repaired = tuple(found["repaired"])
     if repaired:
         log.warning("%d objects in the remote had other bytes than their names say, sent again", len(repaired))

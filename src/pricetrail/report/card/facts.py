@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pricetrail.base.json_type import Json
 from pricetrail.lineage.changes import flat
 from pricetrail.lineage.ledger import Lineage, Run
+from pricetrail.lineage.paths import PACKAGES, by_kind, inside
 from pricetrail.report.results import run_before
 
-LOCK, CODE = "requirements.lock", "src/"
 DATA_OUTPUT = "data/original"  # the parsed lines: another hash means other data
 
 
@@ -62,19 +62,17 @@ def fingerprints(lineage: Lineage) -> Fingerprints:
     """Hashes of what went into a run; of what its stages made only the lines, which the demo shop simulates."""
     deps = {path: md5 for stage in lineage.stages for path, md5 in stage.deps.items()}
     made = tuple(path for stage in lineage.stages for path in stage.outs)
-    code = {path: md5 for path, md5 in deps.items() if path.startswith(CODE)}
+    kinds = by_kind(deps)
     source = dials(lineage).get("data.path")
     data = {
-        path: md5
-        for path, md5 in deps.items()
-        if path == source or not (path in code or path == LOCK or any(_within(path, out) for out in made))
+        path: md5 for path, md5 in kinds["data"].items() if path == source or not any(inside(path, out) for out in made)
     }
     return Fingerprints(
         data=data,
-        code=_digest(code),
-        code_files=len(code),
+        code=_digest(kinds["code"]),
+        code_files=len(kinds["code"]),
         params=_digest(dials(lineage)),
-        packages=deps.get(LOCK),
+        packages=deps.get(PACKAGES),
     )
 
 
@@ -100,10 +98,6 @@ def _change(older: Run | None, newer: Run) -> RunChange:
     data = older.hashes.get(DATA_OUTPUT) != newer.hashes.get(DATA_OUTPUT)
     code = older.bundle != newer.bundle and not moved and not data
     return RunChange(newer, moved, data, code, first=False)
-
-
-def _within(path: str, folder: str) -> bool:
-    return path == folder or path.startswith(f"{folder}/")
 
 
 def _digest(tree: Json) -> str:

@@ -6,11 +6,11 @@ import json
 from collections.abc import Mapping
 
 from pricetrail.lineage.lock import StageRecord
+from pricetrail.lineage.paths import by_kind
 from pricetrail.report.page.blocks import Cell, Chain, Commands, Note, Section, Step, Table, table
 from pricetrail.report.page.words import plural
 from pricetrail.report.results import PageResults
 
-CODE, PACKAGES = "src/", "requirements.lock"
 COMMANDS = (
     ("pricetrail trace models/candidate", "the whole chain of this model, as a tree"),
     ("pricetrail replay HEAD", "rebuild this commit’s outputs elsewhere, and compare the bytes"),
@@ -36,12 +36,11 @@ def lineage_section(results: PageResults) -> Section:
 
 
 def _step(stage: StageRecord) -> Step:
-    code = {path: md5 for path, md5 in stage.deps.items() if path.startswith(CODE)}
-    data = {path: md5 for path, md5 in stage.deps.items() if path not in code}
-    inputs = {path: md5 for path, md5 in data.items() if path != PACKAGES}
-    parts = [plural(len(inputs), "input"), plural(len(code), "code file"), plural(len(stage.outs), "output")]
+    kinds = by_kind(stage.deps)
+    code, inputs = kinds["code"], {**kinds["data"], **kinds["packages"]}
+    parts = [plural(len(kinds["data"]), "input"), plural(len(code), "code file"), plural(len(stage.outs), "output")]
     tables = [
-        _hashes("In", data),
+        _hashes("In", inputs),
         _hashes("Out", stage.outs),
         table(
             "Parameters",

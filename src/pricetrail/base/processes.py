@@ -1,0 +1,126 @@
+"""Processes of this machine: telling one from a later one of its number, finding some, starting and ending them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import FrameType
+from typing import Final
+
+import psutil
+
+ENDING_SECONDS: Final = 10.0  # that a program gets to end when it is told to
+ROUNDS: Final = 500  # through all processes, until none is left that is to be killed
+
+
+def identity(pid: int) -> str:
+    """What tells a process from a later one of the same number: its start, in ticks since boot, whatever the clock.
+
+    Raises:
+        psutil.NoSuchProcess: there is none.
+    """
+    started = psutil.Process(pid).create_time() - psutil.boot_time()
+    return f"{pid} {round(started * os.sysconf('SC_CLK_TCK'))}"
+
+
+def lives(named: str) -> bool:
+    """Whether the process of an identity is there."""
+    try:
+        return identity(int(named.split()[0])) == named
+    except (psutil.Error, ValueError, IndexError):
+        return False
+
+
+def matching(wanted: Callable[[psutil.Process], bool]) -> tuple[psutil.Process, ...]:
+    """The processes that are wanted; one that has ended meanwhile, or is another user's, is none."""
+    found = list[psutil.Process]()
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if wanted(process):
+                found.append(process)
+    return tuple(found)
+
+
+def is_running(process: psutil.Process) -> bool:
+    """Whether it does anything: one that has ended and was not waited for does not, nor does one of its number."""
+    with suppress(psutil.Error):
+        process.wait(timeout=0)  # where it is a child of this one
+    with suppress(psutil.Error):
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    return False
+
+
+def end(process: psutil.Process, seconds: float = ENDING_SECONDS) -> None:
+    """Tell a process to end, and kill it where it does not; never another one of its number."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with suppress(psutil.NoSuchProcess):
+            process.send_signal(number)
+        deadline = time.monotonic() + seconds
+        while is_running(process):
+            if time.monotonic() > deadline:
+                break
+            time.sleep(0.05)
+        else:
+            return
+
+
+def kill_all_in(folder: Path) -> None:
+    """Kill what works in a folder, and what that started while it was being killed."""
+    for _ in range(ROUNDS):
+        found = matching(lambda process: Path(process.cwd()).is_relative_to(folder))
+        for process in found:
+            with suppress(psutil.Error):
+                process.kill()
+        if not found:
+            return
+        time.sleep(0.01)
+
+
+@contextmanager
+def running(command: Sequence[str], folder: Path, env: Mapping[str, str]) -> Iterator[subprocess.Popen[str]]:
+    """A program in a session of its own, both streams in one pipe; it ends with the block, and all that it started."""
+    process = subprocess.Popen(
+        command, cwd=folder, env=env, text=True, errors="replace", start_new_session=True,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    try:
+        yield process
+        process.wait()
+    finally:
+        if process.poll() is None:
+            end_session(process)
+
+
+def end_session(process: subprocess.Popen[str]) -> None:
+    """End a program and all that it started; what outlives the program is killed."""
+    if process.poll() is None:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(ENDING_SECONDS)
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+@contextmanager
+def ended_by_sigterm(code: int) -> Iterator[None]:
+    """Let ``kill`` end the block as Ctrl-C does, so that what was started is ended on the way out."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def leave(_: int, __: FrameType | None) -> None:
+        raise SystemExit(code)
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
