@@ -13,7 +13,7 @@ import pytest
 
 from pricetrail.base.errors import DataError
 from pricetrail.operation.ingest.dvc_update import check_update
-from pricetrail.operation.ingest.released_days import released, released_until
+from pricetrail.operation.ingest.released_days import released
 from support.source_project import FOLDER, POINTER, Project, folder_hash, ingest, week
 
 W48 = week("2011-11-28", "2011-11-29", "2011-11-30")
@@ -172,16 +172,18 @@ def test_days_after_the_release_are_no_history(project: Project) -> None:
 
 
 def test_the_release_in_production_is_the_newest_by_its_counter(fresh: Project) -> None:
-    assert released_until() is None
+    assert released() is None
     fresh.release("price-model@v9", "2011-12-30")
     fresh.release("price-model#staging#99", "2011-12-30")
     fresh.release("other-model#production#99", "2011-12-30")
     fresh.release("price-model#production-abroad#99", "2011-12-30")
-    assert released_until() is None
+    assert released() is None
     fresh.release("price-model#production#2", "2011-03-01", when="2026-01-03T00:00:00")
     fresh.release("price-model#production#10", "2011-02-01", when="2026-01-01T00:00:00")  # a clock set back
     fresh.release("price-model#production!#11", "2011-05-01", when="2026-01-04T00:00:00")
-    assert released_until() == dt.date(2011, 2, 1)
+    found = released()
+    assert found is not None
+    assert found.until == dt.date(2011, 2, 1)
     fresh.release("price-model#production#12", "soon")
     with pytest.raises(DataError, match=r"price-model#production#12:metrics/etl.json: days must be the first and"):
         released()

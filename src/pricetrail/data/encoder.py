@@ -18,7 +18,6 @@ from pricetrail.base.errors import BundleError, DataError
 from pricetrail.data.features import CATEGORICAL_FEATURES, NUMERIC_FEATURES
 
 Matrix = NDArray[np.float32]
-OTHER = "(other)"
 
 
 @dataclass(frozen=True)

@@ -23,9 +23,6 @@ CHECKS: Final = (
 
 
 def examine(project: Path) -> Iterator[Finding]:
-    """Every check of a project, one at a time, as it ends; none of them raises.
-
-    The embedded S3 server is started where the project has one, and goes on running.
-    """
+    """Every check of a project as it ends; none raises. An embedded S3 server is started, and goes on running."""
     for check in CHECKS:
         yield examined(check, project)

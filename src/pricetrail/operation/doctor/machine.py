@@ -103,7 +103,6 @@ def disk(project: Path) -> Outcome:
     places = {"the project": project, "the cache": cache, "temporary files": Path(tempfile.gettempdir())}
     gib, name = min((shutil.disk_usage(path).free / GIB, name) for name, path in places.items())
     found = f"{gib:.1f} GiB free for {name}"
-    if gib >= WARN_GIB:
-        return Outcome(State.OK, found)
-    advice = f"make room for {name}: `dvc gc --all-commits` drops from the cache what no commit needs"
-    return Outcome(State.FAILED if gib < FAIL_GIB else State.WARNING, found, advice)
+    state = State.FAILED if gib < FAIL_GIB else State.WARNING if gib < WARN_GIB else State.OK
+    advice = "make room: `dvc gc --all-commits` drops from the cache what no commit needs"
+    return Outcome(state, found, "" if state is State.OK else advice)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
@@ -23,10 +23,13 @@ from pricetrail.operation.weekly.clone import cache_of
 SECRETS: Final = ("access_key_id", "secret_access_key", "session_token", "password", "connection_string", "account_key")
 PROBE_BYTES: Final = 4096
 ADVICE: Final = "see `dvc remote list` and docs/aws.md"
-KEYS_ADVICE: Final = (
-    "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or `aws configure`, or "
-    "`dvc remote modify --local NAME access_key_id KEY` and the same for secret_access_key"
-)
+ADVICES: Final[Mapping[type[BaseException], str]] = {  # the first that fits
+    botocore.exceptions.NoCredentialsError: "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or `aws configure`, or "
+    "`dvc remote modify --local NAME access_key_id KEY` and the same for secret_access_key",
+    PermissionError: "see that the keys are right, and allow Get, Put, DeleteObject and ListBucket: docs/aws.md",
+    FileNotFoundError: "make the bucket or folder, or correct the remote's url",
+    botocore.exceptions.BotoCoreError: "start that server, or correct the remote's url and endpointurl",
+}
 CLOCK_ADVICE: Final = "set the clock: `timedatectl set-ntp true`; S3 refuses signatures that are 15 minutes off"
 # S3 refuses a bulk delete inside its answer, which s3fs does not read: so does `dvc gc --cloud` seem to work
 DELETE_ADVICE: Final = "allow DeleteObject, docs/aws.md, and delete it; or leave it so, and never `dvc gc --cloud`"
@@ -96,15 +99,7 @@ def _advice(error: BaseException | None) -> str:
     """What to do about an error of the remote's file system."""
     if "request time" in str(error):
         return CLOCK_ADVICE
-    if isinstance(error, botocore.exceptions.NoCredentialsError):
-        return KEYS_ADVICE
-    if isinstance(error, PermissionError):
-        return "see that the keys are right, and allow Get, Put, DeleteObject and ListBucket: docs/aws.md"
-    if isinstance(error, FileNotFoundError):
-        return "make the bucket or folder, or correct the remote's url"
-    if isinstance(error, botocore.exceptions.BotoCoreError):
-        return "start that server, or correct the remote's url and endpointurl"
-    return ADVICE
+    return next((advice for kind, advice in ADVICES.items() if isinstance(error, kind)), ADVICE)
 
 
 def verifying(project: Path) -> Outcome:

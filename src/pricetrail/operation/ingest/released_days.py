@@ -53,16 +53,6 @@ def released() -> Released | None:
     return Released(tags[-1], last)
 
 
-def released_until() -> dt.date | None:
-    """The last day of data of the production release; None without one: nothing is history then.
-
-    Raises:
-        LineageError, DataError, SourceError: as ``released``.
-    """
-    release = released()
-    return None if release is None else release.until
-
-
 def rewriting(found: SourceFile, replaced: str, release: Released | None) -> str:
     """What history a file rewrites, as a clause; empty where it rewrites none.
 
