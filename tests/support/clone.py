@@ -8,11 +8,14 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
+from functools import cache
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 
+from support import preloaded
 from support.source_tree import ROOT
 
 TINY: dict[str, Any] = {
@@ -52,30 +55,40 @@ def edit_params(text: str, changes: dict[str, Any]) -> str:
             section = section[parent]
         assert last in section, key
         section[last] = value
-    from io import StringIO
-
     out = StringIO()
     yaml.dump(tree, out)
     return out.getvalue()
 
 
-def environment(folder: Path, **extra: str) -> dict[str, str]:
-    """Commands of this interpreter's environment, code of the clone."""
+def environment(folder: Path, preloaded: bool = False, **extra: str) -> dict[str, str]:
+    """Commands of this interpreter's environment, code of the clone; ``preloaded`` saves the imports of packages."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    if preloaded:
+        path = f"{preloaded_programs()}{os.pathsep}{path}"
     return {**os.environ, "PATH": path, "PYTHONPATH": str(folder / "src"), "PYTHONDONTWRITEBYTECODE": "1", **extra}
+
+
+@cache
+def preloaded_programs() -> Path:
+    """Folder of `python`, `pricetrail` and `dvc` which need not import their packages; made once a process."""
+    return preloaded.start(preloaded.pins_of(stage_command("")))
 
 
 @dataclass(frozen=True)
 class Clone:
-    """A project folder of its own, with git and DVC in it."""
+    """A project folder of its own, with git and DVC in it.
+
+    Attributes:
+        preloaded: commands run without the seconds of their imports; see ``support.preloaded``.
+    """
 
     folder: Path
+    preloaded: bool = True
 
     def run(self, *command: str, **env: str) -> subprocess.CompletedProcess[str]:
         """Run a command in the folder; never raises."""
-        return subprocess.run(
-            command, cwd=self.folder, env=environment(self.folder, **env), capture_output=True, text=True, check=False
-        )
+        given = environment(self.folder, self.preloaded, **env)
+        return subprocess.run(command, cwd=self.folder, env=given, capture_output=True, text=True, check=False)
 
     def must(self, *command: str, **env: str) -> str:
         """Run a command that has to succeed; its output, both streams."""
@@ -104,7 +117,7 @@ class Clone:
         self.must("git", "-c", "user.name=t", "-c", "user.email=t@t", "commit", "-q", "--allow-empty", "-m", "state")
 
 
-def make_clone(folder: Path, changes: dict[str, Any]) -> Clone:
+def make_clone(folder: Path, changes: dict[str, Any], preloaded: bool = True) -> Clone:
     """Copy what git tracks or would track, change dials, start git; nothing of an earlier run comes along."""
     listed = subprocess.run(
         ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True
@@ -114,7 +127,7 @@ def make_clone(folder: Path, changes: dict[str, Any]) -> Clone:
             continue
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / name, folder / name, follow_symlinks=False)  # dag.yaml links to dvc.yaml
-    clone = Clone(folder)
+    clone = Clone(folder, preloaded)
     (folder / "params.yaml").write_text(edit_params((folder / "params.yaml").read_text(), changes))
     clone.must("git", "init", "-q", "-b", "main")
     clone.commit()
