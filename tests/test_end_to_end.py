@@ -178,7 +178,7 @@ def test_every_metric_has_an_owner_and_a_unit(shop: Clone) -> None:
     assert shared == SAME_FIGURE_OF_OTHER_ROWS
 
 
-def test_git_is_clean_but_for_what_a_run_changes_and_nothing_reruns(shop: Clone) -> None:
+def test_git_stays_clean_and_nothing_reruns(shop: Clone) -> None:
     assert shop.must("git", "status", "--porcelain") == ""
     assert stages_run(shop.must("dvc", "repro")) == []
     assert shop.must("git", "status", "--porcelain") == ""
@@ -269,7 +269,7 @@ def by_week(folder: Path) -> dict[str, str]:
     return {path.relative_to(folder).as_posix(): md5(path) for path in sorted(folder.rglob("*.parquet"))}
 
 
-def test_a_new_week_is_one_new_partition_and_reruns_what_it_should(copy: Clone) -> None:
+def test_a_new_week_is_one_new_partition(copy: Clone) -> None:
     source = copy.folder / "demo/lines"
     shutil.copytree(source, copy.folder / "data/mine")
     weeks = sorted((copy.folder / "data/mine").glob("*.parquet"))

@@ -156,7 +156,7 @@ def test_a_stage_that_is_not_deterministic_is_told(project: Project) -> None:
     assert verdicts(project.replay(only=["join"])) == {"joined.txt": "identical"}
 
 
-def test_raw_data_comes_from_the_remote_where_the_cache_has_other_bytes(project: Project) -> None:
+def test_raw_data_comes_from_the_remote_if_the_cache_is_bad(project: Project) -> None:
     project.must("dvc", "push", "-q", "raw.dvc")
     damage(project.folder / ".dvc/cache")
     found = project.replay()
@@ -220,7 +220,7 @@ def test_a_remote_that_is_down_or_damaged_is_an_error(project: Project) -> None:
 
 
 @pytest.mark.slow
-def test_a_lock_that_is_older_than_the_code_is_told_with_the_file(project: Project) -> None:
+def test_a_lock_older_than_the_code_names_the_file(project: Project) -> None:
     project.edit("src/tool.py", '"lines": lines', '"lines": lines + 1')
     project.commit()
     found = project.replay()
@@ -229,9 +229,7 @@ def test_a_lock_that_is_older_than_the_code_is_told_with_the_file(project: Proje
 
 
 @pytest.mark.slow
-def test_a_stage_that_fails_now_is_an_error_with_its_last_line_and_log(
-    project: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_stage_that_fails_now_shows_its_last_line_and_log(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     project.edit("src/tool.py", "import json", FAILS.format("'FAIL' in os.environ") + "import json")
     project.must("dvc", "repro", "-q")
     project.commit()

@@ -121,7 +121,7 @@ def test_where_no_relu_bends_the_values_are_shapleys(members: int) -> None:
     assert np.abs(exact).max() > 0.1
 
 
-def test_a_row_has_one_answer_whatever_the_chunk_and_the_training_mode(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_chunks_and_training_mode_change_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     head = make_head(OPTIONS[-1])
     rows, background = make_rows(50, 3), make_rows(20, 4)
     whole = ours(head, rows, background)

@@ -124,9 +124,7 @@ def ended(pid: int) -> int:
 
 
 @pytest.mark.parametrize("fault", KILLS.values(), ids=KILLS)
-def test_a_killed_ingest_leaves_whole_files_and_the_next_completes_it(
-    project: Project, fault: Callable[[], None]
-) -> None:
+def test_the_next_ingest_completes_a_killed_one(project: Project, fault: Callable[[], None]) -> None:
     command = (project.give("w48.csv", W48_MENDED), project.give("w49.csv", W49))
     options = ("--restate", "till 3 was wrong", "--commit")
     before = project.named()
@@ -216,7 +214,7 @@ def rows_of_etl() -> tuple[int, list[str]]:
     return tree["rows_read"], tree["days"]
 
 
-def test_an_imported_source_is_updated_and_held_against_the_release(
+def test_an_imported_source_is_held_against_the_release(
     tmp_path: Path, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project = make_project(tmp_path / "project")

@@ -237,7 +237,7 @@ def test_tracked_sources_count_and_files_that_git_holds_do_not(shop: Shop) -> No
         require_in_remote(shop.folder, "HEAD", shop.cache)
 
 
-def test_the_demo_shops_objects_count_only_where_the_pipeline_reads_them(shop: Shop) -> None:
+def test_demo_objects_count_only_where_the_pipeline_reads_them(shop: Shop) -> None:
     """With lines of one's own nobody may ever have had them."""
     lines = {"path": "lines", "hash": "md5", "md5": f"{md5(b'lines of the demo shop')}.dir"}
     shop.write("demo/dvc.lock", {"schema": "2.0", "stages": {"simulate": {"cmd": "true", "outs": [lines]}}})
@@ -521,7 +521,7 @@ def test_the_private_half_is_for_its_owner_and_not_for_git(tmp_path: Path) -> No
     assert "PRIVATE" not in pair.public.read_text()
 
 
-def test_a_pair_is_replaced_only_on_demand_and_what_it_signed_stays_verifiable(released: Shop) -> None:
+def test_a_replaced_key_pair_still_verifies_what_it_signed(released: Shop) -> None:
     old = released.keys
     was, fingerprint = old.private.read_bytes(), old.fingerprint
     with pytest.raises(ReleaseError, match="must not be there yet"):

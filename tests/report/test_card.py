@@ -124,7 +124,7 @@ def test_names_are_those_of_the_project() -> None:
     assert "Apache License" in (ROOT / "LICENSE").read_text()[:200]
 
 
-def test_the_stage_declares_its_templates_and_the_package_ships_them() -> None:
+def test_templates_are_declared_and_shipped() -> None:
     """They are no modules, so the import closure of tests/test_edges.py does not know them."""
     stage = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]["model_card"]
     named = {f"src/pricetrail/{name}" for name in (shell.CARD_TEMPLATE, shell.PAGE_TEMPLATE)}
@@ -445,7 +445,7 @@ def test_the_page_can_be_used_by_all_and_needs_nothing_else() -> None:
     assert all(box["tabindex"] == "0" and box["aria-label"] for box in boxes)
 
 
-def test_the_page_gives_each_heading_its_own_id_and_takes_no_html() -> None:
+def test_each_heading_has_its_own_id_and_html_is_refused() -> None:
     page = card_page("# One <i>\n\n## Two: *a*\n\n<script>alert(1)</script>\n\n## Two a\n\n## Two a\n", PAGE)
     reader = read(page)
     assert [attributes["id"] for tag, attributes in reader.elements if re.fullmatch(r"h\d", tag)] == [

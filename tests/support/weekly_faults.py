@@ -331,11 +331,11 @@ ELSEWHERE: tuple[tuple[str, str, str], ...] = (
     (
         "`kill -9` of Prefect's server",
         "started again at its address; the runs that need it go on",
-        "tests/operation/test_schedule_server.py::test_a_fault_is_failed_with_its_cause_and_only_what_was_out_of_reach_is_tried_again",
+        "tests/operation/test_schedule_server.py::test_only_what_was_out_of_reach_is_tried_again",
     ),
     (
         "`kill -9` of worker and flow together",
         "the next start ends what they left Running, and removes the run's folder",
-        "tests/operation/test_schedule_server.py::test_what_a_kill_of_schedule_and_run_leaves_is_put_right_at_the_next_start",
+        "tests/operation/test_schedule_server.py::test_the_next_start_repairs_a_killed_schedule_and_run",
     ),
 )
