@@ -15,7 +15,8 @@ from hypothesis import settings
 from support.clone import TINY, Clone, make_clone
 from support.source_project import Project, ingest, make_project, week
 
-settings.register_profile("repeatable", deadline=None, derandomize=True)
+settings.register_profile("thorough", deadline=None, derandomize=True)  # 100 examples: make test-all
+settings.register_profile("repeatable", deadline=None, derandomize=True, max_examples=30)
 settings.load_profile("repeatable")
 
 
@@ -23,8 +24,8 @@ settings.load_profile("repeatable")
 def shop(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Clone:
     """A clone after one `dvc repro`; tests must leave it as they found it, or copy it.
 
-    Made once for all workers. What an earlier session made is taken from its DVC run cache, where DVC finds a stage only
-    by the hashes of all that it reads; `make clean` and `pytest --cache-clear` remove it.
+    Made once for all workers. What an earlier session made is taken from its DVC run cache, where DVC finds a stage by
+    the hashes of all that it reads, so none is stale; `make clean` and `pytest --cache-clear` remove it.
     """
     base, kept = tmp_path_factory.getbasetemp(), pytestconfig.cache.mkdir("shop")
     folder = (base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base) / "shop"

@@ -16,7 +16,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from pricetrail.base.errors import PricetrailError
-from support.clone import TINY, Clone, edit_params, make_clone, md5, stage_command
+from support.clone import TINY, Clone, edit_params, make_clone, md5
+from support.commands import stage_command
 from support.source_tree import ROOT
 
 pytestmark = pytest.mark.slow
@@ -186,7 +187,7 @@ def test_git_stays_clean_and_nothing_reruns(shop: Clone) -> None:
 
 def test_same_inputs_same_bytes_in_another_place_and_time_zone(shop: Clone, tmp_path: Path) -> None:
     """Law 1. The other clone has another path, time zone, language, hash seed and number of BLAS threads."""
-    other = make_clone(tmp_path / "a much longer path, with spaces", TINY, preloaded=False)
+    other = make_clone(tmp_path / "a much longer path, with spaces", TINY, fast=False)
     env = {"TZ": "Pacific/Auckland", "LC_ALL": "C", "PYTHONHASHSEED": "77", "OMP_NUM_THREADS": "2", "COLUMNS": "40"}
     other.must("dvc", "repro", "-f", **env)
     assert other.lock() == shop.lock()

@@ -16,7 +16,7 @@ import typer
 from ruamel.yaml import YAML
 
 from pricetrail.cli.app import app
-from support.small_project import must
+from support.commands import must
 from support.source_tree import ROOT
 
 WORKFLOWS = {file.stem: file for file in sorted((ROOT / ".github/workflows").glob("*.yml"))}

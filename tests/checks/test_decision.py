@@ -20,7 +20,8 @@ from pricetrail.base.files import write_json
 from pricetrail.checks.decision import decision_page, read_decision
 from pricetrail.checks.gates import EVIDENCE, Decision, GateName, at_least, at_most, decide, not_computed
 from pricetrail.cli.app import app
-from support.clone import Clone, stage_command
+from support.clone import Clone
+from support.commands import stage_command
 
 FILE = "metrics/decision.json"
 REASON = "Christmas | seen by <b>A. Smith</b>\nand B."

@@ -22,7 +22,8 @@ from pricetrail.lineage import dvc_cache
 from pricetrail.lineage.lock import parse_source
 from pricetrail.lineage.replay import Replay, installed_otherwise, replay
 from pricetrail.lineage.replay_clone import Origin
-from support.clone import Clone, environment
+from support.clone import Clone
+from support.commands import environment
 from support.source_tree import ROOT
 
 PIPELINE = """
@@ -67,8 +68,7 @@ class Project(Clone):
     """A tiny project; commands run this repository's code, stages that of the project."""
 
     def cli(self, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
-        command = (sys.executable, "-m", "pricetrail.cli", *arguments)
-        return self.run(*command, PYTHONPATH=str(ROOT / "src"), COLUMNS="200", **env)
+        return self.run("pricetrail", *arguments, PYTHONPATH=str(ROOT / "src"), COLUMNS="200", **env)
 
     def replay(self, rev: str = "HEAD", **options: Any) -> Replay:
         with chdir(self.folder):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -18,8 +17,7 @@ from pricetrail.cli.why import grouped, sentence
 from pricetrail.lineage.changes import Change, Move, changes, moves
 from pricetrail.lineage.lock import StageRecord
 from pricetrail.lineage.why import SAME_INPUTS, Difference, StageChange, explain_difference
-from support.clone import environment
-from support.source_tree import ROOT
+from support.commands import run
 
 RAW = StageRecord("raw.dvc", "", outs={"raw": "r1.dir"})
 CLEAN = StageRecord("clean", "clean", {"raw": "r1.dir", "src/clean.py": "c1"}, {"seed": 1}, {"data": "d1.dir"})
@@ -271,9 +269,7 @@ def history(tmp_path: Path) -> Path:
 
 
 def cli(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "pricetrail.cli", "why", *arguments]
-    env = environment(ROOT, COLUMNS="200")
-    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
+    return run(folder, "pricetrail", "why", *arguments, COLUMNS="200")
 
 
 def test_the_command_compares_revisions_and_the_workspace(history: Path) -> None:

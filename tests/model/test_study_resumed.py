@@ -11,7 +11,8 @@ import time
 
 import pytest
 
-from support.clone import Clone, environment, md5, stage_command
+from support.clone import Clone, md5
+from support.commands import environment, stage_command
 
 pytestmark = pytest.mark.slow
 

@@ -21,7 +21,8 @@ from moto.server import ThreadedMotoServer
 from pricetrail.operation.doctor import checks
 from pricetrail.operation.doctor.findings import Finding, State, examined
 from pricetrail.operation.servers import s3
-from support.small_project import OBJECTS, environment, free_port, make_project, must, run
+from support.commands import environment, free_port, must, run
+from support.small_project import OBJECTS, make_project
 from support.source_tree import ROOT
 
 REGION = "eu-west-2"

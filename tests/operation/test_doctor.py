@@ -21,7 +21,8 @@ import pytest
 from pricetrail.operation.doctor import checks, machine
 from pricetrail.operation.doctor.findings import Check, Finding, State, examined
 from pricetrail.operation.servers import s3
-from support.small_project import OBJECTS, environment, free_port, make_project, must, pricetrail, run
+from support.commands import environment, free_port, must, run
+from support.small_project import OBJECTS, make_project, pricetrail
 from support.tiny_project import make_tiny_project
 
 MINE = {"access_key_id": "mine", "secret_access_key": "mine-and-nobody-elses"}

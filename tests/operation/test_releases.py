@@ -10,7 +10,6 @@ import re
 import socket
 import stat
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,7 +32,8 @@ from pricetrail.operation.releases.sbom import described, environment_sbom
 from pricetrail.operation.releases.tags import Event
 from pricetrail.operation.releases.verify import verify
 from pricetrail.operation.servers.s3 import Store, ensure_running
-from support.release_sample import AUTHOR, SBOM, Shop, environment, make_shop, md5, sha256
+from support.commands import environment, must
+from support.release_sample import AUTHOR, SBOM, Shop, make_shop, md5, sha256
 from support.source_tree import ROOT
 
 V1, V2, P1, P2 = "price-model@v1.0.0", "price-model@v2.0.0", "price-model#production#1", "price-model#production#2"
@@ -273,11 +273,7 @@ def test_keys_are_made_in_a_project_only(shop: Shop) -> None:
 
 
 def test_a_release_stays_when_dvc_collects_garbage(released: Shop) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "dvc", "gc", "--workspace", "--cloud", "--force"],
-        cwd=released.folder, env=environment(), capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    must(released.folder, "dvc", "gc", "--workspace", "--cloud", "--force")
     assert (released.remote / "releases" / f"{sha256(SBOM)}.sbom.cdx.json").read_bytes() == SBOM
     assert verify(released.folder, "v2.0.0", released.cache).passed
     gone = verify(released.folder, "v1.0.0", released.cache)  # keep a tag's objects by --all-tags
@@ -384,7 +380,7 @@ def test_the_number_of_a_tag_counts_and_not_its_time(released: Shop) -> None:
         roll(released, "v1.0.0" if n % 2 else "v2.0.0")
     assert production(released) == "v1.0.0"
     message = "Assigning stage production to artifact price-model version v2.0.0"
-    env = {**environment(), "GIT_COMMITTER_DATE": "2001-01-01T00:00:00"}
+    env = environment(GIT_COMMITTER_DATE="2001-01-01T00:00:00")
     asked = [
         "git",
         "-c",

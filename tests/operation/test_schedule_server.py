@@ -16,8 +16,8 @@ from typing import Any, TypeVar
 import httpx
 import pytest
 
-from support.clone import Clone, environment
-from support.source_tree import ROOT
+from support.clone import Clone
+from support.commands import environment
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("schedule")]
 PATIENCE = 240.0  # seconds, of a busy machine
@@ -85,7 +85,7 @@ class Schedule:
 
 def environment_of_schedule() -> dict[str, str]:
     """This working tree's code, nothing of the caller's Prefect, and a runner that looks often."""
-    own = {key: value for key, value in environment(ROOT).items() if not key.startswith("PREFECT_")}
+    own = environment()
     return {**own, "PREFECT_RUNNER_POLL_FREQUENCY": "2"}
 
 
@@ -115,9 +115,7 @@ def schedule(shop: Clone, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     if running.process.poll() is None:  # a test has failed: the last one ends it
         running.process.terminate()
         running.process.wait(60)
-    subprocess.run(
-        [sys.executable, "-m", "pricetrail.cli", "s3", "stop"], cwd=folder, env=environment(ROOT), check=True
-    )
+    subprocess.run([sys.executable, "-m", "pricetrail.cli", "s3", "stop"], cwd=folder, env=environment(), check=True)
 
 
 def test_the_clock_starts_a_run_and_all_of_it_can_be_seen(schedule: Schedule) -> None:

@@ -29,7 +29,7 @@ from pricetrail.report.card.facts import changes, fingerprints, read_facts
 from pricetrail.report.card.html import card_page
 from pricetrail.stages import model_card as shell
 from support import card_sample
-from support.clone import environment
+from support.commands import environment
 from support.source_tree import ROOT, SRC
 
 MARKDOWN = (SRC / "pricetrail/report/card/templates/model_card.md.j2").read_text()
@@ -487,7 +487,7 @@ def run_stage(folder: Path, **env: str) -> dict[str, bytes]:
     done = subprocess.run(
         [sys.executable, "-c", BLOCKED],
         cwd=folder,
-        env=environment(ROOT, HOME=str(folder / "home"), **env),
+        env=environment(HOME=str(folder / "home"), **env),
         capture_output=True,
         text=True,
         check=False,

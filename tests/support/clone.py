@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import subprocess
-import sys
 from dataclasses import dataclass
-from functools import cache
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 
-from support import preloaded
+from support.commands import run, succeeded
 from support.source_tree import ROOT
 
 TINY: dict[str, Any] = {
@@ -60,40 +57,24 @@ def edit_params(text: str, changes: dict[str, Any]) -> str:
     return out.getvalue()
 
 
-def environment(folder: Path, preloaded: bool = False, **extra: str) -> dict[str, str]:
-    """Commands of this interpreter's environment, code of the clone; ``preloaded`` saves the imports of packages."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    if preloaded:
-        path = f"{preloaded_programs()}{os.pathsep}{path}"
-    return {**os.environ, "PATH": path, "PYTHONPATH": str(folder / "src"), "PYTHONDONTWRITEBYTECODE": "1", **extra}
-
-
-@cache
-def preloaded_programs() -> Path:
-    """Folder of `python`, `pricetrail` and `dvc` which need not import their packages; made once a process."""
-    return preloaded.start(preloaded.pins_of(stage_command("")))
-
-
 @dataclass(frozen=True)
 class Clone:
     """A project folder of its own, with git and DVC in it.
 
     Attributes:
-        preloaded: commands run without the seconds of their imports; see ``support.preloaded``.
+        fast: commands run without the seconds of their imports.
     """
 
     folder: Path
-    preloaded: bool = True
+    fast: bool = True
 
     def run(self, *command: str, **env: str) -> subprocess.CompletedProcess[str]:
         """Run a command in the folder; never raises."""
-        given = environment(self.folder, self.preloaded, **env)
-        return subprocess.run(command, cwd=self.folder, env=given, capture_output=True, text=True, check=False)
+        return run(self.folder, *command, code=self.folder, fast=self.fast, **env)
 
     def must(self, *command: str, **env: str) -> str:
         """Run a command that has to succeed; its output, both streams."""
-        done = self.run(*command, **env)
-        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+        done = succeeded(self.run(*command, **env))
         return done.stdout + done.stderr
 
     def params(self, **changes: Any) -> None:
@@ -117,7 +98,7 @@ class Clone:
         self.must("git", "-c", "user.name=t", "-c", "user.email=t@t", "commit", "-q", "--allow-empty", "-m", "state")
 
 
-def make_clone(folder: Path, changes: dict[str, Any], preloaded: bool = True) -> Clone:
+def make_clone(folder: Path, changes: dict[str, Any], fast: bool = True) -> Clone:
     """Copy what git tracks or would track, change dials, start git; nothing of an earlier run comes along."""
     listed = subprocess.run(
         ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True
@@ -127,7 +108,7 @@ def make_clone(folder: Path, changes: dict[str, Any], preloaded: bool = True) ->
             continue
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / name, folder / name, follow_symlinks=False)  # dag.yaml links to dvc.yaml
-    clone = Clone(folder, preloaded)
+    clone = Clone(folder, fast)
     (folder / "params.yaml").write_text(edit_params((folder / "params.yaml").read_text(), changes))
     clone.must("git", "init", "-q", "-b", "main")
     clone.commit()
@@ -137,9 +118,3 @@ def make_clone(folder: Path, changes: dict[str, Any], preloaded: bool = True) ->
 def md5(path: Path) -> str:
     """MD5 of a file as DVC writes it."""
     return hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
-
-
-def stage_command(name: str) -> str:
-    """The shell command of a stage, pins included."""
-    run: str = YAML(typ="safe").load(ROOT / "dvc.yaml")["vars"][0]["run"]
-    return f"{run}.{name}"

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from support.clone import Clone, stage_command
+from support.clone import Clone
+from support.commands import stage_command
 
 Inject = Callable[[Clone], None]
 
