@@ -18,6 +18,15 @@ from support.source_project import Project, ingest, make_project, week
 settings.register_profile("thorough", deadline=None, derandomize=True)  # 100 examples: make test-all
 settings.register_profile("repeatable", deadline=None, derandomize=True, max_examples=30)
 settings.load_profile("repeatable")
+GROUPED = ("xdist_group", "long", "real")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One worker runs what `make test` does with the shop, so that the other need not wait until it is made."""
+    for item in items:
+        if "shop" in getattr(item, "fixturenames", ()) and not any(map(item.get_closest_marker, GROUPED)):
+            item.add_marker(pytest.mark.xdist_group("shop"))
 
 
 @pytest.fixture(scope="session")

@@ -118,6 +118,11 @@ OTHER: dict[str, Any] = {
 }
 
 
+def long(*values: Any) -> Any:
+    """Values of a test for `make test-all` alone."""
+    return pytest.param(*values, marks=pytest.mark.long)
+
+
 def names(entries: list[Any]) -> list[str]:
     return [next(iter(entry)) if isinstance(entry, dict) else entry for entry in entries]
 
@@ -252,9 +257,9 @@ def test_a_stage_reads_each_of_its_data_dependencies(
     ("module", "expected"),
     [
         ("pricing/recommend.py", ["inference_primary_model"]),
-        ("stages/preprocess.py", ["preprocess"]),
-        ("checks/fairness.py", ["assess_model_risk"]),
-        ("checks/data_drift.py", ["data_drift_check"]),
+        long("stages/preprocess.py", ["preprocess"]),
+        long("checks/fairness.py", ["assess_model_risk"]),
+        long("checks/data_drift.py", ["data_drift_check"]),
     ],
 )
 def test_touching_a_module_reruns_its_stages_and_nothing_else(copy: Clone, module: str, expected: list[str]) -> None:
@@ -270,6 +275,7 @@ def by_week(folder: Path) -> dict[str, str]:
     return {path.relative_to(folder).as_posix(): md5(path) for path in sorted(folder.rglob("*.parquet"))}
 
 
+@pytest.mark.long
 def test_a_new_week_is_one_new_partition(copy: Clone) -> None:
     source = copy.folder / "demo/lines"
     shutil.copytree(source, copy.folder / "data/mine")
@@ -322,6 +328,7 @@ def test_policy_stop_ends_the_run_and_keeps_the_evidence(copy: Clone) -> None:
     assert drift["override"] == "Christmas; seen by the owner of the shop"
 
 
+@pytest.mark.long
 def test_policy_withhold_runs_on_and_withholds(copy: Clone) -> None:
     copy.params(drift__policy="withhold", drift__max_share=0.01, drift__numeric_threshold=0.0001)
     copy.must("dvc", "repro")
@@ -330,6 +337,7 @@ def test_policy_withhold_runs_on_and_withholds(copy: Clone) -> None:
     assert {gate["gate"]: gate["open"] for gate in decision["gates"]}["drift"] is False
 
 
+@pytest.mark.long
 def test_one_sku_keeps_the_whole_shops_history(copy: Clone) -> None:
     all_test = pd.read_parquet(copy.folder / "data/splits/test")
     sku = all_test["sku"].value_counts().index[0]

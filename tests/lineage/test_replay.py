@@ -209,6 +209,7 @@ def test_an_older_commit_runs_its_own_code_params_and_data(project: Project) -> 
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_remote_that_is_down_or_damaged_is_an_error(project: Project) -> None:
     project.must("dvc", "push", "-q", "raw.dvc")
     shutil.rmtree(project.folder / ".dvc/cache")
@@ -242,6 +243,7 @@ def test_a_stage_that_fails_now_shows_its_last_line_and_log(project: Project, mo
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_gate_that_stops_as_recorded_is_a_faithful_replay(project: Project) -> None:
     """Of a first run that stopped, the lock has no later stage; of a later one, it has those of an earlier run."""
     project.edit("src/tool.py", "import json", FAILS.format("int(open('params.yaml').read()[6:]) > 1") + "import json")
@@ -262,6 +264,7 @@ def test_a_gate_that_stops_as_recorded_is_a_faithful_replay(project: Project) ->
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_kept_clone_holds_the_rebuilt_files_and_no_credentials(project: Project, tmp_path: Path) -> None:
     project.must("dvc", "push", "-q", "raw.dvc")
     project.must("dvc", "remote", "modify", "--local", "store", "verify", "true")
@@ -331,6 +334,7 @@ def test_the_hash_of_a_folder_is_the_one_dvc_gives_it(project: Project) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_run_of_the_shop_comes_out_again(copy: Clone) -> None:
     shutil.rmtree(copy.folder / ".dvc/cache")
     done = copy.run(sys.executable, "-m", "pricetrail.cli", "replay", "HEAD", "--json")

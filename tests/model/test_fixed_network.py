@@ -129,6 +129,7 @@ def test_the_plot_of_the_only_row_names_every_dial(tuning: Tuning, monkeypatch: 
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_studys_values_fixed_make_the_same_candidate(copy: Clone, tmp_path: Path) -> None:
     """Unrounded, from the study's own table: of all that the run wrote, only what tells of the study is other."""
     before = copy.lock()

@@ -190,6 +190,7 @@ def test_the_doctor_sees_a_delete_that_is_refused_in_silence(
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_three_commands_move_the_embedded_store_to_aws(cloud: Cloud, project: Path, tmp_path: Path) -> None:
     """The commands of docs/aws.md, as they are written there, in a fresh clone with an empty cache."""
     config = project / ".dvc/config"

@@ -37,6 +37,11 @@ class Fault:
     command: str
     sign: str
 
+    @property
+    def catcher(self) -> str:
+        """The first words of ``caught_by``: a gate by its name, otherwise the kind."""
+        return re.split("[,;]" if self.caught_by.startswith("gate: ") else "[:,;]", self.caught_by)[0]
+
 
 def stages(*names: str) -> str:
     """The stages one after the other, then the metrics that they left."""
