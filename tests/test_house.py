@@ -6,11 +6,10 @@ import ast
 import re
 import sys
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
-from support.source_tree import ROOT, SRC, imported_modules
+from support.source_tree import ROOT, SRC, imported_modules, parse
 
 
 def read_floors() -> dict[str, tuple[int, frozenset[str] | None]]:
@@ -48,11 +47,6 @@ def module_name(file: Path) -> str:
     return ".".join(file.relative_to(SRC).with_suffix("").parts).removesuffix(".__init__")
 
 
-def parse(file: Path) -> ast.Module:
-    return TREES.setdefault(file, ast.parse(file.read_text()))
-
-
-TREES: dict[Path, ast.Module] = {}
 PURE = [
     file
     for file in MODULES
@@ -60,6 +54,10 @@ PURE = [
     and (shell := FLOORS[folder][1]) is not None
     and file.stem not in shell
 ]
+
+
+def nodes(files: list[Path]) -> Iterator[tuple[Path, ast.AST]]:
+    return ((file, node) for file in files for node in ast.walk(parse(file)))
 
 
 def test_a_folder_imports_only_from_floors_below() -> None:
@@ -74,7 +72,7 @@ def test_a_folder_imports_only_from_floors_below() -> None:
             assert other == folder or FLOORS[other][0] < FLOORS[folder][0], f"{file.name} ({folder}) imports {imported}"
 
 
-def test_every_folder_says_what_is_in_it_and_has_no_code_beside_files_of_its_own() -> None:
+def test_every_folder_says_what_is_in_it() -> None:
     assert [path.name for path in (SRC / "pricetrail").glob("*.py")] == ["__init__.py"]
     for folder in {file.parent for file in MODULES}:
         tree = parse(folder / "__init__.py")
@@ -88,9 +86,8 @@ def test_stages_never_import_each_other() -> None:
         assert not others, f"{file.name} imports {others}"
 
 
-@pytest.mark.parametrize("file", PURE, ids=module_name)
-def test_a_pure_folder_does_no_io(file: Path) -> None:
-    for node in ast.walk(parse(file)):
+def test_a_pure_folder_does_no_io() -> None:
+    for file, node in nodes(PURE):
         if isinstance(node, ast.Import | ast.ImportFrom):
             names = [node.module or ""] if isinstance(node, ast.ImportFrom) else [a.name for a in node.names]
             in_memory = {alias.name for alias in node.names} <= {"BytesIO", "StringIO", "PurePosixPath", "io"}
@@ -102,11 +99,9 @@ def test_a_pure_folder_does_no_io(file: Path) -> None:
             assert not (isinstance(called, ast.Attribute) and called.attr in IO_METHODS), f"{file.name}:{node.lineno}"
 
 
-@pytest.mark.parametrize("file", MODULES, ids=module_name)
-def test_models_are_data(file: Path) -> None:
+def test_models_are_data() -> None:
     """Law 5: nothing in the source can load or write a pickle."""
-    tree = parse(file)
-    for node in ast.walk(tree):
+    for file, node in nodes(MODULES):
         if isinstance(node, ast.Import | ast.ImportFrom):
             names = {alias.name for alias in node.names} | {getattr(node, "module", "") or ""}
             assert not names & {"pickle", "cloudpickle", "dill", "joblib", "shelve", "marshal"}, file.name
@@ -114,15 +109,20 @@ def test_models_are_data(file: Path) -> None:
             assert f"{node.value.id}.{node.attr}" not in {"torch.save", "torch.load", "pd.read_pickle"}, file.name
 
 
-@pytest.mark.parametrize("file", MODULES, ids=module_name)
-def test_files_and_functions_stay_small(file: Path) -> None:
-    text = file.read_text()
-    limit = 60 if file.parent.name == "stages" else 300
-    assert text.count("\n") <= limit, f"{file.name} has {text.count(chr(10))} lines, more than {limit}"
-    for node in ast.walk(ast.parse(text)):
+def test_files_and_functions_stay_small() -> None:
+    for file in MODULES:
+        limit, lines = 60 if file.parent.name == "stages" else 300, file.read_text().count("\n")
+        assert lines <= limit, f"{file.name} has {lines} lines, more than {limit}"
+    for file, node in nodes(MODULES):
         if isinstance(node, ast.FunctionDef):
             body = (node.end_lineno or 0) - node.body[0].lineno + 1
             assert body <= 45, f"{file.name}:{node.lineno} {node.name} has {body} lines"
+
+
+def test_names_of_tests_are_short() -> None:
+    for file, node in nodes(sorted((ROOT / "tests").rglob("test_*.py"))):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
+            assert len(node.name) <= 60, f"{file.name}:{node.lineno} {node.name} has {len(node.name)} characters"
 
 
 def test_no_file_names_a_path_of_a_machine() -> None:

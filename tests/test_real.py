@@ -59,7 +59,7 @@ def test_the_network_beats_the_baselines_by_far(shop: Clone) -> None:
     assert predictions["day"].min() > pd.Timestamp("2011-10-31")
 
 
-def test_one_more_week_is_one_more_file_and_the_counts_are_those_of_the_data(shop: Clone) -> None:
+def test_one_more_week_is_one_more_file(shop: Clone) -> None:
     """The data's README counts 541,909 lines, 5,268 of them exact duplicates."""
     processed = shop.folder / "data/processed"
     before = {path.name: md5(path) for path in processed.glob("*.parquet")}

@@ -16,7 +16,7 @@ import typer
 from ruamel.yaml import YAML
 
 from pricetrail.cli.app import app
-from support.small_project import must
+from support.commands import must
 from support.source_tree import ROOT
 
 WORKFLOWS = {file.stem: file for file in sorted((ROOT / ".github/workflows").glob("*.yml"))}
@@ -75,7 +75,7 @@ def test_actions_are_pinned_and_files_of_cache_keys_are_there(name: str) -> None
 
 
 @pytest.mark.parametrize("name", WORKFLOWS)
-def test_rights_are_small_and_nothing_of_a_pull_request_is_pasted_into_a_shell(name: str) -> None:
+def test_rights_are_small_and_no_shell_gets_text_of_others(name: str) -> None:
     tree = read(name)
     assert tree["permissions"] in ({}, {"contents": "read"})
     assert "pull_request_target" not in tree["on"]
@@ -89,7 +89,7 @@ def test_rights_are_small_and_nothing_of_a_pull_request_is_pasted_into_a_shell(n
         assert not any("${{" in step.get("run", "") for step in job["steps"])
 
 
-def test_the_dockerfile_copies_what_there_is_and_starts_a_command_as_nobody_special() -> None:
+def test_the_dockerfile_copies_what_is_there_and_is_not_root() -> None:
     text = (ROOT / "Dockerfile").read_text()
     kept = {line.removeprefix("!") for line in (ROOT / ".dockerignore").read_text().splitlines() if line[0] == "!"}
     copied = {name for line in re.findall(r"(?m)^COPY (.*)$", text) for name in line.split()[:-1]}
@@ -136,9 +136,7 @@ def record(project: Path, mse: str, decision: str) -> str:
 
 
 @pytest.mark.slow
-def test_the_comment_and_the_plots_of_a_pull_request_come_from_git_alone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_pull_requests_comment_comes_from_git_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     origin, clone = tmp_path / "origin", tmp_path / "clone"
     (origin / ".dvc").mkdir(parents=True)
     (origin / ".dvc/config").write_text("[core]\n    analytics = false\n")

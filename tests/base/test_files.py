@@ -57,7 +57,7 @@ WRITERS: dict[str, Callable[[Path], None]] = {
 
 @pytest.mark.parametrize("moment", ["fsync", "replace"])
 @pytest.mark.parametrize("write", WRITERS.values(), ids=WRITERS)
-def test_a_failure_in_the_middle_leaves_the_old_file_and_nothing_else(
+def test_a_failure_midway_leaves_the_old_file_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write: Callable[[Path], None], moment: str
 ) -> None:
     path = tmp_path / "metrics" / "etl.json"

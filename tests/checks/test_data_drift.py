@@ -196,7 +196,7 @@ def test_the_shipped_dials_name_compared_columns() -> None:
     assert named <= {*NUMERIC_COLUMNS, *CATEGORICAL_COLUMNS}
 
 
-def test_the_calibration_is_of_the_shipped_dials_and_met_its_goals() -> None:
+def test_the_shipped_dials_were_calibrated_and_met_their_goals() -> None:
     """``docs/decisions/0010-drift-calibration.md`` quotes it; another dial needs another run of it."""
     calibration = json.loads((ROOT / "benchmarks/results/drift_calibration.json").read_text())
     shipped = read_params(ROOT / "params.yaml").drift.model_dump(exclude={"policy", "max_error_growth"})
@@ -204,7 +204,7 @@ def test_the_calibration_is_of_the_shipped_dials_and_met_its_goals() -> None:
     assert [goal["value"] for goal in calibration["goals"]] == [goal["limit"] for goal in calibration["goals"]]
 
 
-def test_missing_values_are_drift_though_the_distance_does_not_see_them() -> None:
+def test_missing_values_are_drift_that_no_distance_sees() -> None:
     reference, current = window(2000, 1), window(2000, 1)
     for lost, drifted in ((98, False), (100, True)):
         holed = current.assign(log_unit_price=current["log_unit_price"].mask(np.arange(2000) < lost))
@@ -219,7 +219,7 @@ def test_missing_values_are_drift_though_the_distance_does_not_see_them() -> Non
     assert missing_ratio(back) == 0
 
 
-def test_missing_values_of_registered_are_ids_lost_inside_of_an_invoice_and_of_country_unspecified() -> None:
+def test_what_counts_as_missing_for_registered_and_country() -> None:
     lines = pd.DataFrame(
         {
             "invoice": ["1", "1", "1", "2", "2", "3", "4", "4"],
@@ -232,7 +232,7 @@ def test_missing_values_of_registered_are_ids_lost_inside_of_an_invoice_and_of_c
     assert missing_share(lines, "country") == 2 / 8, "the contract writes Unspecified for a missing one"
 
 
-def test_the_missing_share_is_of_the_whole_window_not_of_the_sample() -> None:
+def test_the_missing_share_is_of_the_window_not_the_sample() -> None:
     reference, current = window(400, 1), window(400, 2).assign(invoice=np.repeat([str(i) for i in range(200)], 2))
     current = current.assign(customer_id=np.tile(["A", None], 200), registered=np.tile([1.0, 0.0], 200))
     report = check_drift(Windows(reference, current), dials(max_rows=100), rng())
@@ -240,7 +240,7 @@ def test_the_missing_share_is_of_the_whole_window_not_of_the_sample() -> None:
 
 
 @pytest.mark.parametrize("name", ["log_unit_price", TARGET])
-def test_one_column_far_off_fails_the_verdict_with_the_share_still_low(name: str) -> None:
+def test_one_column_far_off_fails_though_the_share_is_low(name: str) -> None:
     reference, current = window(2000, 1), window(2000, 2)
     spread = reference[name].std(ddof=0)
     for shift, passed in ((0.1, True), (0.3, False)):
@@ -314,7 +314,7 @@ def test_the_page_repeats_and_needs_no_network() -> None:
 STATIC = Path(evidently.__file__).parent / "nbextension/static"
 
 
-def test_what_evidently_puts_on_every_page_is_beside_it_and_the_same_for_other_data() -> None:
+def test_what_all_evidently_pages_share_is_one_file_beside() -> None:
     """The oracle is the library's own folder: its script, and its font as base64."""
     one, other = (check_drift(Windows(window(300, 1), window(300, seed)), DIALS, rng()).page for seed in (2, 3))
     assert one.html != other.html

@@ -20,7 +20,8 @@ from pricetrail.base.files import write_json
 from pricetrail.checks.decision import decision_page, read_decision
 from pricetrail.checks.gates import EVIDENCE, OUTCOME_WORDS, Decision, GateName, at_least, at_most, decide, not_computed
 from pricetrail.cli.app import app
-from support.clone import Clone, stage_command
+from support.clone import Clone
+from support.commands import stage_command
 
 FILE = "metrics/decision.json"
 REASON = "Christmas | seen by <b>A. Smith</b>\nand B."
@@ -172,7 +173,7 @@ def test_the_page_says_what_the_record_says() -> None:
     assert first == "# The candidate may be released"
 
 
-def test_restatements_are_named_in_order_of_file_and_open_no_gate() -> None:
+def test_restatements_are_named_by_file_and_open_no_gate() -> None:
     named = {"w49.csv": "sent late", "a|b.csv": "till <b>3</b>\nwas wrong"}
     made = decision({"drift": "a", "fairness": "b"}, restated=named)
     assert tree(made)["restated"] == [
@@ -288,7 +289,7 @@ def test_the_stage_names_what_params_say_was_restated(copy: Clone) -> None:
 
 
 @pytest.mark.slow
-def test_a_stage_refuses_an_edited_verdict_and_dvc_makes_it_again(copy: Clone) -> None:
+def test_an_edited_verdict_is_refused_and_made_again(copy: Clone) -> None:
     """Drift's share is set to 1, its verdict left passed."""
     file = copy.folder / "metrics/drift.json"
     drift = json.loads(file.read_text())

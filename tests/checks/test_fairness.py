@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from fairlearn.metrics import MetricFrame, mean_prediction
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import mean_absolute_error, mean_squared_error, mean_squared_log_error
 
@@ -124,7 +124,7 @@ def test_the_interval_of_a_group_is_that_of_its_mean_over_days() -> None:
         assert found[f"{name}_high"] == pytest.approx(found[name] + half, abs=0.2 * half)
 
 
-def test_the_interval_of_a_difference_holds_it_and_can_reach_below_zero() -> None:
+def test_a_differences_interval_holds_it_and_may_pass_zero() -> None:
     """Two groups of the same errors: the difference is chance, and the interval says so."""
     predictions = shop(rows=4000, days=40)
     gen = np.random.default_rng(2)
@@ -160,20 +160,23 @@ def test_resamples_without_a_group_are_left_out_of_its_interval() -> None:
     assert (low, high) == pytest.approx((daily.mean().min(), daily.mean().max())), "one day alone, or the other"
 
 
+@settings(max_examples=15)  # each bootstraps
 @given(seed=st.integers(0, 1000), order=st.randoms(use_true_random=False))
 def test_order_of_rows_and_names_of_groups_change_nothing(seed: int, order: Any) -> None:
     predictions = shop(seed, rows=60, days=5)
     places = list(range(len(predictions)))
     order.shuffle(places)
     other = predictions.iloc[places].assign(registered=lambda rows: rows["registered"].map({"guest": "z"}).fillna("b"))
-    for old, new in zip(assess(predictions).columns, assess(other).columns, strict=True):
+    found = [assess(table, intersections=False).columns for table in (predictions, other)]
+    for old, new in zip(*found, strict=True):
         for name, figure in old.figures.items():
             again = new.figures[name]
             assert (again.value, again.low, again.high) == pytest.approx((figure.value, figure.low, figure.high))
 
 
+@settings(max_examples=15)
 @given(seed=st.integers(0, 1000), apart=st.floats(0.01, 3))
-def test_swapped_groups_keep_both_mods_and_are_found_all_the_same(seed: int, apart: float) -> None:
+def test_swapped_groups_are_found_though_both_mods_stay(seed: int, apart: float) -> None:
     """A model that takes guests for registered and the other way round: MODs equal, added disparity twice the MOD."""
     gen = np.random.default_rng(seed)
     truth = np.concatenate([np.full(20, 2.0), np.full(20, 2.0 + apart)]) + np.tile(gen.normal(0, 1, 20), 2)
@@ -222,7 +225,7 @@ def test_rows_of_an_unknown_group_are_a_group_and_never_fair(unknown: object) ->
     assert closed.verdict.value is None
 
 
-def test_figures_compare_assessed_groups_only_and_none_is_not_zero() -> None:
+def test_only_assessed_groups_compare_and_none_is_not_zero() -> None:
     predictions = shop()
     predictions["registered"] = np.where(np.arange(len(predictions)) < 3, "few", predictions["registered"])
     predictions.loc[:2, f"predicted_{TARGET}"] += 50
@@ -283,7 +286,7 @@ def test_cells_find_what_no_column_shows() -> None:
     assert assess(predictions, intersections=False).intersections == ()
 
 
-def test_cells_close_the_gate_when_the_whole_interval_is_above_the_threshold() -> None:
+def test_an_interval_above_the_threshold_closes_the_gate() -> None:
     found = cells(assess(shop(), threshold=1e-9))
     figure = found.figures["added_disparity"]
     assert found.verdict.value == figure.low < figure.value

@@ -51,7 +51,7 @@ def test_thresholds_count_as_passed_and_nan_does_not() -> None:
         ([CALM, PASSED, FAIR, FAIR], {}, "withheld"),
     ],
 )
-def test_a_candidate_is_released_only_when_every_gate_is_there_once_and_open(
+def test_release_needs_each_gate_exactly_once_and_open(
     verdicts: list[Verdict], overrides: dict[str, str], outcome: str
 ) -> None:
     assert decide(verdicts, overrides).outcome == outcome
@@ -78,7 +78,7 @@ def test_no_override_changes_a_verdict(values: tuple[float | None, ...], overrid
     assert (record["outcome"] == "released") == (failed <= overridden)
 
 
-def test_an_override_leaves_the_verdict_failed_and_its_reason_is_kept() -> None:
+def test_an_override_keeps_the_failed_verdict_and_its_reason() -> None:
     record = asdict(gate_state(FAILED, "seen"))
     assert record["passed"] is False
     assert record["open"] is True

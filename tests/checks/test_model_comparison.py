@@ -57,7 +57,7 @@ def test_errors_ratio_and_difference_by_hand() -> None:
     assert rivals["far"].errors.mae_units == pytest.approx(np.mean(np.expm1(TRUTH + 3) - np.expm1(TRUTH)))
 
 
-def test_lowest_error_first_and_a_model_is_not_different_from_itself() -> None:
+def test_lowest_error_first_and_no_model_differs_from_itself() -> None:
     table, others = many()
     same = table[f"predicted_{TARGET}"].to_numpy(copy=True)
     rivals = compare(table, {**others, "twin": same}, "network", DIALS, np.random.default_rng(1))
@@ -88,7 +88,7 @@ def test_intervals_resample_whole_days_and_the_same_for_all() -> None:
         assert (found.low, found.high) == (pytest.approx(low, abs=1e-12), pytest.approx(high, abs=1e-12))
 
 
-def test_paired_days_tell_models_apart_whose_own_intervals_overlap() -> None:
+def test_paired_days_tell_apart_what_intervals_do_not() -> None:
     rivals = rivals_of(*many())
     assert rivals["network"].mse.high > rivals["alike"].mse.low
     assert rivals["alike"].difference.high < 0

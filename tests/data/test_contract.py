@@ -182,7 +182,7 @@ LAW = settings(max_examples=60, deadline=None, derandomize=True, phases=[Phase.e
 @given(dirty_rows())
 @example([("1", "85123a", "", "1", "2010-12-01", "1", "", ""), ("1", "85123A", "", "1", "2010-12-01", "1", "", "")])
 @example([("1", "22423", "", "1", "2010-12-01 08:00+01:00", "1", "", ""), *SHOP])
-def test_each_row_ends_where_a_slow_reading_says_and_the_kept_ones_keep_the_contract(rows: list[Row]) -> None:
+def test_each_row_ends_where_a_slow_reading_says(rows: list[Row]) -> None:
     expected = classify(rows)
     parsed = contract.parse(raw_table(rows), "ISO8601")
     cleaned = contract.clean(parsed.lines)
@@ -197,7 +197,7 @@ def test_each_row_ends_where_a_slow_reading_says_and_the_kept_ones_keep_the_cont
 
 @LAW
 @given(dirty_rows(), st.randoms(use_true_random=False), st.integers(0, 16))
-def test_neither_the_order_of_rows_nor_the_files_they_are_in_matters(rows: list[Row], random: object, cut: int) -> None:
+def test_order_of_rows_and_split_into_files_do_not_matter(rows: list[Row], random: object, cut: int) -> None:
     shuffled = random.sample(rows, len(rows))  # type: ignore[attr-defined]
     parts = [raw_table(part, name) for part, name in ((shuffled[:cut], "b.csv"), (shuffled[cut:], "a.csv")) if part]
     whole = contract.parse(raw_table(rows), "ISO8601")
@@ -244,7 +244,7 @@ def test_the_first_reason_that_holds_is_the_one_that_counts() -> None:
     assert {reason: count for reason, count in cleaned.dropped.items() if count} == {"duplicate": 1, "cancellation": 1}
 
 
-def test_each_quarantine_reason_has_its_row_and_the_text_as_it_stood() -> None:
+def test_each_quarantine_reason_keeps_its_row_as_it_stood() -> None:
     bad = {
         "invoice must not be empty": with_cells(invoice=" "),
         "sku must not be empty": with_cells(sku=""),
@@ -288,7 +288,7 @@ def test_no_word_reads_the_clock(word: str, datetime_format: str) -> None:
     assert parsed.quarantine["reason"].tolist() == ["invoiced_at must be a date and time"]
 
 
-def test_a_strptime_format_is_followed_and_real_dates_beside_it_are_read() -> None:
+def test_a_date_format_is_followed_and_real_dates_are_read() -> None:
     at = ["12/1/2010 8:26", "2010-12-25 08:26:00", "25/12/2010 8:26", "2010-12-01T08:26"]
     parsed = contract.parse(raw_table([with_cells(invoiced_at=text) for text in at]), "%m/%d/%Y %H:%M")
     assert parsed.lines["invoiced_at"].tolist() == [pd.Timestamp(2010, 12, 1, 8, 26), pd.Timestamp(2010, 12, 25, 8, 26)]
@@ -407,7 +407,7 @@ def test_a_row_unaccounted_for_stops_the_run(kept: int, quarantined: int, droppe
 @settings(max_examples=60, deadline=None, derandomize=True)
 @given(st.lists(st.datetimes(dt.datetime(1, 1, 1), dt.datetime(9999, 12, 30)), min_size=1, max_size=5))
 @example([dt.datetime(2010, 1, 3, 23, 59), dt.datetime(2010, 1, 4), dt.datetime(2008, 12, 29), dt.datetime(201, 12, 1)])
-def test_the_week_is_the_one_of_the_calendar_and_its_name_sorts_as_time(times: list[dt.datetime]) -> None:
+def test_weeks_are_the_calendars_and_their_names_sort(times: list[dt.datetime]) -> None:
     weeks = contract.iso_week(pd.Series(times, dtype="datetime64[us]")).tolist()
     assert weeks == ["{:04d}-W{:02d}".format(*at.isocalendar()) for at in times]
     by_time = [week for _, week in sorted(zip(times, weeks, strict=True))]

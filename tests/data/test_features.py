@@ -91,7 +91,7 @@ def test_no_feature_of_the_past_changes_when_the_future_does(seed: int, cut: int
         pd.testing.assert_frame_equal(own, same_day, check_exact=True)
 
 
-def test_the_target_is_log1p_of_the_quantity_and_the_day_is_midnight() -> None:
+def test_the_target_is_log1p_and_the_day_is_midnight() -> None:
     lines = make_lines(30, 3)
     table = build_features(lines, HALF_LIFE_DAYS).lines
     np.testing.assert_allclose(table[TARGET], [math.log(1 + q) for q in lines["quantity"]], rtol=1e-6)
@@ -142,7 +142,7 @@ print(hashlib.md5(parquet_bytes(table.lines) + parquet_bytes(table.product_state
 """
 
 
-def test_features_have_the_same_bytes_with_and_without_the_cpus_widest_kernels() -> None:
+def test_features_do_not_depend_on_the_cpus_kernels() -> None:
     """Law 1 also where a machine has AVX-512, with which numpy's logarithms differ in their last bits."""
 
     def hashed(**env: str) -> str:

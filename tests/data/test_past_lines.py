@@ -142,7 +142,7 @@ def test_a_query_is_the_event_without_its_own_quantity(table: pd.DataFrame) -> N
     np.testing.assert_array_equal(history.queries(table.drop(columns=TARGET), 0.5, 2.0), queries, "need not be known")
 
 
-def test_the_feature_table_gives_the_history_and_time_within_a_day_is_nothing() -> None:
+def test_time_within_a_day_changes_no_history() -> None:
     """Real feature rows; the two lines of the last day see the same two lines, latest first."""
     lines = pd.DataFrame(
         {
@@ -190,7 +190,7 @@ def test_without_past_lines_nothing_is_pooled(network: Network) -> None:
     assert pooled[~is_guest][-100:, network.attention.sku_columns :].any(dim=1).all()
 
 
-def test_the_order_of_past_lines_is_nothing_and_their_weights_are_shares(network: Network) -> None:
+def test_past_lines_have_no_order_and_weigh_as_shares(network: Network) -> None:
     inputs = inputs_of(TEST)
     pooled = pool(network, inputs)
     turned = replace(inputs, past_sku=inputs.past_sku[:, [3, 0, 4, 2, 1]], past_customer=inputs.past_customer.flip(1))

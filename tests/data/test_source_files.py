@@ -256,9 +256,7 @@ def places(raw: pd.DataFrame) -> list[tuple[str, int]]:
     return [(Path(file).name, row) for file, row in zip(raw["source_file"], raw["source_row"], strict=True)]
 
 
-def test_files_are_read_in_order_of_name_and_rows_count_from_each_header(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_files_are_read_by_name_and_rows_counted_in_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     names = [tmp_path / name for name in ("b.csv", "c.csv", "a.csv")]
     for path in names:
         path.write_text(csv_text(SHOP[:2]))

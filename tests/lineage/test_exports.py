@@ -99,7 +99,7 @@ def test_prov_tells_what_each_stage_used_and_made_and_no_more() -> None:
     assert tree["agent"]["pt:pricetrail@0.1.0"]["pt:commit"] == "c" * 40
 
 
-def test_every_entity_that_was_used_was_made_or_comes_from_outside(trace: Trace) -> None:
+def test_each_used_entity_was_made_or_is_from_outside(trace: Trace) -> None:
     tree = json.loads(prov_json(trace))
     made = {relation["prov:entity"] for relation in tree.get("wasGeneratedBy", {}).values()}
     inside = {member["prov:entity"]: member["prov:collection"] for member in tree.get("hadMember", {}).values()}

@@ -149,7 +149,7 @@ def test_an_entry_holds_every_figure_dial_and_hash() -> None:
 
 
 @given(st.lists(st.sampled_from("abcdef"), max_size=12))
-def test_a_ledger_keeps_each_run_once_in_the_order_of_their_first_time(runs: list[str]) -> None:
+def test_a_ledger_keeps_each_run_once_by_first_time(runs: list[str]) -> None:
     text = ""
     for name in runs:
         grown = ledger.with_run(text, run(name), "l")

@@ -22,7 +22,8 @@ from pricetrail.lineage import dvc_cache
 from pricetrail.lineage.lock import parse_source
 from pricetrail.lineage.replay import Replay, installed_otherwise, replay
 from pricetrail.lineage.replay_clone import Origin
-from support.clone import Clone, environment
+from support.clone import Clone
+from support.commands import environment
 from support.source_tree import ROOT
 
 PIPELINE = """
@@ -67,8 +68,7 @@ class Project(Clone):
     """A tiny project; commands run this repository's code, stages that of the project."""
 
     def cli(self, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
-        command = (sys.executable, "-m", "pricetrail.cli", *arguments)
-        return self.run(*command, PYTHONPATH=str(ROOT / "src"), COLUMNS="200", **env)
+        return self.run("pricetrail", *arguments, PYTHONPATH=str(ROOT / "src"), COLUMNS="200", **env)
 
     def replay(self, rev: str = "HEAD", **options: Any) -> Replay:
         with chdir(self.folder):
@@ -156,7 +156,7 @@ def test_a_stage_that_is_not_deterministic_is_told(project: Project) -> None:
     assert verdicts(project.replay(only=["join"])) == {"joined.txt": "identical"}
 
 
-def test_raw_data_comes_from_the_remote_where_the_cache_has_other_bytes(project: Project) -> None:
+def test_raw_data_comes_from_the_remote_if_the_cache_is_bad(project: Project) -> None:
     project.must("dvc", "push", "-q", "raw.dvc")
     damage(project.folder / ".dvc/cache")
     found = project.replay()
@@ -209,6 +209,7 @@ def test_an_older_commit_runs_its_own_code_params_and_data(project: Project) -> 
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_remote_that_is_down_or_damaged_is_an_error(project: Project) -> None:
     project.must("dvc", "push", "-q", "raw.dvc")
     shutil.rmtree(project.folder / ".dvc/cache")
@@ -220,7 +221,7 @@ def test_a_remote_that_is_down_or_damaged_is_an_error(project: Project) -> None:
 
 
 @pytest.mark.slow
-def test_a_lock_that_is_older_than_the_code_is_told_with_the_file(project: Project) -> None:
+def test_a_lock_older_than_the_code_names_the_file(project: Project) -> None:
     project.edit("src/tool.py", '"lines": lines', '"lines": lines + 1')
     project.commit()
     found = project.replay()
@@ -229,9 +230,7 @@ def test_a_lock_that_is_older_than_the_code_is_told_with_the_file(project: Proje
 
 
 @pytest.mark.slow
-def test_a_stage_that_fails_now_is_an_error_with_its_last_line_and_log(
-    project: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_stage_that_fails_now_shows_its_last_line_and_log(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     project.edit("src/tool.py", "import json", FAILS.format("'FAIL' in os.environ") + "import json")
     project.must("dvc", "repro", "-q")
     project.commit()
@@ -244,6 +243,7 @@ def test_a_stage_that_fails_now_is_an_error_with_its_last_line_and_log(
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_gate_that_stops_as_recorded_is_a_faithful_replay(project: Project) -> None:
     """Of a first run that stopped, the lock has no later stage; of a later one, it has those of an earlier run."""
     project.edit("src/tool.py", "import json", FAILS.format("int(open('params.yaml').read()[6:]) > 1") + "import json")
@@ -264,6 +264,7 @@ def test_a_gate_that_stops_as_recorded_is_a_faithful_replay(project: Project) ->
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_kept_clone_holds_the_rebuilt_files_and_no_credentials(project: Project, tmp_path: Path) -> None:
     project.must("dvc", "push", "-q", "raw.dvc")
     project.must("dvc", "remote", "modify", "--local", "store", "verify", "true")
@@ -333,6 +334,7 @@ def test_the_hash_of_a_folder_is_the_one_dvc_gives_it(project: Project) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_run_of_the_shop_comes_out_again(copy: Clone) -> None:
     shutil.rmtree(copy.folder / ".dvc/cache")
     done = copy.run(sys.executable, "-m", "pricetrail.cli", "replay", "HEAD", "--json")

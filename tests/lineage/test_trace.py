@@ -171,7 +171,7 @@ def test_a_file_that_is_gone_is_named(project: str) -> None:
     assert lost == {"data/clean": folder_md5(b_csv="b")}
 
 
-def test_an_edited_metrics_file_is_named_in_the_workspace_and_once_committed(project: str) -> None:
+def test_an_edited_metrics_file_is_named_also_once_committed(project: str) -> None:
     text = Path("metrics/decision.json").read_text()
     write("metrics/decision.json", text.replace("0.5", "0.1"))
     (found,) = trace.trace("metrics/decision.json").differences
@@ -254,9 +254,7 @@ def test_targets_may_be_spelt_in_several_ways(project: str) -> None:
         (f"{BUNDLE[:12]}-000001", "HEAD", "lineage id: tells its run by itself"),
     ],
 )  # fmt: skip
-def test_an_unknown_target_is_one_line_that_tells_what_was_looked_for(
-    project: str, target: str, rev: str, said: str
-) -> None:
+def test_an_unknown_target_is_one_line_with_what_was_sought(project: str, target: str, rev: str, said: str) -> None:
     with pytest.raises(PricetrailError) as caught:
         trace.trace(target, rev)
     assert said in str(caught.value)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -20,8 +19,7 @@ from pricetrail.lineage.changes import Change, Move, changes, moves
 from pricetrail.lineage.ledger import SOURCE, Run
 from pricetrail.lineage.lock import StageRecord
 from pricetrail.lineage.why import SAME_INPUTS, Difference, StageChange, explain_difference
-from support.clone import environment
-from support.source_tree import ROOT
+from support.commands import run
 
 RAW = StageRecord("raw.dvc", "", outs={"raw": "r1.dir"})
 CLEAN = StageRecord("clean", "clean", {"raw": "r1.dir", "src/clean.py": "c1"}, {"seed": 1}, {"data": "d1.dir"})
@@ -71,13 +69,13 @@ def test_the_dag_is_code_and_no_data() -> None:
     assert (found.data, chain(found)) == ((), [("clean", ("code demo/dag.yaml",), ())])
 
 
-def test_two_stages_that_do_not_come_from_each_other_are_both_first() -> None:
+def test_two_independent_stages_are_both_first() -> None:
     side = StageRecord("side", "side", {"raw": "r1.dir"}, {"other": 1}, {"report": "p1"})
     found = explain_difference((*RUN, side), (RAW, CLEAN, OTHER_FIT, OTHER_SCORE, replace(side, params={"other": 2})))
     assert set(found.first) == {"fit", "side"}
 
 
-def test_stages_are_told_in_the_order_of_the_dag_whatever_their_names_and_the_order_of_the_lock() -> None:
+def test_stages_come_in_the_order_of_the_dag_not_the_lock() -> None:
     clean = replace(CLEAN, name="zz")
     later = replace(clean, deps={**CLEAN.deps, "src/clean.py": "c2"}, outs={"data": "d2.dir"})
     fit = replace(OTHER_FIT, deps={**FIT.deps, "data/train": "t2"})
@@ -99,7 +97,7 @@ def test_raw_data_is_told_by_file_where_the_lists_are_known() -> None:
     assert unknown.data == (Change("raw", "changed", "r1.dir", "r2.dir"),)
 
 
-def test_packages_are_told_where_the_file_of_pins_was_read_otherwise() -> None:
+def test_packages_are_told_where_the_pins_were_other() -> None:
     texts = ("a==1\nB_c==2 ; python_version > '3'\ngone==1\n", "a==1\nb-c==3\nnew==0.1\n")
     fit = replace(FIT, deps={**FIT.deps, "requirements.lock": "q2"})
     found = explain_difference(RUN, (RAW, CLEAN, fit, SCORE), texts)
@@ -120,14 +118,14 @@ def test_what_no_input_explains_is_told() -> None:
     assert chain(edited) == [("score", ("record of model",), ())]
 
 
-def test_stages_that_only_one_run_has_and_other_commands_are_causes() -> None:
+def test_a_stage_of_one_run_or_another_command_is_a_cause() -> None:
     found = explain_difference(RUN, (RAW, replace(CLEAN, cmd="clean -v"), FIT))
     assert chain(found) == [("clean", ("command",), ()), ("score", ("stage removed",), ())]
     assert found.first == ("clean",)
     assert chain(explain_difference((RAW, CLEAN), (RAW, CLEAN, FIT)))[0] == ("fit", ("stage added",), ())
 
 
-def test_figures_move_in_percent_of_the_old_one_the_largest_first() -> None:
+def test_figures_move_in_percent_the_largest_first() -> None:
     old = {
         "test.mse_log_quantity": 0.25,
         "test.skill": 0.5,
@@ -155,7 +153,7 @@ def test_figures_move_in_percent_of_the_old_one_the_largest_first() -> None:
     assert moves({"a": 0}, {"a": 1}) == (Move("a", 0.0, 1.0, None),)
 
 
-def test_metrics_are_flattened_as_dvc_does_and_verdicts_are_told_apart() -> None:
+def test_metrics_are_flattened_as_dvc_does() -> None:
     old = {"decision": {"outcome": "released", "gates": [1]}, "gates.drift": {"passed": True, "deep": {"x": 2}}}
     new = {"decision": {"outcome": "withheld", "gates": [2]}, "gates.drift": {"passed": False, "deep": {"x": 3}}}
     found = explain_difference(RUN, RUN, metrics=(old, new))
@@ -167,7 +165,7 @@ def test_metrics_are_flattened_as_dvc_does_and_verdicts_are_told_apart() -> None
     assert not found.is_empty
 
 
-def test_the_sentence_names_causes_the_first_stage_and_the_main_figure() -> None:
+def test_the_sentence_names_causes_first_stage_and_figure() -> None:
     fit = replace(OTHER_FIT, deps={**FIT.deps, "src/fit.py": "f2"})
     metrics = ({"test": {"mse_log_quantity": 0.2707, "rows": 1}}, {"test": {"mse_log_quantity": 0.269, "rows": 2}})
     found = explain_difference(RUN, (RAW, CLEAN, fit, OTHER_SCORE), metrics=metrics)
@@ -203,7 +201,7 @@ def mirrored(found: tuple[Change, ...]) -> tuple[Change, ...]:
 
 
 @given(runs(), runs(), st.permutations(range(5)))
-def test_a_run_does_not_differ_from_itself_and_exchanging_runs_mirrors_the_answer(
+def test_no_run_differs_from_itself_and_swapped_runs_mirror(
     a: tuple[StageRecord, ...], b: tuple[StageRecord, ...], order: list[int]
 ) -> None:
     shuffled = tuple(a[i] for i in order if i < len(a))
@@ -273,9 +271,7 @@ def history(tmp_path: Path) -> Path:
 
 
 def cli(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "pricetrail.cli", "why", *arguments]
-    env = environment(ROOT, COLUMNS="200")
-    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
+    return run(folder, "pricetrail", "why", *arguments, COLUMNS="200")
 
 
 def test_the_command_compares_revisions_and_the_workspace(history: Path) -> None:

@@ -208,7 +208,7 @@ def test_the_search_and_the_fits_repeat(tuned: tuple[TunedBaseline, ...]) -> Non
     assert other["elastic_net"].trials["alpha"][1] != by_name(tuned)["elastic_net"].trials["alpha"][1]
 
 
-def test_lightgbm_depends_on_its_seed_and_its_text_names_no_place_and_no_time() -> None:
+def test_lightgbm_depends_on_its_seed_not_on_place_or_time() -> None:
     values = {**FIRST_TRIALS["lightgbm"], "feature_fraction": 0.5}
     texts = {fit_lightgbm(ROWS[-300:], HELD_OUT, values, seed, threads=1).text for seed in (1, 1, 2)}
     assert len(texts) == 2
@@ -241,7 +241,7 @@ def test_damaged_trees_are_an_error_and_do_not_abort_the_process(damage: str) ->
     assert load_baseline("lightgbm", LightGbm(text).to_files()).name == "lightgbm"
 
 
-def test_the_file_of_lightgbm_is_a_small_zstandard_frame_of_its_text() -> None:
+def test_lightgbms_file_is_a_small_zstandard_frame() -> None:
     model = fit_lightgbm(ROWS[-300:], HELD_OUT, FIRST_TRIALS["lightgbm"], 1, threads=1)
     (content,) = model.to_files().values()
     assert content[:4] == bytes.fromhex("28b52ffd"), "RFC 8878"
@@ -284,7 +284,7 @@ def test_folds_look_ahead_only(lines_by_day: list[int], folds: int) -> None:
     assert end in (None, len(days))
 
 
-def test_folds_of_equal_days_are_equal_and_shuffled_rows_are_refused() -> None:
+def test_equal_days_have_equal_folds_and_shuffles_are_refused() -> None:
     days = TRAIN[DAY]
     assert [(fold.train.stop, fold.validation.stop) for fold in time_folds(days, 2)] == [(300, 600), (600, 900)]
     with pytest.raises(DataError, match="training rows: must be in order of time"):
@@ -301,7 +301,7 @@ def test_every_model_learns_more_than_the_one_before_it(tuned: tuple[TunedBaseli
     assert errors["lightgbm"] < errors["elastic_net"], "|x| is not linear"
 
 
-def test_the_trial_with_the_lowest_mean_fold_error_is_fitted_on_all_rows(tuned: tuple[TunedBaseline, ...]) -> None:
+def test_the_trial_of_least_fold_error_is_fitted_on_all_rows(tuned: tuple[TunedBaseline, ...]) -> None:
     model = by_name(tuned)["elastic_net"]
     names = list(FIRST_TRIALS["elastic_net"])
     assert list(model.trials.columns) == ["model", "trial", "fold_mse", "reason", *names]
@@ -377,7 +377,7 @@ def test_a_trial_that_fails_keeps_its_reason(monkeypatch: pytest.MonkeyPatch) ->
     assert svr.trials["fold_mse"].isna().tolist() == [True, False, False]
 
 
-def test_without_lightgbm_there_is_no_run_and_an_error_of_ours_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_run_without_lightgbm_and_no_hidden_error(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> None:
         raise lightgbm.basic.LightGBMError("no cores")
 

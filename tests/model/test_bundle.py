@@ -119,7 +119,7 @@ def test_predictions_do_not_depend_on_the_other_rows(bundle: Bundle) -> None:
 
 @pytest.mark.parametrize("is_deleted", [False, True], ids=["altered", "missing"])
 @pytest.mark.parametrize("name", NEEDED)
-def test_an_altered_or_missing_file_is_refused_before_anything_is_read(
+def test_an_altered_or_missing_file_is_refused_unread(
     folder: Path, name: str, is_deleted: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def read(*_: object) -> None:
@@ -135,7 +135,7 @@ def test_an_altered_or_missing_file_is_refused_before_anything_is_read(
         Bundle.load(folder, trust_this_run(folder))
 
 
-def test_a_manifest_that_is_missing_or_leaves_a_file_out_is_refused(folder: Path) -> None:
+def test_a_missing_or_incomplete_manifest_is_refused(folder: Path) -> None:
     manifest = json.loads((folder / MANIFEST).read_text())
     del manifest["sha256"][NEEDED[-1]]
     (folder / MANIFEST).write_text(json.dumps(manifest))
@@ -169,7 +169,7 @@ def history_files(files: Mapping[str, bytes]) -> dict[str, bytes]:
     return {name: content for name, content in files.items() if name.startswith("history-")}
 
 
-def test_the_history_is_a_file_a_week_and_a_new_week_leaves_the_others_alone(bundle: Bundle, tmp_path: Path) -> None:
+def test_a_new_week_leaves_the_other_weeks_files_alone(bundle: Bundle, tmp_path: Path) -> None:
     table = bundle.history.table
     is_last = (table[DAY].dt.strftime("%G-W%V") == WEEKS[-1]).to_numpy()
     before = replace(bundle, history=History(table[~is_last].reset_index(drop=True))).files()
@@ -202,7 +202,7 @@ def test_weights_of_another_network_are_refused(bundle: Bundle, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("is_deleted", [False, True], ids=["altered", "missing"])
-def test_without_its_weights_the_best_backup_answers_and_the_log_names_it(
+def test_without_weights_the_best_backup_answers_and_is_named(
     folder: Path, backups: tuple[Backup, ...], is_deleted: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     damage(folder / WEIGHTS, is_deleted)
@@ -218,7 +218,7 @@ def test_without_its_weights_the_best_backup_answers_and_the_log_names_it(
             call()
 
 
-def test_a_row_without_a_finite_value_is_answered_by_the_backup_and_no_other_row(
+def test_only_rows_without_a_finite_value_get_the_backup(
     bundle: Bundle, backups: tuple[Backup, ...], caplog: pytest.LogCaptureFixture
 ) -> None:
     """The network's NaN: a weight that only rows with a gap in the customer's mean meet."""
@@ -277,7 +277,7 @@ def test_backups_are_in_order_of_their_validation_error(backups: tuple[Backup, .
 
 
 @pytest.mark.parametrize("is_deleted", [False, True], ids=["altered", "missing"])
-def test_a_backup_that_cannot_be_trusted_is_skipped_with_a_line_in_the_log(
+def test_an_untrusted_backup_is_skipped_and_logged(
     folder: Path, backups: tuple[Backup, ...], is_deleted: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     damage(folder / "elastic_net.json", is_deleted)
@@ -358,7 +358,7 @@ def test_a_history_of_nothing_leaves_predictions_finite(bundle: Bundle) -> None:
     assert all(values[a].abs().sum() > 0 for a, _ in itertools.pairwise(("log_unit_price", "sku_mean", "country")))
 
 
-def test_every_prediction_names_the_manifest_of_its_bundle_and_its_row(bundle: Bundle, folder: Path) -> None:
+def test_every_prediction_names_its_bundle_and_row(bundle: Bundle, folder: Path) -> None:
     rows = TEST.assign(invoice="536365", unit_price_gbp=1.0, quantity=1)
     table = prediction_table(Bundle.load(folder, trust_this_run(folder)), rows, baseline=1.0)
     manifest = hashlib.sha256((folder / "manifest.json").read_bytes()).hexdigest()

@@ -49,7 +49,7 @@ def predictions(days: list[str], truth: list[float], prediction: list[float], gr
     ("rows", "level", "rank"),
     [(19, 0.95, 19), (20, 0.95, 20), (39, 0.95, 38), (9, 0.8, 8), (10, 0.8, 9), (4, 0.8, 4), (99, 0.55, 55)],
 )
-def test_an_offset_is_the_residual_whose_rank_counts_the_row_to_come(rows: int, level: float, rank: int) -> None:
+def test_an_offsets_rank_counts_the_row_to_come(rows: int, level: float, rank: int) -> None:
     """Residuals 1, 2, … rows, in no order and of both signs: the k-th smallest is k itself."""
     residual = np.random.default_rng(rows).permutation(np.arange(1.0, rows + 1)) * np.where(np.arange(rows) % 2, 1, -1)
     assert fit(residual, np.zeros(rows), levels=(level,)).pooled == pytest.approx((rank,))

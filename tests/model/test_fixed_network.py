@@ -108,9 +108,7 @@ def test_a_study_that_draws_the_row_has_its_network() -> None:
     assert suggest(optuna.trial.FixedTrial(row), TINY) == found.best
 
 
-def test_the_plot_of_the_only_row_names_every_dial_with_its_value(
-    tuning: Tuning, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_plot_of_the_only_row_names_every_dial(tuning: Tuning, monkeypatch: pytest.MonkeyPatch) -> None:
     shown: list[str] = []
 
     def labels(figure: Figure) -> bytes:
@@ -131,7 +129,8 @@ def test_the_plot_of_the_only_row_names_every_dial_with_its_value(
 
 
 @pytest.mark.slow
-def test_a_run_with_the_values_of_a_study_makes_the_same_candidate(copy: Clone, tmp_path: Path) -> None:
+@pytest.mark.long
+def test_a_studys_values_fixed_make_the_same_candidate(copy: Clone, tmp_path: Path) -> None:
     """Unrounded, from the study's own table: of all that the run wrote, only what tells of the study is other."""
     before = copy.lock()
     fixed = fixed_of(best_row(pd.read_parquet(copy.folder / "reports/tuning/trials.parquet")))

@@ -140,7 +140,7 @@ def test_weights_are_those_of_the_best_epoch(trained: Trained) -> None:
     assert trained.best.validation_mse == min(epoch.validation_mse for epoch in trained.curve)
 
 
-def test_training_learns_what_is_there_and_what_only_past_lines_know(trained: Trained) -> None:
+def test_training_learns_features_and_past_lines(trained: Trained) -> None:
     truth = TEST[TARGET].to_numpy()
     assert float(np.mean((predict(trained, TEST) - truth) ** 2)) < 0.25 * float(truth.var())
     blind = TrainingTables(TRAIN, VALIDATION, ENCODER, History.of(LINES.head(0)), LOOK_BACK).tensors()
@@ -189,7 +189,7 @@ def test_an_error_that_is_no_number_stops_the_run() -> None:
 
 
 @pytest.mark.parametrize("spec", OPTIONS, ids=options_id)
-def test_every_kind_of_network_learns_and_predicts_each_row_alone(spec: NetworkSpec) -> None:
+def test_every_network_learns_and_predicts_rows_alone(spec: NetworkSpec) -> None:
     result = train(spec, replace(TRAINING, max_epochs=3), ENCODER.column_edges, DATA, seed=2)
     assert result.best.validation_mse < 0.6 * float(VALIDATION[TARGET].var())
     together = predict(result, TEST, spec)
@@ -242,7 +242,7 @@ def test_a_residual_block_of_zeros_passes_its_input(members: int) -> None:
     assert not Block(replace(SPEC, widths=(8, 16), residual=True), 1, 8).is_residual
 
 
-def test_the_wide_way_starts_at_zero_and_dropout_is_off_in_evaluation() -> None:
+def test_the_wide_way_starts_at_zero_and_dropout_can_be_off() -> None:
     head = Head(replace(SPEC, dropouts=(0.5, 0.5)), 6)
     x = torch.randn(9, 6)
     assert not head.wide.weight.any()

@@ -134,7 +134,7 @@ def test_a_value_that_does_not_add_up_stops_the_run(monkeypatch: pytest.MonkeyPa
         explain(BUNDLE, ROWS, BACKGROUND)
 
 
-def test_a_prediction_of_a_backup_is_not_explained_by_the_network() -> None:
+def test_the_network_does_not_explain_a_backups_prediction() -> None:
     broken = {name: value * np.nan for name, value in BUNDLE.require_primary().weights.items()}
     backups = tuple(Backup(model, 1.0) for model in fit_medians(TRAIN))
     bundle = replace(BUNDLE, primary=replace(BUNDLE.require_primary(), weights=broken), backups=backups)

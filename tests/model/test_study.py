@@ -227,14 +227,14 @@ def test_a_grid_of_millions_is_not_listed() -> None:
     }
 
 
-def test_minutes_end_a_study_early_and_the_log_says_what_that_breaks(caplog: pytest.LogCaptureFixture) -> None:
+def test_minutes_end_a_study_and_the_log_says_what_breaks(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         assert len(run(TINY.model_copy(update={"max_minutes": 1e-6})).trials) == 1
     assert "ends the study by the clock" in caplog.text
     assert len(run(TINY.model_copy(update={"max_minutes": 60.0, "n_trials": 2})).trials) == 2
 
 
-def test_the_first_trial_takes_usual_values_as_far_as_the_space_has_them() -> None:
+def test_the_first_trial_takes_usual_values_of_the_space() -> None:
     """The learning rate, the layers and one choice are in the space, the widths are not; a grid has no such trial."""
     first = run(TINY.model_copy(update={"n_trials": 1})).trials.iloc[0]
     inside = {name: value for name, value in USUAL.items() if name in first and not name.startswith(("width", "bins"))}
@@ -246,14 +246,14 @@ def test_the_first_trial_takes_usual_values_as_far_as_the_space_has_them() -> No
     assert 1e-5 <= drawn["learning_rate"] <= 1e-4
 
 
-def test_a_study_without_a_good_trial_is_an_error_with_the_reason(tmp_path: Path) -> None:
+def test_no_good_trial_is_an_error_with_the_reason(tmp_path: Path) -> None:
     tuning = TINY.model_copy(update={"n_trials": 2, "max_epochs": 1})
     for _ in range(2):  # the second time from the journal
         with pytest.raises(TrainingError, match="one trial that ends well, got 'epoch 0: errors must stay finite"):
             search(BROKEN, ENCODER.column_edges, tuning, 3, Watch(), Journal(tmp_path / "j"))
 
 
-def test_importances_are_shares_and_empty_where_there_is_too_little_to_compare() -> None:
+def test_importances_are_shares_or_empty_for_few_trials() -> None:
     many = run(TINY.model_copy(update={"pruner": "none", "n_trials": 8, "max_epochs": 1})).importances
     assert list(many.columns) == ["dial", "importance"]
     assert many["importance"].sum() == pytest.approx(1)

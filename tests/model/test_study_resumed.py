@@ -11,7 +11,8 @@ import time
 
 import pytest
 
-from support.clone import Clone, environment, md5, stage_command
+from support.clone import Clone, md5
+from support.commands import environment, stage_command
 
 pytestmark = pytest.mark.slow
 
@@ -22,6 +23,7 @@ def stop(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
+@pytest.mark.long
 def test_a_study_killed_in_the_middle_ends_as_an_unbroken_one(copy: Clone) -> None:
     """kill -9 during tuning; the next `dvc repro` goes on with the finished trials, and the bundle is the same."""
     copy.params(tuning__n_trials=4, tuning__max_epochs=6)

@@ -21,7 +21,8 @@ from moto.server import ThreadedMotoServer
 from pricetrail.operation.doctor import checks
 from pricetrail.operation.doctor.findings import Finding, State, examined
 from pricetrail.operation.servers import s3
-from support.small_project import OBJECTS, environment, free_port, make_project, must, run
+from support.commands import environment, free_port, must, run
+from support.small_project import OBJECTS, make_project
 from support.source_tree import ROOT
 
 REGION = "eu-west-2"
@@ -189,6 +190,7 @@ def test_the_doctor_sees_a_delete_that_is_refused_in_silence(
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_three_commands_move_the_embedded_store_to_aws(cloud: Cloud, project: Path, tmp_path: Path) -> None:
     """The commands of docs/aws.md, as they are written there, in a fresh clone with an empty cache."""
     config = project / ".dvc/config"

@@ -19,7 +19,8 @@ import pytest
 from pricetrail.operation.doctor import checks, machine
 from pricetrail.operation.doctor.findings import Check, Finding, State, examined
 from pricetrail.operation.servers import s3
-from support.small_project import OBJECTS, environment, free_port, make_project, must, pricetrail
+from support.commands import environment, free_port, must
+from support.small_project import OBJECTS, make_project, pricetrail
 from support.tiny_project import make_tiny_project
 
 MINE = {"access_key_id": "mine", "secret_access_key": "mine-and-nobody-elses"}
@@ -111,7 +112,7 @@ def test_a_sound_project_passes_and_nothing_of_the_probe_is_left(project: Path) 
     assert secret[1] not in done.stdout + done.stderr
 
 
-def test_an_object_lost_in_the_remote_is_found_where_dvc_trusts_its_folder(project: Path) -> None:
+def test_an_object_lost_in_the_remote_is_found_though_dvc_trusts(project: Path) -> None:
     s3.ensure_running(project)
     must(project, "dvc", "push", "-q")
     assert found("lock", project).found == f"all {OBJECTS} objects are in s3://pricetrail/dvc"
@@ -141,7 +142,7 @@ def test_wrong_keys_are_told_and_not_shown(project: Path) -> None:
     assert "Traceback" not in done.stdout + done.stderr
 
 
-def test_a_server_that_is_not_ours_and_not_there_is_told_within_seconds(project: Path) -> None:
+def test_a_foreign_server_that_is_down_is_told_in_seconds(project: Path) -> None:
     port = free_port()
     endpoint(project, port)
     s3.edit_local_config(project, {f"remote.s3.{key}": value for key, value in MINE.items()})

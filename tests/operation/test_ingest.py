@@ -253,7 +253,7 @@ def test_an_edit_of_a_tracked_file_needs_a_reason(project: Project) -> None:
 
 
 @pytest.mark.slow
-def test_an_update_is_told_from_the_remote_where_the_cache_is_gone(project: Project) -> None:
+def test_an_update_is_told_from_the_remote_without_a_cache(project: Project) -> None:
     project.must("dvc", "remote", "add", "-q", "-d", "store", "../store")
     project.must("dvc", "push", "-q")
     project.commit()
@@ -278,7 +278,7 @@ def test_a_commit_takes_along_what_was_ingested_and_no_more(project: Project) ->
     assert project.must("git", "rev-parse", "HEAD") == again
 
 
-def test_a_restatement_is_committed_with_its_reason_but_not_with_other_dials(project: Project) -> None:
+def test_a_restatement_is_committed_with_its_reason_alone(project: Project) -> None:
     params = project.root / "params.yaml"
     given, kept = project.give("w48.csv", week("2011-11-28", units=9)), params.read_text()
     params.write_text(kept.replace("seed: 20101201", "seed: 7"))

@@ -140,7 +140,7 @@ def test_of_two_runs_at_once_one_publishes(project: TinyProject) -> None:
     assert project.refs()["refs/heads/main"] == commit
 
 
-def test_of_two_runs_that_make_the_same_in_the_same_second_one_publishes(project: TinyProject) -> None:
+def test_of_two_equal_runs_in_one_second_one_publishes(project: TinyProject) -> None:
     first, second = cloned(project, "1/clone"), cloned(project, "2/clone")
     commits = {changed(first), changed(second)}
     assert len(commits) == 2
@@ -190,7 +190,7 @@ def test_a_repository_that_is_gone_can_be_tried_again(project: TinyProject) -> N
     assert publish(place, "m@v1") == publication.Published(commit, ("m@v1",))
 
 
-def test_a_push_that_went_through_is_known_again_though_nothing_answered(
+def test_a_push_that_went_through_unanswered_is_known_again(
     project: TinyProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The next attempt makes its tags anew: at another time, they are other objects."""
@@ -226,7 +226,7 @@ def test_a_refusal_does_not_tell_the_repositorys_password(project: TinyProject) 
     assert str(told) == "git push: must be accepted by https://***@git.shop/p.git: [remote rejected] (hook declined)"
 
 
-def test_the_project_itself_is_published_into_with_its_working_tree(project: TinyProject) -> None:
+def test_the_project_itself_is_published_into(project: TinyProject) -> None:
     place = cloned(project, is_here=True)
     commit = changed(place)
     assert publish(place, "m@v1").commit == commit
@@ -235,7 +235,7 @@ def test_the_project_itself_is_published_into_with_its_working_tree(project: Tin
     assert not project.must("git", "status", "--porcelain")
 
 
-def test_an_edit_in_the_projects_working_tree_is_never_overwritten(project: TinyProject) -> None:
+def test_an_edit_in_the_working_tree_is_never_overwritten(project: TinyProject) -> None:
     project.commit("dvc.lock", "stages: {a: 0}\n")
     place = cloned(project, is_here=True)
     changed(place)

@@ -296,7 +296,7 @@ def test_an_attack_is_seen_and_nothing_is_served(shop: Shop, attack: Callable[[S
     assert before.passed == (attack not in {sbom_replaced, sbom_gone, public_key_gone}), "the other release"
 
 
-def test_without_an_attack_every_check_holds_and_the_bundle_is_served(shop: Shop) -> None:
+def test_without_an_attack_all_checks_hold_and_it_is_served(shop: Shop) -> None:
     found = verify(shop.folder, TAG, shop.cache)
     assert [(check.name, check.passed) for check in found.checks] == [(name, True) for name in CHECKS]
     fetched = fetch_release("production", shop.folder, shop.box / "served", shop.cache)
@@ -306,7 +306,7 @@ def test_without_an_attack_every_check_holds_and_the_bundle_is_served(shop: Shop
     assert fetched.trusted.by == f"the signature of {TAG}"
 
 
-def test_what_the_cache_has_lost_or_altered_comes_from_the_remote(shop: Shop) -> None:
+def test_what_the_cache_lost_or_altered_comes_from_the_remote(shop: Shop) -> None:
     for place, file in enumerate(sorted(path for path in shop.cache.rglob("*") if path.is_file())):
         file.unlink() if place % 2 else file.write_bytes(b"altered")
     assert verify(shop.folder, TAG, shop.cache).passed

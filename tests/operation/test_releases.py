@@ -10,7 +10,6 @@ import re
 import socket
 import stat
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,7 +32,8 @@ from pricetrail.operation.releases.sbom import described, environment_sbom
 from pricetrail.operation.releases.tags import Event
 from pricetrail.operation.releases.verify import verify
 from pricetrail.operation.servers.s3 import Store, ensure_running
-from support.release_sample import AUTHOR, SBOM, Shop, environment, make_shop, md5, sha256
+from support.commands import environment, must
+from support.release_sample import AUTHOR, SBOM, Shop, make_shop, md5, sha256
 from support.source_tree import ROOT
 
 V1, V2, P1, P2 = "price-model@v1.0.0", "price-model@v2.0.0", "price-model#production#1", "price-model#production#2"
@@ -237,7 +237,7 @@ def test_tracked_sources_count_and_files_that_git_holds_do_not(shop: Shop) -> No
         require_in_remote(shop.folder, "HEAD", shop.cache)
 
 
-def test_the_demo_shops_objects_count_only_where_the_pipeline_reads_them(shop: Shop) -> None:
+def test_demo_objects_count_only_where_the_pipeline_reads_them(shop: Shop) -> None:
     """With lines of one's own nobody may ever have had them."""
     lines = {"path": "lines", "hash": "md5", "md5": f"{md5(b'lines of the demo shop')}.dir"}
     shop.write("demo/dvc.lock", {"schema": "2.0", "stages": {"simulate": {"cmd": "true", "outs": [lines]}}})
@@ -273,11 +273,7 @@ def test_keys_are_made_in_a_project_only(shop: Shop) -> None:
 
 
 def test_a_release_stays_when_dvc_collects_garbage(released: Shop) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "dvc", "gc", "--workspace", "--cloud", "--force"],
-        cwd=released.folder, env=environment(), capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    must(released.folder, "dvc", "gc", "--workspace", "--cloud", "--force")
     assert (released.remote / "releases" / f"{sha256(SBOM)}.sbom.cdx.json").read_bytes() == SBOM
     assert verify(released.folder, "v2.0.0", released.cache).passed
     gone = verify(released.folder, "v1.0.0", released.cache)  # keep a tag's objects by --all-tags
@@ -384,7 +380,7 @@ def test_the_number_of_a_tag_counts_and_not_its_time(released: Shop) -> None:
         roll(released, "v1.0.0" if n % 2 else "v2.0.0")
     assert production(released) == "v1.0.0"
     message = "Assigning stage production to artifact price-model version v2.0.0"
-    env = {**environment(), "GIT_COMMITTER_DATE": "2001-01-01T00:00:00"}
+    env = environment(GIT_COMMITTER_DATE="2001-01-01T00:00:00")
     asked = [
         "git",
         "-c",
@@ -521,7 +517,7 @@ def test_the_private_half_is_for_its_owner_and_not_for_git(tmp_path: Path) -> No
     assert "PRIVATE" not in pair.public.read_text()
 
 
-def test_a_pair_is_replaced_only_on_demand_and_what_it_signed_stays_verifiable(released: Shop) -> None:
+def test_a_replaced_key_pair_still_verifies_what_it_signed(released: Shop) -> None:
     old = released.keys
     was, fingerprint = old.private.read_bytes(), old.fingerprint
     with pytest.raises(ReleaseError, match="must not be there yet"):

@@ -59,7 +59,7 @@ def served(**changes: Any) -> CronSchedule:
     return found[0].schedule
 
 
-def test_nine_in_london_stays_nine_in_london_when_the_clocks_change() -> None:
+def test_nine_in_london_stays_nine_when_clocks_change() -> None:
     """Independent oracle: Mondays counted by the calendar, 09:00 put into the zone by zoneinfo."""
     found = served(cron="0 9 * * 1", timezone="Europe/London")
     start = datetime(2027, 3, 16, tzinfo=UTC)
@@ -110,7 +110,7 @@ def known(state: StateType, minutes: int = 0) -> Known:
     return Known(uuid4(), state, NOW + timedelta(minutes=minutes))
 
 
-def test_runs_under_way_without_a_process_are_dead_and_the_others_are_left_alone() -> None:
+def test_only_runs_without_a_process_are_dead() -> None:
     lost = [known(StateType.RUNNING), known(StateType.PENDING), known(StateType.CANCELLING)]
     lives, future = known(StateType.RUNNING), known(StateType.SCHEDULED, 1)
     found = judge([*lost, lives, future], frozenset({lives.id, uuid4()}), NOW)
@@ -134,7 +134,7 @@ def process(flow_run: UUID, *arguments: str) -> subprocess.Popen[bytes]:
     )
 
 
-def test_a_run_is_alive_by_its_engine_and_not_by_what_the_engine_left_behind() -> None:
+def test_a_run_is_alive_by_its_engine_not_by_what_it_left() -> None:
     engine, orphan = uuid4(), uuid4()
     started = [process(engine, "-m", "prefect.engine"), process(orphan, "-m", "dvc", "repro")]
     try:
@@ -193,7 +193,7 @@ def hook() -> Iterator[Hook]:
         (OperationError("git push", "must be accepted"), "git push: must be accepted"),
     ],
 )
-def test_a_fault_is_failed_with_its_cause_in_one_line_and_the_webhook_hears_of_it(
+def test_a_fault_fails_with_its_cause_and_tells_the_webhook(
     error: Exception, cause: str, hook: Hook, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fails(*_: object) -> None:
@@ -258,7 +258,7 @@ def test_telemetry_is_off_and_what_the_environment_says_stays() -> None:
     assert "PREFECT_HOME" not in settings(Path("/shop"), {"PREFECT_HOME": "/srv/prefect"})
 
 
-def test_a_recorded_server_is_ours_only_while_its_process_says_so(tmp_path: Path) -> None:
+def test_a_server_is_ours_only_while_its_process_says_so(tmp_path: Path) -> None:
     """A number that now belongs to another program, or to another project's server, is never stopped."""
     sleep = [sys.executable, "-c", "import time; time.sleep(60)"]
     ours = subprocess.Popen(sleep, env={**os.environ, MARK: str(tmp_path)})

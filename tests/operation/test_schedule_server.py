@@ -16,8 +16,8 @@ from typing import Any, TypeVar
 import httpx
 import pytest
 
-from support.clone import Clone, environment
-from support.source_tree import ROOT
+from support.clone import Clone
+from support.commands import environment
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("schedule")]
 PATIENCE = 240.0  # seconds, of a busy machine
@@ -85,7 +85,7 @@ class Schedule:
 
 def environment_of_schedule() -> dict[str, str]:
     """This working tree's code, nothing of the caller's Prefect, and a runner that looks often."""
-    own = {key: value for key, value in environment(ROOT).items() if not key.startswith("PREFECT_")}
+    own = environment()
     return {**own, "PREFECT_RUNNER_POLL_FREQUENCY": "2"}
 
 
@@ -115,9 +115,7 @@ def schedule(shop: Clone, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     if running.process.poll() is None:  # a test has failed: the last one ends it
         running.process.terminate()
         running.process.wait(60)
-    subprocess.run(
-        [sys.executable, "-m", "pricetrail.cli", "s3", "stop"], cwd=folder, env=environment(ROOT), check=True
-    )
+    subprocess.run([sys.executable, "-m", "pricetrail.cli", "s3", "stop"], cwd=folder, env=environment(), check=True)
 
 
 def test_the_clock_starts_a_run_and_all_of_it_can_be_seen(schedule: Schedule) -> None:
@@ -145,7 +143,8 @@ def test_the_clock_starts_a_run_and_all_of_it_can_be_seen(schedule: Schedule) ->
     assert "Stage 'tune_primary_model' didn't change, skipping" in lines
 
 
-def test_a_fault_is_failed_with_its_cause_and_only_what_was_out_of_reach_is_tried_again(schedule: Schedule) -> None:
+@pytest.mark.long
+def test_only_what_was_out_of_reach_is_tried_again(schedule: Schedule) -> None:
     """Also: a server that was killed is there again, at its old address, for the runs that need it."""
     os.kill(schedule.server, signal.SIGKILL)
     wait_for(lambda: schedule.get("health"))
@@ -168,7 +167,8 @@ def test_a_fault_is_failed_with_its_cause_and_only_what_was_out_of_reach_is_trie
     assert tries == {"away": 3, "dirty": 1}
 
 
-def test_what_a_kill_of_schedule_and_run_leaves_is_put_right_at_the_next_start(schedule: Schedule) -> None:
+@pytest.mark.long
+def test_the_next_start_repairs_a_killed_schedule_and_run(schedule: Schedule) -> None:
     killed = schedule.start_run()
     wait_for(lambda: schedule.get(f"flow_runs/{killed['id']}")["state_type"] == "RUNNING")
     wait_for(lambda: schedule.of("task_runs", killed))
@@ -190,7 +190,8 @@ def test_what_a_kill_of_schedule_and_run_leaves_is_put_right_at_the_next_start(s
     assert not list((schedule.project.folder / ".pricetrail/runs").iterdir())
 
 
-def test_a_second_schedule_of_the_project_is_refused_and_sigterm_ends_all(schedule: Schedule) -> None:
+@pytest.mark.long
+def test_a_second_schedule_is_refused_and_sigterm_ends_all(schedule: Schedule) -> None:
     env = environment_of_schedule()
     second = subprocess.run(
         [sys.executable, "-m", "pricetrail.cli", "schedule"],

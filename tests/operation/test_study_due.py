@@ -51,7 +51,7 @@ def with_method(method: str, fixed: Mapping[str, Any] | None = None) -> str:
 
 @pytest.mark.parametrize("every", [1, 2, 4])
 @pytest.mark.parametrize("method", ["tpe", "grid"])
-def test_a_year_has_a_study_every_so_many_weeks_and_trains_its_network_in_between(every: int, method: str) -> None:
+def test_a_year_has_a_study_every_so_many_weeks(every: int, method: str) -> None:
     """Week by week as the flow does it: each edits the text that the week before left."""
     text, runs, chosen = with_method(method), [], {"bins": 0}
     for week in range(9):
@@ -111,7 +111,7 @@ def test_only_what_is_other_is_a_change() -> None:
     assert next_dials(PARAMS, 4, []) == {}
 
 
-def test_without_a_schedule_of_studies_the_dials_stay_and_nothing_is_read() -> None:
+def test_without_scheduled_studies_the_dials_stay_unread() -> None:
     for text in (PARAMS, with_method("fixed", CHOSEN)):
         assert next_dials(text, 0, ledger("tpe", "fixed", "fixed"), {}) == {}
 

@@ -47,7 +47,7 @@ def weekly(**dials: object) -> object:
 # programs
 
 
-def test_a_program_past_its_limit_is_killed_with_all_that_it_started(tmp_path: Path) -> None:
+def test_a_program_past_its_limit_dies_with_all_it_started(tmp_path: Path) -> None:
     script = "sleep 60 & echo $! > child; echo started; wait"
     start = time.monotonic()
     with pytest.raises(UnreachableError, match=r"bash .*: must end within 0\.01 minutes"):
@@ -60,7 +60,7 @@ def test_a_program_past_its_limit_is_killed_with_all_that_it_started(tmp_path: P
     assert not Path(f"/proc/{child}").exists() or "Z" in Path(f"/proc/{child}/stat").read_text().split()[2]
 
 
-def test_what_a_dead_program_started_cannot_hold_it_open_past_the_limit(tmp_path: Path) -> None:
+def test_children_of_a_dead_program_do_not_hold_it_open(tmp_path: Path) -> None:
     start = time.monotonic()
     with pytest.raises(UnreachableError):
         run(["bash", "-c", "sleep 60 & exit 0"], tmp_path, minutes=0.01)
@@ -110,7 +110,7 @@ def test_a_failed_stage_is_told_by_its_own_last_words() -> None:
 # the run's folder
 
 
-def test_a_killed_run_is_reaped_with_its_processes_and_a_living_one_is_not(tmp_path: Path) -> None:
+def test_a_killed_run_is_reaped_and_a_living_one_is_not(tmp_path: Path) -> None:
     code = (
         "import subprocess, time; from pathlib import Path; from pricetrail.operation.weekly.clone import run_folder\n"
         "with run_folder(Path()) as folder:\n"
@@ -185,7 +185,7 @@ def test_a_snapshot_that_failed_after_its_clone_is_made_again(project: TinyProje
     assert not (first.folder / "half.txt").exists()
 
 
-def test_a_folder_named_from_the_project_is_the_same_remote_in_the_clone(project: TinyProject, tmp_path: Path) -> None:
+def test_a_relative_remote_is_the_same_in_the_clone(project: TinyProject, tmp_path: Path) -> None:
     """Else the objects would go into the run's own folder, and be gone with it."""
     shutil.copytree(project.folder.parent, tmp_path / "w", symlinks=True)
     own = TinyProject(tmp_path / "w/project", tmp_path / "w/bare.git", tmp_path / "w/remote")
@@ -208,7 +208,7 @@ def test_a_release_key_that_is_not_committed_is_named(project: TinyProject, tmp_
         shutil.rmtree(project.folder / "keys")
 
 
-def test_a_run_that_the_drift_gate_stopped_does_not_show_the_last_decision(tmp_path: Path) -> None:
+def test_a_run_stopped_by_drift_shows_no_old_decision(tmp_path: Path) -> None:
     (tmp_path / "reports").mkdir()
     (tmp_path / "reports/decision.md").write_text("# Released\n")
     place = Clone(tmp_path, tmp_path, "", "main", "", is_here=True)
@@ -235,7 +235,7 @@ def read_back(project: TinyProject, base: str, pushed: int = 0) -> subprocess.Co
     return subprocess.run(command, cwd=project.folder, env=env, capture_output=True, text=True, check=False)
 
 
-def test_a_new_object_is_read_back_repaired_from_the_cache_or_refused(tmp_path: Path) -> None:
+def test_a_new_object_is_read_back_repaired_or_refused(tmp_path: Path) -> None:
     project = make_tiny_project(tmp_path / "w")
     base = project.must("git", "rev-parse", "HEAD")
     (project.folder / "data.txt").write_text("two\n")
@@ -268,7 +268,7 @@ def test_a_new_object_is_read_back_repaired_from_the_cache_or_refused(tmp_path: 
     assert "Traceback" not in refused.stderr
 
 
-def test_all_is_read_back_from_a_remote_that_had_not_what_was_published(tmp_path: Path) -> None:
+def test_all_is_read_back_if_the_remote_lacks_what_was_published(tmp_path: Path) -> None:
     """A new bucket, or the embedded one of a fresh clone."""
     project = make_tiny_project(tmp_path / "w")
     assert json.loads(read_back(project, "HEAD").stdout)["objects"] == 0
@@ -286,7 +286,7 @@ def test_all_is_read_back_from_a_remote_that_had_not_what_was_published(tmp_path
     assert json.loads(read_back(project, "HEAD", pushed=0).stdout)["objects"] == 0
 
 
-def test_objects_that_are_nowhere_are_a_fault_only_where_the_pipeline_needs_them(tmp_path: Path) -> None:
+def test_lost_objects_are_a_fault_only_where_needed(tmp_path: Path) -> None:
     """A clone with lines of its own has the demo shop, and the run on it, in its lock and nowhere else."""
     project = make_tiny_project(tmp_path / "w")
     (project.folder / "demo").mkdir()
@@ -347,7 +347,7 @@ def shop(tmp_path: Path) -> Iterator[Path]:
     found.stop()
 
 
-def test_the_store_has_keys_that_only_its_owner_reads_and_the_same_ones_every_time(shop: Path) -> None:
+def test_the_stores_keys_stay_and_only_its_owner_reads_them(shop: Path) -> None:
     first, second = s3.embedded(shop), s3.embedded(shop)
     assert first == second
     assert first is not None
@@ -481,7 +481,7 @@ def test_metrics_that_did_not_move_are_no_table() -> None:
 # the webhook
 
 
-def test_the_webhook_gets_the_ending_and_one_that_fails_is_no_fault(caplog: pytest.LogCaptureFixture) -> None:
+def test_the_webhook_gets_the_end_and_may_fail(caplog: pytest.LogCaptureFixture) -> None:
     got = list[dict[str, object]]()
 
     class Hook(BaseHTTPRequestHandler):

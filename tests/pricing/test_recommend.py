@@ -50,7 +50,7 @@ def test_the_best_price_of_a_linear_demand_is_found() -> None:
     assert summary.predicted_revenue_change == pytest.approx(12.5 / 12.0 - 1, rel=1e-5)
 
 
-def test_prices_stay_inside_the_skus_own_past_and_the_allowed_change() -> None:
+def test_prices_stay_in_the_skus_past_and_allowed_change() -> None:
     context = make_context({"10001": [2.0, 2.0], "10002": [4.0, 4.0]})
     curves = price_curves(context, make_state({"10001": (1.9, 2.1), "10002": (0.01, 99.0)}), linear_demand, DIALS)
     by_sku = curves.groupby("sku")["unit_price_gbp"]
@@ -83,7 +83,7 @@ def test_no_sku_with_enough_lines_is_no_recommendation() -> None:
     assert summarise(prices).skus == 0
 
 
-def test_the_curves_shown_are_those_of_the_skus_with_the_most_lines() -> None:
+def test_the_curves_shown_are_of_skus_with_most_lines() -> None:
     context = make_context({"10001": [2.0] * 2, "10002": [2.0] * 4, "10003": [2.0] * 4, "10004": [2.0] * 3})
     names = {"10002": ["MUG", "MUG", "CUP", None], "10003": [None] * 4}
     told = [

@@ -34,7 +34,7 @@ from pricetrail.report.read_results import LEDGER, LINEAGE, TEXTS, read_results
 from pricetrail.report.results import PRIMARY
 from pricetrail.stages import model_card as shell
 from support import card_sample
-from support.clone import environment
+from support.commands import environment
 from support.source_tree import ROOT, SRC
 
 MARKDOWN = (SRC / "pricetrail/report/card/templates/model_card.md.j2").read_text()
@@ -124,7 +124,7 @@ def test_names_are_those_of_the_project() -> None:
     assert "Apache License" in (ROOT / "LICENSE").read_text()[:200]
 
 
-def test_the_stage_declares_what_it_reads_and_ships_its_template() -> None:
+def test_the_template_is_declared_and_shipped() -> None:
     """It is no module, so the import closure of tests/test_edges.py does not know it."""
     stage = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]["model_card"]
     named = {f"src/pricetrail/{shell.TEMPLATE}"}
@@ -479,7 +479,7 @@ def run_stage(folder: Path, **env: str) -> dict[str, bytes]:
     done = subprocess.run(
         [sys.executable, "-c", BLOCKED],
         cwd=folder,
-        env=environment(ROOT, HOME=str(folder / "home"), **env),
+        env=environment(HOME=str(folder / "home"), **env),
         capture_output=True,
         text=True,
         check=False,

@@ -85,7 +85,7 @@ def tree() -> Tree:
     return Tree(page())
 
 
-def test_sections_come_in_their_order_each_with_a_heading_and_an_entry_in_the_contents(tree: Tree) -> None:
+def test_sections_are_in_order_with_heading_and_contents(tree: Tree) -> None:
     assert [one["id"] for one in tree.all("section")] == list(IDS)
     assert [one["href"] for one in tree.all("a") if one["href"] != "#main"] == [f"#{name}" for name in IDS]
     assert [one["aria-labelledby"] for one in tree.all("section")] == [f"{name}-heading" for name in IDS]
@@ -114,7 +114,7 @@ def test_landmarks_and_ids(tree: Tree) -> None:
             assert attributes["aria-label"]
 
 
-def test_every_chart_is_an_image_with_a_name_a_description_and_its_data(tree: Tree) -> None:
+def test_every_chart_has_a_name_a_description_and_its_data(tree: Tree) -> None:
     charts = [(attributes, inside) for tag, attributes, inside in tree.found if tag == "svg" and "role" in attributes]
     assert len(charts) > 20
     named = {attributes.get("id"): tag for tag, attributes, _ in tree.found}
@@ -235,7 +235,7 @@ def test_a_run_with_almost_nothing_in_it_is_still_a_page() -> None:
     assert "There is no baseline" in tree.said("p")
 
 
-def test_without_a_study_the_page_says_so_and_shows_the_settings_once() -> None:
+def test_without_a_study_the_settings_are_shown_once() -> None:
     header, first = TABLES["TRIALS"].splitlines()[:2]
     fit = f"{header}\n{first.replace('complete', 'fixed')}\n"
     tree = Tree(page(TRIALS=fit, IMPORTANCES="dial,importance\n"))
@@ -278,7 +278,7 @@ def test_a_file_that_is_not_whole_is_named(name: str, text: str, message: str) -
         results(**{name: text})
 
 
-def test_the_decision_tells_every_gate_with_icon_word_value_and_threshold(tree: Tree) -> None:
+def test_the_decision_tells_every_gate_in_full(tree: Tree) -> None:
     said = tree.said("strong", "p", "span", "h3", "text")
     assert "Withheld" in said
     assert "1 gate of 3 closed: fairness." in said
@@ -297,7 +297,7 @@ def test_an_older_decision_names_no_restatements() -> None:
     assert "Rewrote days" not in page(DECISION=json.dumps(old))
 
 
-def test_what_changed_is_told_between_this_run_and_the_one_before_it() -> None:
+def test_what_changed_is_told_against_the_run_before() -> None:
     found = parse_ledger(lines(LEDGER), "")
     now = own_run(results())
     assert now is not None
@@ -422,7 +422,7 @@ def test_the_command_prints_the_page_and_opens_it(tmp_path: Path, monkeypatch: p
     assert "none was found" in CliRunner().invoke(app, ["report", "--open"]).output
 
 
-def test_a_small_group_stays_off_the_axis_of_the_others_and_is_told() -> None:
+def test_a_small_group_stays_off_the_axis_and_is_told() -> None:
     far = {**GROUPS, "nobody": group(3, 9.0, -4.0), "few": group(9, 0.3, -0.01)}
     fair = {**TREES["FAIRNESS"], "columns": [{**FAIR, "groups": far, "not_assessed": ["nobody", "few"]}]}
     fair["intersections"] = []

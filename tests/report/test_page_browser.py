@@ -44,7 +44,10 @@ def browser(tmp_path: Path) -> Iterator[Tab]:
         yield found
 
 
-@pytest.mark.parametrize(("width", "dark"), [(1280, False), (768, True), (390, False), (320, True)])
+@pytest.mark.parametrize(
+    ("width", "dark"),
+    [(1280, False), *(pytest.param(*one, marks=pytest.mark.long) for one in [(768, True), (390, False), (320, True)])],
+)
 def test_the_page_is_whole_silent_and_offline(browser: Tab, file: Path, width: int, dark: bool) -> None:
     browser.open(file, width, dark)
     assert browser.evaluate("[...document.querySelectorAll('main > section')].map((one) => one.id)") == list(IDS)

@@ -21,7 +21,7 @@ def of(drawing: Drawing, kind: str) -> list[Mark]:
     return [mark for mark in drawing.marks if kind in mark.get("class").split()]
 
 
-def test_a_bar_reaches_its_value_and_the_threshold_stands_at_its_own() -> None:
+def test_bar_and_threshold_stand_at_their_values() -> None:
     """0 to 1.25 x 0.4 = 0.5 over the pixels 6 to 354: 0.3 at 6 + 348 x 0.6 = 214.8, 0.4 at 284.4."""
     chart = bullet("k", "t", "d", Item(0.3, "bar"), 0.4, at_least=False)
     (bar,), (threshold,), (passes,) = of(chart.wide, "bar"), of(chart.wide, "threshold"), of(chart.wide, "passes")

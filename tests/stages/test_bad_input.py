@@ -227,7 +227,7 @@ def test_a_bad_file_is_one_line_and_nothing_is_written(
     ],
     ids=["empty folder", "folder with the name of a file", "not there"],
 )
-def test_a_path_without_a_source_is_one_line_and_nothing_is_written(
+def test_a_path_without_a_source_is_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str, rule: str
 ) -> None:
     make_project(tmp_path, path)
@@ -334,7 +334,7 @@ def test_the_real_command_quarantines_a_few_bad_rows_and_goes_on(tmp_path: Path)
     assert [name for name in below(tmp_path) if ".tmp" in name] == []
 
 
-def test_the_real_command_names_an_unknown_sku_and_writes_nothing(tmp_path: Path) -> None:
+def test_the_command_names_an_unknown_sku_and_writes_nothing(tmp_path: Path) -> None:
     make_project(tmp_path, sku="99999")
     (tmp_path / SOURCE).write_text(TEXT)
     etl = run("etl_pipeline", tmp_path)

@@ -12,7 +12,8 @@ from ruamel.yaml import YAML
 
 from pricetrail.lineage.dvc_yaml import parse_pipeline
 from pricetrail.lineage.ledger import numbers
-from support.clone import Clone, environment
+from support.clone import Clone
+from support.commands import environment
 from support.source_tree import ROOT
 
 COLUMNS, WIDEST = 10, 100

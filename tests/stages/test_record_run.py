@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 
 from pricetrail.lineage.lock import parse_lock
-from support.clone import Clone, stage_command
+from support.clone import Clone
+from support.commands import stage_command
 
 pytestmark = pytest.mark.slow
 LINEAGE, LEDGER = "reports/lineage.json", "reports/runs.jsonl"

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import subprocess
-import sys
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 
+from support.commands import run, succeeded
 from support.source_tree import ROOT
 
 TINY: dict[str, Any] = {
@@ -52,35 +52,29 @@ def edit_params(text: str, changes: dict[str, Any]) -> str:
             section = section[parent]
         assert last in section, key
         section[last] = value
-    from io import StringIO
-
     out = StringIO()
     yaml.dump(tree, out)
     return out.getvalue()
 
 
-def environment(folder: Path, **extra: str) -> dict[str, str]:
-    """Commands of this interpreter's environment, code of the clone."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    return {**os.environ, "PATH": path, "PYTHONPATH": str(folder / "src"), "PYTHONDONTWRITEBYTECODE": "1", **extra}
-
-
 @dataclass(frozen=True)
 class Clone:
-    """A project folder of its own, with git and DVC in it."""
+    """A project folder of its own, with git and DVC in it.
+
+    Attributes:
+        fast: commands run without the seconds of their imports.
+    """
 
     folder: Path
+    fast: bool = True
 
     def run(self, *command: str, **env: str) -> subprocess.CompletedProcess[str]:
         """Run a command in the folder; never raises."""
-        return subprocess.run(
-            command, cwd=self.folder, env=environment(self.folder, **env), capture_output=True, text=True, check=False
-        )
+        return run(self.folder, *command, code=self.folder, fast=self.fast, **env)
 
     def must(self, *command: str, **env: str) -> str:
         """Run a command that has to succeed; its output, both streams."""
-        done = self.run(*command, **env)
-        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+        done = succeeded(self.run(*command, **env))
         return done.stdout + done.stderr
 
     def params(self, **changes: Any) -> None:
@@ -104,7 +98,7 @@ class Clone:
         self.must("git", "-c", "user.name=t", "-c", "user.email=t@t", "commit", "-q", "--allow-empty", "-m", "state")
 
 
-def make_clone(folder: Path, changes: dict[str, Any]) -> Clone:
+def make_clone(folder: Path, changes: dict[str, Any], fast: bool = True) -> Clone:
     """Copy what git tracks or would track, change dials, start git; nothing of an earlier run comes along."""
     listed = subprocess.run(
         ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True
@@ -114,7 +108,7 @@ def make_clone(folder: Path, changes: dict[str, Any]) -> Clone:
             continue
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / name, folder / name, follow_symlinks=False)  # dag.yaml links to dvc.yaml
-    clone = Clone(folder)
+    clone = Clone(folder, fast)
     (folder / "params.yaml").write_text(edit_params((folder / "params.yaml").read_text(), changes))
     clone.must("git", "init", "-q", "-b", "main")
     clone.commit()
@@ -124,9 +118,3 @@ def make_clone(folder: Path, changes: dict[str, Any]) -> Clone:
 def md5(path: Path) -> str:
     """MD5 of a file as DVC writes it."""
     return hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
-
-
-def stage_command(name: str) -> str:
-    """The shell command of a stage, pins included."""
-    run: str = YAML(typ="safe").load(ROOT / "dvc.yaml")["vars"][0]["run"]
-    return f"{run}.{name}"

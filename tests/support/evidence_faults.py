@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from support.clone import Clone, stage_command
+from support.clone import Clone
+from support.commands import stage_command
 
 Inject = Callable[[Clone], None]
 
@@ -35,6 +36,11 @@ class Fault:
     inject: Inject
     command: str
     sign: str
+
+    @property
+    def catcher(self) -> str:
+        """The first words of ``caught_by``: a gate by its name, otherwise the kind."""
+        return re.split("[,;]" if self.caught_by.startswith("gate: ") else "[:,;]", self.caught_by)[0]
 
 
 def stages(*names: str) -> str:

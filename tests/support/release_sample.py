@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import subprocess
 from collections.abc import Mapping
@@ -136,10 +135,6 @@ def make_shop(box: Path) -> Shop:
     shop.run("b")
     shop.git("push", "-q", "origin", "main")
     return shop
-
-
-def environment() -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(ROOT / "src"), "NO_COLOR": "1", "COLUMNS": "200"}
 
 
 def sha256(content: bytes) -> str:

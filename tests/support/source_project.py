@@ -12,8 +12,7 @@ from click.testing import Result
 from ruamel.yaml import YAML
 from typer.testing import CliRunner
 
-from support.clone import environment
-from support.source_tree import ROOT
+from support.commands import run, succeeded
 from support.tables import PARAMS, Row, csv_text
 
 FOLDER, POINTER = "data/lines", "data/lines.dvc"
@@ -38,14 +37,11 @@ class Project:
 
     def run(self, *command: str, **env: str) -> subprocess.CompletedProcess[str]:
         """A command in the folder, with the code of this working tree."""
-        surrounding = {**environment(ROOT), "DVC_NO_ANALYTICS": "1", **env}
-        return subprocess.run(command, cwd=self.root, env=surrounding, capture_output=True, text=True, check=False)
+        return run(self.root, *command, **env)
 
     def must(self, *command: str, **env: str) -> str:
         """A command that has to succeed; what it prints."""
-        done = self.run(*command, **env)
-        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
-        return done.stdout
+        return succeeded(self.run(*command, **env)).stdout
 
     def give(self, name: str, content: str | bytes) -> str:
         """A file outside of the project; its path as a person in the project would name it."""

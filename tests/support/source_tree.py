@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -18,10 +19,17 @@ def module_file(module: str) -> Path | None:
     return None
 
 
-def imported_modules(file: Path) -> set[str]:
+@cache
+def parse(file: Path) -> ast.Module:
+    """The syntax tree of a file, read once a session."""
+    return ast.parse(file.read_text())
+
+
+@cache
+def imported_modules(file: Path) -> frozenset[str]:
     """The project's modules that a file imports, at any depth of the file."""
     found: set[str] = set()
-    for node in ast.walk(ast.parse(file.read_text())):
+    for node in ast.walk(parse(file)):
         names: list[str] = []
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -29,7 +37,7 @@ def imported_modules(file: Path) -> set[str]:
             assert node.level == 0, f"{file}: relative import"
             names = [node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)]
         found |= {name for name in names if name.split(".")[0] == "pricetrail" and module_file(name)}
-    return found
+    return frozenset(found)
 
 
 def import_closure(module: str) -> set[str]:

@@ -6,7 +6,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from support.clone import environment
+from support.commands import run, succeeded
 
 WHO = ("-c", "user.name=t", "-c", "user.email=t@t")
 
@@ -21,14 +21,11 @@ class TinyProject:
 
     def run(self, *command: str, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
         """Run a command; never raises."""
-        where = folder or self.folder
-        return subprocess.run(command, cwd=where, env=environment(where), capture_output=True, text=True, check=False)
+        return run(folder or self.folder, *command)
 
     def must(self, *command: str, folder: Path | None = None) -> str:
         """Run a command that has to succeed."""
-        done = self.run(*command, folder=folder)
-        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
-        return done.stdout.strip()
+        return succeeded(self.run(*command, folder=folder)).stdout.strip()
 
     def commit(self, name: str, text: str, folder: Path | None = None, push: bool = True) -> str:
         """Commit a file, and push it; the new commit."""

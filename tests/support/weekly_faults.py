@@ -34,7 +34,7 @@ class Fault:
         runs, releases: published from the fault to the end of the next run.
         before: how the world is made ready for it; what is there then must stay.
         edits: people work in the project meanwhile.
-        quick: `make test` runs it, the others are run by `pytest -m long` and by the benchmark.
+        quick: `make test` runs it, the others are run by `make test-all` and by the benchmark.
     """
 
     name: str
@@ -73,7 +73,7 @@ FAULTS: tuple[Fault, ...] = (
         (KILLED,),
         cache="cold",
     ),
-    Fault("`kill -9` of the flow in push", NEXT, acts.killed_in("push", 1.5), (KILLED,), quick=True),
+    Fault("`kill -9` of the flow in push", NEXT, acts.killed_in("push", 1.5), (KILLED,)),
     Fault("`kill -9` of the flow in verify", NEXT, acts.killed_in("verify", 1.0), (KILLED,)),
     Fault("`kill -9` of the flow in publish, before its commit", NEXT, acts.killed_in("publish", 0.0), (KILLED,)),
     Fault(
@@ -190,7 +190,6 @@ FAULTS: tuple[Fault, ...] = (
         (FINE,),
         "sent again",
         True,
-        quick=True,
     ),
     Fault(
         "an object of the lock lost from the remote",
@@ -216,7 +215,6 @@ FAULTS: tuple[Fault, ...] = (
         (FINE, FINE),
         "(?s)Released.*Superseded",
         True,
-        quick=True,
     ),
     Fault(
         "the branch moved by a commit of docs",
@@ -331,11 +329,11 @@ ELSEWHERE: tuple[tuple[str, str, str], ...] = (
     (
         "`kill -9` of Prefect's server",
         "started again at its address; the runs that need it go on",
-        "tests/operation/test_schedule_server.py::test_a_fault_is_failed_with_its_cause_and_only_what_was_out_of_reach_is_tried_again",
+        "tests/operation/test_schedule_server.py::test_only_what_was_out_of_reach_is_tried_again",
     ),
     (
         "`kill -9` of worker and flow together",
         "the next start ends what they left Running, and removes the run's folder",
-        "tests/operation/test_schedule_server.py::test_what_a_kill_of_schedule_and_run_leaves_is_put_right_at_the_next_start",
+        "tests/operation/test_schedule_server.py::test_the_next_start_repairs_a_killed_schedule_and_run",
     ),
 )

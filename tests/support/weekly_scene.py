@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Final
 
 from support.chaos import Chaos
-from support.weekly_world import FOREIGN, SECRET, Ended, Live, World, free_port
+from support.commands import free_port
+from support.weekly_world import FOREIGN, SECRET, Ended, Live, World
 
 STEPS: Final = ("snapshot", "reproduce", "push", "verify", "publish", "report")
 

@@ -11,7 +11,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -23,7 +22,8 @@ from pathlib import Path
 from typing import Any
 
 from pricetrail.operation.servers.s3 import edit_local_config
-from support.clone import TINY, edit_params, environment
+from support.clone import TINY, edit_params
+from support.commands import environment, free_port, succeeded
 from support.short_pipeline import DVC_YAML
 from support.source_project import week
 from support.source_tree import ROOT
@@ -102,15 +102,14 @@ class World:
 
     @property
     def env(self) -> dict[str, str]:
-        return {**environment(ROOT), "DVC_SITE_CACHE_DIR": str(self.box / "site"), "COLUMNS": "200"}
+        return {**environment(), "DVC_SITE_CACHE_DIR": str(self.box / "site"), "COLUMNS": "200"}
 
     def must(self, *command: str, folder: Path | None = None, **env: str) -> str:
         """A command that has to succeed, in the project."""
         done = subprocess.run(
             command, cwd=folder or self.project, env={**self.env, **env}, capture_output=True, text=True, check=False
         )
-        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
-        return done.stdout
+        return succeeded(done).stdout
 
     def git(self, *arguments: str, folder: Path | None = None, **env: str) -> str:
         return self.must("git", *AUTHOR, *arguments, folder=folder, **env)
@@ -246,12 +245,6 @@ def processes() -> Iterator[tuple[int, dict[str, bytes]]]:
         with suppress(OSError):
             folder = os.fsencode((process / "cwd").readlink())
             yield int(process.name), {"cwd": folder, "cmdline": (process / "cmdline").read_bytes()}
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def make_world(box: Path) -> World:

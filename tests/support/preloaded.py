@@ -1,0 +1,165 @@
+"""Commands of a clone without the seconds that each spends on importing torch, pandas, shap, evidently and DVC.
+
+A server imports those packages once, and nothing of this project. `python -m pricetrail.…`, `pricetrail` and `dvc` are
+small scripts, first in the `PATH` of a clone: they hand folder, environment, arguments and streams to the server, whose
+fork imports the clone's own code and ends with its exit code. The pins of `dvc.yaml` are set before torch loads. Any
+other program, and whoever sets a pin otherwise, gets the real interpreter. Law 1 holds what forks made against what
+real processes make.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import selectors
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
+
+# fmt: off
+PACKAGES = (
+    "torch", "pandas", "pyarrow.parquet", "pyarrow.compute", "safetensors.torch", "sklearn.linear_model", "sklearn.svm",
+    "sklearn.pipeline", "sklearn.model_selection", "lightgbm", "optuna", "optuna.importance", "matplotlib.pyplot",
+    "shap", "pandera.pandas", "evidently", "evidently.presets", "evidently.metrics", "fairlearn.metrics", "dvclive",
+    "jinja2", "markdown_it", "vl_convert", "ruamel.yaml", "typer", "pydantic", "rich.table", "rich.progress", "httpx",
+    "dvc.cli", "dvc.repo", "dvc.commands.repro", "dvc.commands.status", "dvc.stage.cache", "dvc.repo.reproduce",
+)
+# fmt: on
+SCRIPT = """\
+#!{python} -IS
+import json, os, socket, sys
+name, arguments = os.path.basename(sys.argv[0]), sys.argv[1:]
+is_pinned = all(os.environ.get(pin, value) == value for pin, value in {pins!r}.items())
+is_ours = name != "python" or (arguments[:1] == ["-m"] and arguments[1:2] and arguments[1].startswith("pricetrail."))
+if not (is_pinned and is_ours):
+    os.execv(os.path.join({programs!r}, name), [name, *arguments])
+with socket.socket(socket.AF_UNIX) as server:
+    server.connect({address!r})
+    request = json.dumps([name, arguments, os.getcwd(), dict(os.environ)]).encode()
+    socket.send_fds(server, [len(request).to_bytes(4, "big")], [0, 1, 2])
+    server.sendall(request)
+    code = int(server.makefile().readline() or 1)
+sys.exit(code if code >= 0 else 128 - code)
+"""
+
+
+def start(pins: dict[str, str]) -> Path:
+    """Start a server that ends with this process; the folder of its three scripts."""
+    folder = Path(tempfile.mkdtemp(prefix="preloaded-"))
+    programs = Path(sys.executable).parent
+    address = str(folder / "socket")
+    text = SCRIPT.format(python=sys.executable, pins=pins, programs=str(programs), address=address)
+    for name in ("python", "pricetrail", "dvc"):
+        (folder / name).write_text(text)
+        (folder / name).chmod(0o755)
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    server = subprocess.Popen(
+        [sys.executable, __file__, address], env={**kept, **pins}, stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    atexit.register(server.communicate)  # it ends, and its processor time counts as this process's
+    while not Path(address).exists():
+        assert server.poll() is None, f"python {__file__} {address} ended"
+        time.sleep(0.05)
+    return folder
+
+
+def pins_of(command: str) -> dict[str, str]:
+    """``{"A": "1"}`` of ``env A=1 python``."""
+    return dict(word.split("=", 1) for word in shlex.split(command) if "=" in word)
+
+
+def serve(address: str) -> None:
+    """Fork for each request; end when nobody holds the other end of the standard input."""
+    import gc
+    import importlib
+
+    for package in PACKAGES:
+        importlib.import_module(package)
+    assert not [name for name in sys.modules if name.split(".")[0] == "pricetrail"]
+    gc.freeze()
+    asked = selectors.DefaultSelector()
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(address + ".new")
+        listening.listen(64)
+        Path(address + ".new").rename(address)
+        asked.register(sys.stdin, selectors.EVENT_READ)
+        asked.register(listening, selectors.EVENT_READ)
+        while True:
+            for key, _ in asked.select():
+                if key.fileobj is sys.stdin:
+                    return
+                if key.fileobj is listening:
+                    connection, _ = listening.accept()
+                    pid = fork(connection)
+                    asked.register(connection, selectors.EVENT_READ, pid)
+                    asked.register(os.pidfd_open(pid), selectors.EVENT_READ, (pid, connection))
+                elif isinstance(key.data, int):  # who asked was killed
+                    os.kill(key.data, signal.SIGKILL)
+                    asked.unregister(key.fileobj)
+                else:
+                    end(asked, key)
+
+
+def end(asked: selectors.BaseSelector, key: selectors.SelectorKey) -> None:
+    """Tell who asked with which code a child ended."""
+    pid, connection = key.data
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    asked.unregister(key.fileobj)
+    os.close(key.fd)
+    with suppress(KeyError):
+        asked.unregister(connection)
+    with suppress(OSError), connection:
+        connection.sendall(f"{code}\n".encode())
+
+
+def fork(connection: socket.socket) -> int:
+    """The number of a child which becomes the program that a connection asks for."""
+    length, streams, _, _ = socket.recv_fds(connection, 4, 3)
+    request = connection.makefile("rb").read(int.from_bytes(length, "big"))
+    pid = os.fork()
+    if pid == 0:
+        connection.close()
+        for number, stream in enumerate(streams):
+            os.dup2(stream, number)
+        become(*json.loads(request))
+    for stream in streams:
+        os.close(stream)
+    return pid
+
+
+def become(name: str, arguments: list[str], folder: str, environment: dict[str, str]) -> None:
+    """Run a program as a new interpreter would; never returns."""
+    import importlib
+    import runpy
+
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(environment)
+    time.tzset()
+    sys.dont_write_bytecode = True
+    given = [entry for entry in environment.get("PYTHONPATH", "").split(os.pathsep) if entry]
+    sys.path[:1] = [folder if name == "python" else str(Path(sys.executable).parent), *given]
+    importlib.invalidate_caches()
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    if name == "python":
+        sys.argv = ["-m", *arguments[2:]]
+        runpy.run_module(arguments[1], run_name="__main__", alter_sys=True)
+        sys.exit()
+    sys.argv = [name, *arguments]
+    program = {"dvc": "dvc.cli:main", "pricetrail": "pricetrail.cli.app:app"}[name]
+    module, _, function = program.partition(":")
+    sys.exit(getattr(importlib.import_module(module), function)())
+
+
+if __name__ == "__main__":
+    serve(*sys.argv[1:])
