@@ -58,7 +58,7 @@ def test_one_that_listens_ends_by_sigterm_at_once(sleeper: subprocess.Popen[byte
     assert not is_running(found)
 
 
-def test_a_dead_child_that_another_has_not_waited_for_runs_no_more() -> None:
+def test_a_dead_child_that_nobody_waited_for_runs_no_more() -> None:
     code = "import subprocess, time; p = subprocess.Popen(['sleep', '60']); print(p.pid, flush=True); time.sleep(60)"
     parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
     try:
