@@ -107,7 +107,6 @@ def result(weeks: Sequence[Week], errors: dict[str, Any], replays: Sequence[dict
             "minutes_of_runs": _minutes(weeks),
             "minutes_of_scoring": errors["seconds"] / 60,
             "mean_mse_log_quantity": year_page.means(errors["weeks"]),
-            "weeks_whose_rows_are_those_of_an_etl_of_all_lines": sum(each["as_then"] for each in errors["weeks"]),
             "replays": list(replays),
         },
     )
