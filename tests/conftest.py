@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 from support.clone import TINY, Clone, make_clone
 from support.commands import fast_programs
@@ -18,6 +18,7 @@ from support.source_project import Project, ingest, make_project, week
 
 settings.register_profile("thorough", deadline=None, derandomize=True)  # 100 examples: make test-all
 settings.register_profile("repeatable", deadline=None, derandomize=True, max_examples=30)
+settings.register_profile("unshrunk", deadline=None, derandomize=True, phases=[Phase.explicit, Phase.generate])
 settings.load_profile("repeatable")
 GROUPED = ("xdist_group", "long", "real")
 
