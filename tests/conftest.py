@@ -10,13 +10,15 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 from support.clone import TINY, Clone, make_clone
+from support.commands import fast_programs
 from support.source_project import Project, ingest, make_project, week
 
 settings.register_profile("thorough", deadline=None, derandomize=True)  # 100 examples: make test-all
 settings.register_profile("repeatable", deadline=None, derandomize=True, max_examples=30)
+settings.register_profile("unshrunk", deadline=None, derandomize=True, phases=[Phase.explicit, Phase.generate])
 settings.load_profile("repeatable")
 GROUPED = ("xdist_group", "long", "real")
 
@@ -65,6 +67,12 @@ def copy(shop: Clone, tmp_path: Path) -> Iterator[Clone]:
     shutil.copytree(shop.folder, tmp_path / "copy", symlinks=True)
     yield Clone(tmp_path / "copy")
     shutil.rmtree(tmp_path / "copy")
+
+
+@pytest.fixture
+def fast_dvc(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`dvc` and `pricetrail` start without their imports, for the code under test too; not for one that kills them."""
+    monkeypatch.setattr(sys, "executable", str(fast_programs() / "python"))
 
 
 @pytest.fixture(scope="session")

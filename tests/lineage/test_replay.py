@@ -23,8 +23,10 @@ from pricetrail.lineage.lock import parse_source
 from pricetrail.lineage.replay import Replay, installed_otherwise, replay
 from pricetrail.lineage.replay_clone import Origin
 from support.clone import Clone
-from support.commands import environment
+from support.commands import PYTHON, environment
 from support.source_tree import ROOT
+
+pytestmark = pytest.mark.usefixtures("fast_dvc")
 
 PIPELINE = """
 stages:
@@ -284,7 +286,7 @@ def test_a_replay_that_is_killed_leaves_no_folder_and_no_process(project: Projec
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     env = environment(project.folder, PYTHONPATH=str(ROOT / "src"), TMPDIR=str(temporary))
-    command = [sys.executable, "-m", "pricetrail.cli", "replay", "HEAD"]
+    command = [PYTHON, "-m", "pricetrail.cli", "replay", "HEAD"]
     process = subprocess.Popen(command, cwd=project.folder, env=env, stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
     for line in process.stderr:

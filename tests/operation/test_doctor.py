@@ -23,6 +23,8 @@ from support.commands import environment, free_port, must
 from support.small_project import OBJECTS, make_project, pricetrail
 from support.tiny_project import make_tiny_project
 
+pytestmark = pytest.mark.usefixtures("fast_dvc")
+
 MINE = {"access_key_id": "mine", "secret_access_key": "mine-and-nobody-elses"}
 
 

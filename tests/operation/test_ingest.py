@@ -16,6 +16,8 @@ from pricetrail.operation.ingest.dvc_update import check_update
 from pricetrail.operation.ingest.released_days import released
 from support.source_project import FOLDER, POINTER, Project, folder_hash, ingest, week
 
+pytestmark = pytest.mark.usefixtures("fast_dvc")
+
 W48 = week("2011-11-28", "2011-11-29", "2011-11-30")
 W49 = week("2011-12-05", "2011-12-06", "2011-12-09")
 W50 = week("2011-12-12", "2011-12-13")

@@ -36,6 +36,8 @@ from pricetrail.operation.weekly.webhook import notify
 from support.source_tree import ROOT
 from support.tiny_project import WHO, TinyProject, make_tiny_project
 
+pytestmark = pytest.mark.usefixtures("fast_dvc")
+
 PARAMS = (ROOT / "params.yaml").read_text()
 WEEKLY = parse_params(PARAMS).weekly
 

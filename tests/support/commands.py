@@ -15,6 +15,7 @@ from support import preloaded
 from support.source_tree import ROOT
 
 NOT_OURS = ("AWS_", "GIT_", "PREFECT_")
+PYTHON = sys.executable  # a test may set another
 
 
 def stage_command(name: str) -> str:
@@ -42,7 +43,7 @@ def environment(code: Path = ROOT, fast: bool = False, **extra: str) -> dict[str
     empty = str(ROOT / "src/pricetrail/py.typed")  # botocore takes no device for a file
     nobody = {"AWS_SHARED_CREDENTIALS_FILE": empty, "AWS_CONFIG_FILE": empty, "AWS_EC2_METADATA_DISABLED": "true"}
     nobody |= {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
-    folders = [*([str(fast_programs())] if fast else []), str(Path(sys.executable).parent), os.environ["PATH"]]
+    folders = [*([str(fast_programs())] if fast else []), str(Path(PYTHON).parent), os.environ["PATH"]]
     own = {"PATH": os.pathsep.join(folders), "PYTHONPATH": str(code / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
     return {**kept, **nobody, **own, **extra}
 

@@ -50,7 +50,7 @@ def stages(*names: str) -> str:
 
 def unit_test(name: str) -> str:
     """One test of the copy's own suite, on the copy's code."""
-    return f"python -m pytest -x -p no:cacheprovider {name}"
+    return f"python -m pytest -x -p no:cacheprovider --hypothesis-profile unshrunk {name}"
 
 
 def edit_table(path: str, change: Callable[[pd.DataFrame], pd.DataFrame]) -> Inject:

@@ -20,7 +20,9 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+import traceback
 from contextlib import suppress
 from pathlib import Path
 
@@ -38,9 +40,10 @@ SCRIPT = """\
 import json, os, socket, sys
 name, arguments = os.path.basename(sys.argv[0]), sys.argv[1:]
 is_pinned = all(os.environ.get(pin, value) == value for pin, value in {pins!r}.items())
-is_ours = name != "python" or (arguments[:1] == ["-m"] and arguments[1:2] and arguments[1].startswith("pricetrail."))
-if not (is_pinned and is_ours):
-    os.execv(os.path.join({programs!r}, name), [name, *arguments])
+package = arguments[1].split(".")[0] if arguments[:1] == ["-m"] and len(arguments) > 1 else ""
+if not is_pinned or (name == "python" and package not in ("dvc", "pricetrail")):
+    program = os.path.join({programs!r}, name)
+    os.execv(program, [program, *arguments])
 with socket.socket(socket.AF_UNIX) as server:
     server.connect({address!r})
     request = json.dumps([name, arguments, os.getcwd(), dict(os.environ)]).encode()
@@ -131,10 +134,29 @@ def fork(connection: socket.socket) -> int:
         connection.close()
         for number, stream in enumerate(streams):
             os.dup2(stream, number)
-        become(*json.loads(request))
+        finish(*json.loads(request))
     for stream in streams:
         os.close(stream)
     return pid
+
+
+def finish(name: str, arguments: list[str], folder: str, environment: dict[str, str]) -> None:
+    """Run a program and leave as an interpreter does, without a second of taking its modules down."""
+    code: object = 1
+    try:
+        become(name, arguments, folder, environment)
+    except SystemExit as end:
+        code = end.code
+    except BaseException:
+        traceback.print_exc()
+    if isinstance(code, str):
+        sys.stderr.write(f"{code}\n")
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code if isinstance(code, int) else int(code is not None))
 
 
 def become(name: str, arguments: list[str], folder: str, environment: dict[str, str]) -> None:
@@ -147,6 +169,7 @@ def become(name: str, arguments: list[str], folder: str, environment: dict[str, 
     os.environ.update(environment)
     time.tzset()
     sys.dont_write_bytecode = True
+    sys.executable = shutil.which("python") or sys.executable
     given = [entry for entry in environment.get("PYTHONPATH", "").split(os.pathsep) if entry]
     sys.path[:1] = [folder if name == "python" else str(Path(sys.executable).parent), *given]
     importlib.invalidate_caches()

@@ -12,7 +12,6 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -23,7 +22,7 @@ from typing import Any
 
 from pricetrail.operation.servers.s3 import edit_local_config
 from support.clone import TINY, edit_params
-from support.commands import environment, free_port, succeeded
+from support.commands import PYTHON, environment, free_port, succeeded
 from support.short_pipeline import DVC_YAML
 from support.source_project import week
 from support.source_tree import ROOT
@@ -182,7 +181,7 @@ class Live:
 
     def __init__(self, world: World, **env: str) -> None:
         self.world, self.start = world, time.monotonic()
-        command = ["nice", sys.executable, "-m", "pricetrail.cli", "weekly", "--json"]
+        command = ["nice", PYTHON, "-m", "pricetrail.cli", "weekly", "--json"]
         self.process = subprocess.Popen(
             command, cwd=world.project, env={**world.env, **env}, text=True, errors="replace", start_new_session=True,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
