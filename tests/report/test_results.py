@@ -35,7 +35,7 @@ def test_every_result_of_a_run_has_a_type() -> None:
     assert {path for path in TEXTS if path.startswith("metrics/")} == set(TYPES)
 
 
-def test_entries_of_an_inline_field_are_those_that_no_field_names() -> None:
+def test_entries_of_an_inline_field_are_those_no_field_names() -> None:
     tree = card_sample.metrics()["fairness"]
     found = parse_as(FairnessResult, tree, "f")
     assert found.chosen == {"registered_added_disparity": 0.0720094}
