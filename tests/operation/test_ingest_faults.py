@@ -20,7 +20,6 @@ import boto3
 import pytest
 
 from pricetrail.base.errors import ContractError, OperationError
-from pricetrail.lineage import git as repository
 from pricetrail.operation.ingest import add_files
 from pricetrail.operation.ingest.dvc_update import check_update
 from pricetrail.stages import etl_pipeline
@@ -87,8 +86,8 @@ def after_dvc_add() -> None:
 
 
 def before_commit() -> None:
-    git = repository.git
-    repository.git = lambda *a, **k: die() if a[0] == "commit" else git(*a, **k)  # type: ignore[assignment]
+    git = add_files.git
+    add_files.git = lambda *a, **k: die() if a[0] == "commit" else git(*a, **k)  # type: ignore[assignment]
 
 
 KILLS: dict[str, Callable[[], None]] = {

@@ -145,6 +145,10 @@ class Commit:
         listed = git("ls-files", "-coz", "--exclude-standard", folder=self.folder).split("\0")
         return tuple(sorted({path for path in listed if path and (self.folder / path).is_file()}))
 
+    def inside(self, path: str) -> tuple[str, ...]:
+        """Those of ``paths`` that are a path or lie in it."""
+        return tuple(name for name in self.paths if f"{name}/".startswith(f"{path}/"))
+
     def read(self, path: str) -> bytes | None:
         """The bytes of a file; None where there is none. At a revision only git's own files are there."""
         if self.rev:
@@ -233,7 +237,7 @@ class Commit:
         """DVC's hash of each path; None where nothing is there. What git does not hold of a revision is left out."""
         if not self.rev:
             return {path: md5_where_there(self.folder / path) for path in paths}
-        held = {path: [name for name in self.paths if f"{name}/".startswith(f"{path}/")] for path in paths}
+        held = {path: self.inside(path) for path in paths}
         hashes = dict[str, str]()
         for name in {name for names in held.values() for name in names}:
             if (content := self.read(name)) is not None:

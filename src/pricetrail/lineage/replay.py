@@ -16,15 +16,13 @@ from signal import SIGTERM
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from ruamel.yaml import YAML
-
 from pricetrail.base import files
 from pricetrail.base.dvc_hashes import md5_where_there
 from pricetrail.base.errors import LineageError
 from pricetrail.base.processes import ended_by_sigterm
 from pricetrail.lineage.changes import Change, changes, parse_packages, value_at
 from pricetrail.lineage.commit import LOCK, Commit
-from pricetrail.lineage.lock import StageRecord, ancestry, parse_lock
+from pricetrail.lineage.lock import StageRecord, ancestry, parse_lock, parse_yaml
 from pricetrail.lineage.paths import PACKAGES
 from pricetrail.lineage.replay_clone import Clone, Origin, Repro
 from pricetrail.lineage.why import Difference, explain_difference
@@ -111,13 +109,13 @@ def replay(
     start = time.monotonic()
     commit = Commit.at(rev)
     recorded = _wanted(commit.stages, only)
-    _check_raw_data(recorded, commit.paths)
+    _check_raw_data(recorded, commit)
     packages = installed_otherwise((commit.read(PACKAGES) or b"").decode())
     with ended_by_sigterm(128 + SIGTERM), _folder(keep) as folder:
         announce(f"clone of {commit.hash[:12]}")
         clone = Clone.make(folder, commit.hash)
         origins = clone.fetch(_sources(recorded), announce)
-        committed = _committed(recorded, folder, commit.paths)
+        committed = _committed(recorded, folder, commit)
         locks = clone.take_locks()
         repro = clone.repro(_targets(locks, only), _log(commit.hash), announce)
         _check_failures(repro, recorded, folder)
@@ -207,23 +205,19 @@ def _sources(recorded: Sequence[StageRecord]) -> list[StageRecord]:
     return [stage for stage in recorded if not stage.cmd and stage.name in needed]
 
 
-def _check_raw_data(recorded: Sequence[StageRecord], tracked: Sequence[str]) -> None:
+def _check_raw_data(recorded: Sequence[StageRecord], commit: Commit) -> None:
     for stage in recorded:
         for dep in stage.deps:
             outside = "://" in dep or PurePosixPath(dep).is_absolute()
-            if not outside and not ancestry(recorded, dep) and not _in_git(dep, tracked):
+            if not outside and not ancestry(recorded, dep) and not commit.inside(dep):
                 raise LineageError(
                     dep, f"must be tracked by git or DVC (dvc add) to be replayed; {stage.name} reads it"
                 )
 
 
-def _in_git(path: str, tracked: Sequence[str]) -> bool:
-    return any(file == path or file.startswith(f"{path}/") for file in tracked)
-
-
-def _committed(recorded: Sequence[StageRecord], folder: Path, tracked: Sequence[str]) -> dict[str, str | None]:
+def _committed(recorded: Sequence[StageRecord], folder: Path, commit: Commit) -> dict[str, str | None]:
     paths = [path for stage in recorded if stage.cmd for path in stage.outs]
-    return {path: md5_where_there(folder / path) for path in paths if _in_git(path, tracked)}
+    return {path: md5_where_there(folder / path) for path in paths if commit.inside(path)}
 
 
 def _targets(locks: Mapping[str, str], only: Sequence[str]) -> list[str]:
@@ -256,7 +250,7 @@ def _check_failures(repro: Repro, recorded: Sequence[StageRecord], folder: Path)
 
 def _has_same_inputs(record: StageRecord, folder: Path) -> bool:
     file = folder / "params.yaml"
-    params: Any = YAML(typ="safe", pure=True).load(files.read_text(file)) if file.exists() else {}
+    params: Any = parse_yaml(files.read_text(file), str(file)) if file.exists() else {}
     same_params = all(value_at(params, key) == value for key, value in record.params.items())
     return same_params and all(md5_where_there(folder / dep) == md5 for dep, md5 in record.deps.items())
 

@@ -106,8 +106,7 @@ def _is_output(path: str, commit: Commit) -> bool:
     folder = next((out for out in outs if inside(path, out)), None)
     if folder is None or commit.rev == WORKSPACE:
         return folder is not None and Path(path).exists()
-    is_in_git = any(inside(name, folder) for name in commit.paths)
-    return not is_in_git or any(inside(name, path) for name in commit.paths)
+    return not commit.inside(folder) or bool(commit.inside(path))
 
 
 def _from_root(path: str) -> str:

@@ -1,9 +1,8 @@
-"""What a commit built, as far as git holds it: its bundle's hash, its decision, its run's record."""
+"""What a commit built, as far as git holds it: its bundle's hash, its decision, its objects."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Final
 
@@ -11,49 +10,10 @@ from pricetrail.base import files
 from pricetrail.base.errors import DataError, ReleaseError
 from pricetrail.checks.decision import read_decision
 from pricetrail.checks.gates import EVIDENCE, Decision, read_verdict
-from pricetrail.lineage.commit import CANDIDATE, DECISION, LOCK, RECORD, Commit
+from pricetrail.lineage.commit import CANDIDATE, DECISION, LOCK, Commit
 from pricetrail.lineage.lock import parse_lock
-from pricetrail.lineage.paths import inside
 
 MD5: Final = re.compile(r"[0-9a-f]{32}(\.dir)?")
-
-
-@dataclass(frozen=True)
-class Built:
-    """What a commit built.
-
-    Attributes:
-        commit: full hash.
-        bundle_md5: DVC's hash of ``models/candidate``.
-        decision: over all gates, derived again.
-        decision_json: the file's bytes.
-        lineage_json: the bytes of the run's own record.
-        run: its name.
-    """
-
-    commit: str
-    bundle_md5: str
-    decision: Decision
-    decision_json: bytes
-    lineage_json: bytes
-    run: str
-
-
-def built_at(commit: Commit) -> Built:
-    """What a commit built.
-
-    Raises:
-        ReleaseError, LineageError: its lock names no candidate, or it has no decision.
-        DataError, SourceError: its lock, its decision or its record is damaged.
-    """
-    return Built(
-        commit=commit.hash,
-        bundle_md5=bundle_md5(commit),
-        decision=decision_of(commit),
-        decision_json=commit.content(DECISION),
-        lineage_json=commit.content(RECORD),
-        run=str(commit.record.get("run")),
-    )
 
 
 def decision_of(commit: Commit) -> Decision:
@@ -104,5 +64,5 @@ def objects_of(commit: Commit) -> frozenset[str]:
         folder = PurePosixPath(path).parent  # a lock names its outputs from its own folder
         outs = {(folder / out).as_posix(): md5 for stage in stages for out, md5 in stage.outs.items()}
         if path == LOCK or not read.isdisjoint(outs):
-            found |= {md5 for out, md5 in outs.items() if not any(inside(name, out) for name in commit.paths)}
+            found |= {md5 for out, md5 in outs.items() if not commit.inside(out)}
     return frozenset(found)

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from pricetrail.base.errors import LineageError, ReleaseError
 from pricetrail.checks.decision import headline
-from pricetrail.lineage.commit import DECISION, Commit
+from pricetrail.lineage.commit import DECISION, RECORD, Commit
 from pricetrail.operation.releases import tags
-from pricetrail.operation.releases.built import Built, built_at, bundle_md5, decision_of, objects_of
+from pricetrail.operation.releases.built import bundle_md5, decision_of, objects_of
 from pricetrail.operation.releases.evidence import Evidence, manifest_sha256, sha256
 from pricetrail.operation.releases.keys import PUBLIC, KeyPair
 from pricetrail.operation.releases.registry import Registry
@@ -63,20 +63,21 @@ def is_release_due(folder: Path, rev: str) -> bool:
     return made is None or not registry.served(made.version)
 
 
-def require_releasable(folder: Path, rev: str) -> Built:
-    """What a revision built, once every gate let it through and it is not released yet.
+def require_releasable(folder: Path, rev: str) -> Commit:
+    """A revision's commit, once every gate let it through and it is not released yet.
 
     Raises:
         ReleaseError: a gate is closed, or its bundle is released already; it names them.
     """
-    built = built_at(Commit.at(rev, folder))
-    if built.decision.outcome != "released":
-        raise ReleaseError(f"{DECISION} at {built.commit[:12]}", f"must be released. {headline(built.decision)}")
+    commit = Commit.at(rev, folder)
+    md5, decision = bundle_md5(commit), decision_of(commit)
+    if decision.outcome != "released":
+        raise ReleaseError(f"{DECISION} at {commit.hash[:12]}", f"must be released. {headline(decision)}")
     registry = Registry.read(folder)
-    made = registry.of_bundle(built.bundle_md5)
+    made = registry.of_bundle(md5)
     if made is not None and registry.served(made.version):
-        raise ReleaseError(f"bundle {built.bundle_md5}", f"must not be released yet, and is, as {made.tag}")
-    return built
+        raise ReleaseError(f"bundle {md5}", f"must not be released yet, and is, as {made.tag}")
+    return commit
 
 
 def tag_release(folder: Path, rev: str, author: str, keys: KeyPair, cache: Path) -> Release:
@@ -96,19 +97,19 @@ def tag_release(folder: Path, rev: str, author: str, keys: KeyPair, cache: Path)
             the one in git.
     """
     tags.parted(author)
-    built = require_releasable(folder, rev)
-    registry = Registry.read(folder)
-    made = registry.of_bundle(built.bundle_md5)
+    commit = require_releasable(folder, rev)
+    registry, md5 = Registry.read(folder), bundle_md5(commit)
+    made = registry.of_bundle(md5)
     if made is not None:
         record, _ = tags.parts(made.message, made.tag)
         require_verified(folder, made.version, cache)
         return _staged(folder, record, made.tag, author)
-    _require_public_key(folder, built.commit, keys)
+    _require_public_key(commit, keys)
     with open_remote(folder) as remote:
         objects = Objects(cache, remote)
-        bundle = {built.bundle_md5, *objects.members(built.bundle_md5).values()}
+        bundle = {md5, *objects.members(md5).values()}
         _require_none(remote, remote.missing(bundle), len(bundle), "bundle")
-        evidence, record = _evidence(built, objects.folder(built.bundle_md5), registry.next_version)
+        evidence, record = _evidence(commit, md5, objects.folder(md5), registry.next_version)
         remote.keep(sbom_name(record.sbom_sha256), evidence.sbom)
     with evidence.as_folder() as signed:
         signature = sign(signed, keys)
@@ -154,28 +155,29 @@ def _require_none(remote: Remote, missing: Sequence[str], count: int, what: str)
         raise ReleaseError(what, rule)
 
 
-def _require_public_key(folder: Path, commit: str, keys: KeyPair) -> None:
+def _require_public_key(commit: Commit, keys: KeyPair) -> None:
     """A release must be verifiable from its own commit."""
     rule = f"must be committed, the public half of {keys.private}"
-    content = Commit.at(commit, folder).read(PUBLIC.as_posix())
+    content = commit.read(PUBLIC.as_posix())
     if content is None:
-        raise ReleaseError(str(PUBLIC), f"{rule}; it is not in git at {commit[:12]}")
+        raise ReleaseError(str(PUBLIC), f"{rule}; it is not in git at {commit.hash[:12]}")
     if content != keys.public.read_bytes():
-        raise ReleaseError(str(PUBLIC), f"{rule}; another key is in git at {commit[:12]}")
+        raise ReleaseError(str(PUBLIC), f"{rule}; another key is in git at {commit.hash[:12]}")
 
 
-def _evidence(built: Built, bundle: dict[str, bytes], version: str) -> tuple[Evidence, Record]:
+def _evidence(commit: Commit, md5: str, bundle: dict[str, bytes], version: str) -> tuple[Evidence, Record]:
     sbom = environment_sbom()
     record = Record(
         artifact=ARTIFACT,
         version=version,
-        commit=built.commit,
-        run=built.run,
-        bundle_md5=built.bundle_md5,
+        commit=commit.hash,
+        run=str(commit.record.get("run")),
+        bundle_md5=md5,
         manifest_sha256=manifest_sha256(bundle),
         sbom_sha256=sha256(sbom),
     )
-    return Evidence(record.text().encode(), bundle, sbom, built.decision_json, built.lineage_json), record
+    signed = Evidence(record.text().encode(), bundle, sbom, commit.content(DECISION), commit.content(RECORD))
+    return signed, record
 
 
 def _staged(folder: Path, record: Record, tag: str, author: str) -> Release:
