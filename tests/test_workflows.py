@@ -136,6 +136,7 @@ def record(project: Path, mse: str, decision: str) -> str:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_pull_requests_comment_comes_from_git_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     origin, clone = tmp_path / "origin", tmp_path / "clone"
     (origin / ".dvc").mkdir(parents=True)

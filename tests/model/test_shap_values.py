@@ -169,6 +169,7 @@ def made_up(size: int) -> tuple[Explanation, pd.DataFrame]:
 
 
 def test_plots_draw_a_sample_and_count_all_rows() -> None:
+    plt.close("all")  # shap draws on a figure that another test has left open
     explanation, rows = made_up(9000)
     plots = shap_images.shap_plots(explanation, rows)
     importance = pd.read_csv(io.BytesIO(plots["importance.csv"])).set_index("feature")["mean_abs_shap"]

@@ -10,7 +10,6 @@ import gzip
 import random
 import re
 import subprocess
-import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -23,6 +22,7 @@ import pytest
 
 from pricetrail.base.errors import PricetrailError
 from pricetrail.stages import etl_pipeline
+from support.commands import run
 from support.tables import HEADER, PARAMS, SHOP, Row, csv_text
 
 TEXT = csv_text(SHOP)
@@ -265,9 +265,8 @@ def test_a_bad_run_leaves_the_last_good_one_as_it_was(tmp_path: Path, monkeypatc
     assert {**below(tmp_path), SOURCE: good[SOURCE]} == good
 
 
-def run(stage: str, project: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", f"pricetrail.stages.{stage}"]
-    return subprocess.run(command, cwd=project, capture_output=True, text=True, timeout=120, check=False)
+def run_stage(stage: str, project: Path) -> subprocess.CompletedProcess[str]:
+    return run(project, "python", "-m", f"pricetrail.stages.{stage}")
 
 
 def errors_of(done: subprocess.CompletedProcess[str]) -> list[str]:
@@ -288,7 +287,7 @@ def test_the_real_command_says_one_line_and_exits_1(tmp_path: Path, kind: str) -
     make_project(project, f"shop/{name}")
     (project / "shop" / name).write_bytes(content if isinstance(content, bytes) else content(tmp_path))
     before = below(project)
-    done = run("etl_pipeline", project)
+    done = run_stage("etl_pipeline", project)
     errors = errors_of(done)
     assert done.returncode == 1
     assert len(errors) == 1
@@ -299,7 +298,7 @@ def test_the_real_command_says_one_line_and_exits_1(tmp_path: Path, kind: str) -
 
 def test_the_real_command_stops_at_a_bad_dial_before_it_reads(tmp_path: Path) -> None:
     make_project(tmp_path, "nowhere", max_epochs="0")
-    done = run("etl_pipeline", tmp_path)
+    done = run_stage("etl_pipeline", tmp_path)
     assert errors_of(done) == ["params.yaml: tuning.max_epochs must be >= 1, got 0"]
     assert done.returncode == 1
     assert set(below(tmp_path)) == {"params.yaml"}
@@ -317,7 +316,7 @@ def test_the_real_command_quarantines_a_few_bad_rows_and_goes_on(tmp_path: Path)
             ]
         ).encode()
     )
-    done = run("etl_pipeline", tmp_path)
+    done = run_stage("etl_pipeline", tmp_path)
     assert done.returncode == 0, done.stderr
     assert errors_of(done) == []
     assert "WARNING etl_pipeline: 2 unparseable rows went to data/quarantine.parquet" in done.stderr
@@ -337,12 +336,12 @@ def test_the_real_command_quarantines_a_few_bad_rows_and_goes_on(tmp_path: Path)
 def test_the_command_names_an_unknown_sku_and_writes_nothing(tmp_path: Path) -> None:
     make_project(tmp_path, sku="99999")
     (tmp_path / SOURCE).write_text(TEXT)
-    etl = run("etl_pipeline", tmp_path)
+    etl = run_stage("etl_pipeline", tmp_path)
     assert etl.returncode == 0, etl.stderr
     (tmp_path / "metrics" / "gates").mkdir()
     (tmp_path / "metrics" / "gates" / "drift.json").write_text('{"open": true}')
     before = below(tmp_path)
-    done = run("preprocess", tmp_path)
+    done = run_stage("preprocess", tmp_path)
     assert errors_of(done) == ["params.yaml: data.sku must be one of the 2 SKUs of the data, got '99999'"]
     assert done.returncode == 1
     assert below(tmp_path) == before

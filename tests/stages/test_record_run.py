@@ -106,6 +106,7 @@ def test_a_damaged_ledger_stops_the_stage_and_loses_nothing(copy: Clone) -> None
     assert (done.returncode, file.read_bytes()) == (1, damaged)
 
 
+@pytest.mark.long
 def test_a_source_of_ones_own_is_recorded_by_its_dvc_file(copy: Clone) -> None:
     (copy.folder / "demo/lines").rename(copy.folder / "data/mine")
     copy.params(data__path="data/mine")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,7 +38,8 @@ class Project:
 
     def run(self, *command: str, **env: str) -> subprocess.CompletedProcess[str]:
         """A command in the folder, with the code of this working tree."""
-        return run(self.root, *command, **env)
+        given = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}  # of a test's bucket
+        return run(self.root, *command, **{**given, **env})
 
     def must(self, *command: str, **env: str) -> str:
         """A command that has to succeed; what it prints."""

@@ -141,7 +141,6 @@ FAULTS: tuple[Fault, ...] = (
         (FAULT,),
         "dvc push",
         foreign=True,
-        quick=True,
     ),
     Fault("S3 down after push", SAYS, acts_s3.down_at("verify"), (FAULT,), "verify: .*readback", foreign=True),
     Fault("S3 down when the release is made", SAYS, acts_s3.down_at("publish"), (FAULT,), "must answer", foreign=True),
