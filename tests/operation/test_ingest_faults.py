@@ -11,7 +11,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -173,6 +173,7 @@ class Bucket:
 
     url: str
     client: Any
+    keys: Mapping[str, str]  # variables of whoever may read it
 
     def put(self, name: str, text: str) -> None:
         self.client.put_object(Bucket="shop", Key=f"lines/{name}", Body=text.encode())
@@ -200,7 +201,7 @@ def bucket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bucket]:
                 break
         time.sleep(0.1)
     url = f"http://127.0.0.1:{port}"
-    yield Bucket(url, boto3.client("s3", endpoint_url=url))
+    yield Bucket(url, boto3.client("s3", endpoint_url=url), keys)
     server.kill()
     server.wait()
 
@@ -221,12 +222,12 @@ def test_an_imported_source_is_held_against_the_release(
     project.must("dvc", "remote", "add", "-q", "src", "s3://shop")
     project.must("dvc", "remote", "modify", "src", "endpointurl", bucket.url)
     (project.root / "data").mkdir()
-    project.must("dvc", "import-url", "-q", "remote://src/lines", FOLDER)
+    project.must("dvc", "import-url", "-q", "remote://src/lines", FOLDER, **bucket.keys)
     assert rows_of_etl() == (6, ["2011-11-28", "2011-11-30"])
     project.release("price-model#production#1", "2011-11-30")
 
     bucket.put("w49.csv", W49)
-    project.must("dvc", "update", "-q", POINTER)
+    project.must("dvc", "update", "-q", POINTER, **bucket.keys)
     assert project.lines() == {"w48.csv": W48.encode(), "w49.csv": W49.encode()}
     assert [(file.name, file.rows) for file in check_update()] == [("w49.csv", 6)]
     assert rows_of_etl() == (12, ["2011-11-28", "2011-12-09"])
@@ -239,7 +240,7 @@ def test_an_imported_source_is_held_against_the_release(
     bucket.put("w48.csv", W48_MENDED)
     bucket.put("w50.csv", W50.replace("2011-12-13", "2011-13-13"))
     bucket.client.delete_object(Bucket="shop", Key="lines/w49.csv")
-    project.must("dvc", "update", "-q", POINTER)
+    project.must("dvc", "update", "-q", POINTER, **bucket.keys)
     told = [
         (OperationError, r"data/lines/w49.csv: must not go, since data/lines.dvc named it", "w49.csv: sent twice"),
         (OperationError, r"data/lines/w48.csv: must not rewrite history: 2011-11-28 is already", "w48.csv: till 3"),
