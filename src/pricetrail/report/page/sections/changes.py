@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 
 from pricetrail.checks.gates import outcome_word
-from pricetrail.lineage.changes import Change, Move, changes, moves
+from pricetrail.lineage.changes import Move, changes, moves
 from pricetrail.lineage.ledger import SOURCE, Run
 from pricetrail.report.page.blocks import (
     Block,
@@ -65,7 +65,13 @@ def changes_section(results: PageResults) -> Section:
         _metric_table("Metrics that changed", judged),
         _metric_table("Figures that are neither good nor bad", others, True),
     )
-    tables = (*figures, _param_table(params), _hash_table(hashes))
+    dials = [(change.name, _shown(change.old), _shown(change.new)) for change in params]
+    outs = [(change.name, _shown(change.old)[:8], _shown(change.new)[:8]) for change in hashes]
+    tables = (
+        *figures,
+        table("Parameters that changed", ("`parameter", "`before", "`now"), dials),
+        table("Outputs whose bytes changed", ("`output", "`before", "`now"), outs, folded=True),
+    )
     shown = tuple(each for each in tables if each.rows)
     blocks: tuple[Block, ...] = (Tiles(_tiles(before, now, moved, len(params), len(hashes))), *history, *shown)
     if not shown:
@@ -113,16 +119,10 @@ def _history(ledger: tuple[Run, ...], now: Run) -> Figure:
     says = f"{plural(len(ledger), 'run')}; the error of this one, {now.run}, is {number(now.metrics.get(ERROR))}."
     chart = lines_chart("history", "Test error of every run", says, series, "run", "MSE of log quantity", bounds)
     rows = [
-        (
-            Cell(run.run, code=True),
-            outcome_cell(run.outcome),
-            run.days[1],
-            count(run.rows),
-            number(run.metrics.get(ERROR)),
-        )
+        (run.run, outcome_cell(run.outcome), run.days[1], count(run.rows), number(run.metrics.get(ERROR)))
         for run in ledger
     ]
-    columns = ("run", "outcome", "data until", "#lines", "#MSE of log quantity")
+    columns = ("`run", "outcome", "data until", "#lines", "#MSE of log quantity")
     legend = (
         *(Key(shape, tone, outcome_word(outcome)) for outcome, tone, shape in kinds),
         Key("ring", "plain", "this run"),
@@ -136,33 +136,12 @@ def outcome_cell(outcome: str) -> Cell:
 
 
 def _metric_table(caption: str, moved: Sequence[Move], folded: bool = False) -> Table:
-    rows = [
-        (
-            Cell(move.name, code=True),
-            number(move.old),
-            number(move.new),
-            NONE if move.old is None or move.new is None else signed(move.new - move.old),
-            Cell(WORDS[move.better] or NONE, STATES[move.better]),
-        )
-        for move in moved
-    ]
-    return table(caption, ("metric", "#before", "#now", "#change", "verdict"), rows, folded)
-
-
-def _param_table(changed: Sequence[Change]) -> Table:
-    rows = [
-        (Cell(change.name, code=True), Cell(_shown(change.old), code=True), Cell(_shown(change.new), code=True))
-        for change in changed
-    ]
-    return table("Parameters that changed", ("parameter", "before", "now"), rows)
-
-
-def _hash_table(changed: Sequence[Change]) -> Table:
-    rows = [
-        (Cell(change.name, code=True), *(Cell(str(md5 or NONE)[:8], code=True) for md5 in (change.old, change.new)))
-        for change in changed
-    ]
-    return table("Outputs whose bytes changed", ("output", "before", "now"), rows, folded=True)
+    rows = []
+    for move in moved:
+        change = NONE if move.old is None or move.new is None else signed(move.new - move.old)
+        verdict = Cell(WORDS[move.better] or NONE, STATES[move.better])
+        rows.append((move.name, number(move.old), number(move.new), change, verdict))
+    return table(caption, ("`metric", "#before", "#now", "#change", "verdict"), rows, folded)
 
 
 def _shown(value: object) -> str:

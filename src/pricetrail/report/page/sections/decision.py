@@ -56,7 +56,7 @@ def _card(gate: GateState) -> GateCard:
     title = f"{gate.gate.replace('_', ' ')} gate: {number(gate.value)}, must be {must}"
     chart = bullet(f"gate-{gate.gate}", title, f"{word}. {sentence(gate.reason)}", item, gate.threshold, at_least)
     heading = gate.gate.replace("_", " ").capitalize()
-    return GateCard(heading, state, word, number(gate.value), sentence(gate.reason), gate.override or "", chart)
+    return GateCard(heading, state, word, sentence(gate.reason), gate.override or "", chart)
 
 
 def _tiles(results: PageResults) -> tuple[Tile, ...]:

@@ -73,7 +73,7 @@ def _drift_figure(columns: tuple[ColumnDrift, ...]) -> Figure:
     says = "; ".join(_tip(column) for column in ordered[:3])
     cells = [
         (
-            Cell(column.column, code=True),
+            column.column,
             column.role,
             column.method,
             number(column.distance),
@@ -86,7 +86,7 @@ def _drift_figure(columns: tuple[ColumnDrift, ...]) -> Figure:
     ]
     shown = table(
         "Distance of every column",
-        ("column", "role", "method", "#distance", "#threshold", "#missing before", "#missing now", "verdict"),
+        ("`column", "role", "method", "#distance", "#threshold", "#missing before", "#missing now", "verdict"),
         cells,
     )
     chart = rows_chart("drift-columns", "Drift of each column over its threshold", says, rows, axis)

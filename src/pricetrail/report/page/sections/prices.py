@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import groupby
 
-from pricetrail.report.page.blocks import Card, Cards, Cell, Key, Note, Section, Table, table
+from pricetrail.report.page.blocks import Card, Cards, Key, Note, Section, Table, table
 from pricetrail.report.page.svg import Chart, Drawing, Mark, Scale, line, path, symbol, text
 from pricetrail.report.page.words import count, number, percent, plural, signed
 from pricetrail.report.results import PageResults, PricePoint
@@ -58,7 +58,7 @@ def _told_dips(curves: list[list[PricePoint]]) -> str:
 def _table(points: tuple[PricePoint, ...]) -> Table:
     rows = [
         (
-            Cell(point.sku, code=True),
+            point.sku,
             f"{point.unit_price_gbp:.2f}",
             number(point.predicted_quantity, 3),
             f"{point.predicted_revenue_gbp:.2f}",
@@ -66,7 +66,7 @@ def _table(points: tuple[PricePoint, ...]) -> Table:
         )
         for point in points
     ]
-    columns = ("SKU", "#price, GBP", "#units a line", "#revenue a line, GBP", "which")
+    columns = ("`SKU", "#price, GBP", "#units a line", "#revenue a line, GBP", "which")
     return table("Every point of the curves", columns, rows)
 
 
