@@ -10,7 +10,6 @@ from pricetrail.checks.gates import outcome_word
 from pricetrail.lineage.changes import Move, changes, moves
 from pricetrail.lineage.ledger import SOURCE, Run
 from pricetrail.report.page.blocks import (
-    Block,
     Cell,
     Commands,
     Figure,
@@ -59,25 +58,20 @@ def changes_section(results: PageResults) -> Section:
         return Section(key, heading, f"Run {now.run} {first}: there is no earlier one to hold it against.", history)
     moved = metric_changes(before, now)
     params, hashes = changes(before.params, now.params), changes(before.hashes, now.hashes)
-    judged = tuple(move for move in moved if move.better is not None)
-    others = tuple(move for move in moved if move.better is None)
-    figures = (
-        _metric_table("Metrics that changed", judged),
-        _metric_table("Figures that are neither good nor bad", others, True),
-    )
+    judged = [move for move in moved if move.better is not None]
+    others = [move for move in moved if move.better is None]
     dials = [(change.name, _shown(change.old), _shown(change.new)) for change in params]
     outs = [(change.name, _shown(change.old)[:8], _shown(change.new)[:8]) for change in hashes]
     tables = (
-        *figures,
+        _metric_table("Metrics that changed", judged),
+        _metric_table("Figures that are neither good nor bad", others, folded=True),
         table("Parameters that changed", ("`parameter", "`before", "`now"), dials),
         table("Outputs whose bytes changed", ("`output", "`before", "`now"), outs, folded=True),
     )
     shown = tuple(each for each in tables if each.rows)
-    blocks: tuple[Block, ...] = (Tiles(_tiles(before, now, moved, len(params), len(hashes))), *history, *shown)
-    if not shown:
-        blocks = (*blocks, Note("No metric, parameter or output differs from the run before."))
-    blocks = (*blocks, Commands(WHY))
-    return Section(key, heading, _finding(before, now, moved), blocks)
+    told = shown or (Note("No metric, parameter or output differs from the run before."),)
+    tiles = Tiles(_tiles(before, now, moved, len(params), len(hashes)))
+    return Section(key, heading, _finding(before, now, moved), (tiles, *history, *told, Commands(WHY)))
 
 
 def _finding(before: Run, now: Run, moved: Sequence[Move]) -> str:
@@ -104,17 +98,21 @@ def _tiles(before: Run, now: Run, moved: Sequence[Move], params: int, hashes: in
 
 
 def _history(ledger: tuple[Run, ...], now: Run) -> Figure:
-    places = [(place, run) for place, run in enumerate(ledger, start=1) if ERROR in run.metrics]
-    errors = [run.metrics[ERROR] for _, run in places] or [0.0]
+    places = [(float(place), run.metrics[ERROR], run) for place, run in enumerate(ledger, 1) if ERROR in run.metrics]
+    errors = [error for _, error, _ in places] or [0.0]
     kinds = (("released", "main", "dot"), ("withheld", "bad", "diamond"))
-    spots = tuple((float(place), run.metrics[ERROR]) for place, run in places)
-    own = tuple(spot for spot, (_, run) in zip(spots, places, strict=True) if run.run == now.run)
-    series = [Series("test error", spots, "soft"), Series("this run", own, "plain", "ring", joined=False, radius=8)]
+    own = tuple((place, error) for place, error, run in places if run.run == now.run)
+    series = [
+        Series("test error", tuple((place, error) for place, error, _ in places), "soft"),
+        Series("this run", own, "plain", "ring", joined=False, radius=8),
+    ]
+    legend = [Key("ring", "plain", "this run")]
     for outcome, tone, shape in kinds:
-        chosen = [(place, run) for place, run in places if run.outcome == outcome]
-        points = tuple((float(place), run.metrics[ERROR]) for place, run in chosen)
-        tips = tuple(f"run {run.run}, {outcome_word(outcome)}: {number(run.metrics[ERROR])}" for _, run in chosen)
-        series.append(Series(outcome_word(outcome), points, tone, shape, joined=False, tips=tips))
+        points = tuple((place, error) for place, error, run in places if run.outcome == outcome)
+        word, ids = outcome_word(outcome), [run.run for *_, run in places if run.outcome == outcome]
+        tips = tuple(f"run {run}, {word}: {number(error)}" for run, (_, error) in zip(ids, points, strict=True))
+        series.append(Series(word, points, tone, shape, joined=False, tips=tips))
+        legend.insert(-1, Key(shape, tone, word))
     bounds = room(min(errors), max(errors), 0.25)
     says = f"{plural(len(ledger), 'run')}; the error of this one, {now.run}, is {number(now.metrics.get(ERROR))}."
     chart = lines_chart("history", "Test error of every run", says, series, "run", "MSE of log quantity", bounds)
@@ -123,11 +121,7 @@ def _history(ledger: tuple[Run, ...], now: Run) -> Figure:
         for run in ledger
     ]
     columns = ("`run", "outcome", "data until", "#lines", "#MSE of log quantity")
-    legend = (
-        *(Key(shape, tone, outcome_word(outcome)) for outcome, tone, shape in kinds),
-        Key("ring", "plain", "this run"),
-    )
-    return Figure("Test error over all runs", chart, table("Every run on this data", columns, rows), legend)
+    return Figure("Test error over all runs", chart, table("Every run on this data", columns, rows), tuple(legend))
 
 
 def outcome_cell(outcome: str) -> Cell:
