@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from pricetrail.base.json_type import Json
-from pricetrail.lineage.lock import StageRecord, writer
+from pricetrail.lineage.lock import StageRecord
 from pricetrail.lineage.paths import PACKAGES
 
 
@@ -27,10 +27,6 @@ class Mismatch:
     recorded: Json
     found: Json
 
-    def __str__(self) -> str:
-        found = "nothing" if self.found is None else str(self.found)
-        return f"{self.path}: the lock says {self.recorded}, {self.place} has {found}"
-
 
 @dataclass(frozen=True)
 class Trace:
@@ -45,7 +41,7 @@ class Trace:
         committed_at: time of that commit, ISO 8601.
         dirty: the workspace's files are not those of the commit.
         run: name of the run in the ledger; None where it is not recorded.
-        stages: every stage on the way, sources first, the output's own last.
+        stages: every stage on the way, sources first, the stage or source that the output is of last.
         outcome: released or withheld; None where nothing was decided.
         gates: each gate's verdict and override, as in ``metrics/decision.json``.
         verified: every check held; None where none was made.
@@ -71,18 +67,9 @@ class Trace:
     notes: tuple[str, ...] = ()
 
     @property
-    def writer(self) -> StageRecord:
-        """The stage or source that the output is of."""
-        return self.stages[-1]
-
-    @property
     def environment(self) -> str | None:
         """Hash of the lock of packages that the last stage ran with."""
         return next((s.deps[PACKAGES] for s in reversed(self.stages) if PACKAGES in s.deps), None)
-
-    def maker(self, dep: str) -> StageRecord | None:
-        """The stage of the chain that wrote a dependency; None for code and what came from outside."""
-        return writer(self.stages, dep)
 
     def record(self) -> dict[str, Any]:
         """All of it as JSON."""

@@ -133,8 +133,7 @@ class Commit:
     @cached_property
     def is_dirty(self) -> bool:
         """Whether a file that git tracks is not as in that commit."""
-        changed = git("status", "--porcelain", "--untracked-files=no", folder=self.folder) if not self.rev else ""
-        return bool(changed)
+        return not self.rev and bool(git("status", "--porcelain", "--untracked-files=no", folder=self.folder))
 
     @cached_property
     def paths(self) -> tuple[str, ...]:

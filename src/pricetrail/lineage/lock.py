@@ -14,6 +14,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from pricetrail.base.errors import DataError
+from pricetrail.lineage.paths import overlap
 
 
 @dataclass(frozen=True)
@@ -82,14 +83,7 @@ def writer(stages: Sequence[StageRecord], path: str) -> StageRecord | None:
 
 def writers(stages: Sequence[StageRecord], path: str) -> tuple[StageRecord, ...]:
     """Every stage with an output that is ``path``, a folder around it, or a file in it."""
-    wanted = PurePosixPath(path)
-    return tuple(
-        stage
-        for stage in stages
-        if any(
-            wanted == out or out in wanted.parents or wanted in out.parents for out in map(PurePosixPath, stage.outs)
-        )
-    )
+    return tuple(stage for stage in stages if any(overlap(path, out) for out in stage.outs))
 
 
 def ancestry(stages: Sequence[StageRecord], path: str) -> tuple[StageRecord, ...]:

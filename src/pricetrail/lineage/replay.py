@@ -14,17 +14,15 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path, PurePosixPath
 from signal import SIGTERM
 from tempfile import TemporaryDirectory
-from typing import Any
-
-from ruamel.yaml import YAML
 
 from pricetrail.base import files
 from pricetrail.base.dvc_hashes import md5_where_there
 from pricetrail.base.errors import LineageError
+from pricetrail.base.params import FILE
 from pricetrail.base.processes import ended_by_sigterm
 from pricetrail.lineage.changes import Change, changes, parse_packages, value_at
 from pricetrail.lineage.commit import LOCK, Commit
-from pricetrail.lineage.lock import StageRecord, ancestry, parse_lock
+from pricetrail.lineage.lock import StageRecord, ancestry, parse_lock, parse_yaml
 from pricetrail.lineage.paths import PACKAGES
 from pricetrail.lineage.replay_clone import Clone, Origin, Repro
 from pricetrail.lineage.why import Difference, explain_difference
@@ -91,10 +89,7 @@ class Replay:
 
 
 def replay(
-    rev: str,
-    keep: Path | None = None,
-    only: Sequence[str] = (),
-    announce: Callable[[str], None] = lambda _: None,
+    rev: str, keep: Path | None = None, only: Sequence[str] = (), announce: Callable[[str], None] = lambda _: None
 ) -> Replay:
     """Build the outputs of a commit again.
 
@@ -212,9 +207,8 @@ def _check_raw_data(recorded: Sequence[StageRecord], tracked: Sequence[str]) -> 
         for dep in stage.deps:
             outside = "://" in dep or PurePosixPath(dep).is_absolute()
             if not outside and not ancestry(recorded, dep) and not _in_git(dep, tracked):
-                raise LineageError(
-                    dep, f"must be tracked by git or DVC (dvc add) to be replayed; {stage.name} reads it"
-                )
+                rule = f"must be tracked by git or DVC (dvc add) to be replayed; {stage.name} reads it"
+                raise LineageError(dep, rule)
 
 
 def _in_git(path: str, tracked: Sequence[str]) -> bool:
@@ -255,8 +249,8 @@ def _check_failures(repro: Repro, recorded: Sequence[StageRecord], folder: Path)
 
 
 def _has_same_inputs(record: StageRecord, folder: Path) -> bool:
-    file = folder / "params.yaml"
-    params: Any = YAML(typ="safe", pure=True).load(files.read_text(file)) if file.exists() else {}
+    file = folder / FILE
+    params = parse_yaml(files.read_text(file), FILE) if file.exists() else {}
     same_params = all(value_at(params, key) == value for key, value in record.params.items())
     return same_params and all(md5_where_there(folder / dep) == md5 for dep, md5 in record.deps.items())
 
