@@ -16,7 +16,7 @@ class Mismatch:
     """Something that is not as the lock says.
 
     Attributes:
-        path: the file, folder or parameter.
+        path: file, folder or parameter.
         place: where it was found: ``workspace``, a revision, another stage's record, ``reports/lineage.json``.
         recorded: hash or value in the lock.
         found: hash or value found; None where there is none.
@@ -42,12 +42,9 @@ class Trace:
         dirty: the workspace's files are not those of the commit.
         run: name of the run in the ledger; None where it is not recorded.
         stages: every stage on the way, sources first, the stage or source that the output is of last.
-        outcome: released or withheld; None where nothing was decided.
-        gates: each gate's verdict and override, as in ``metrics/decision.json``.
-        verified: every check held; None where none was made.
-        differences: what did not hold.
+        outcome, gates: as in ``metrics/decision.json``; None and empty where nothing was decided.
+        verified: every check held; None where none was made. ``differences`` are what did not hold.
         prediction: the row that a lineage id names; None for other targets, or where it is not at hand.
-        notes: sentences for a person.
     """
 
     target: str

@@ -68,12 +68,10 @@ def changes(old: Mapping[str, Json], new: Mapping[str, Json]) -> tuple[Change, .
     """
     found = []
     for key in sorted(old.keys() | new.keys()):
-        if key not in old:
-            found.append(Change(key, "added", None, new[key]))
-        elif key not in new:
-            found.append(Change(key, "removed", old[key], None))
-        elif old[key] != new[key] or isinstance(old[key], bool) != isinstance(new[key], bool):
-            found.append(Change(key, "changed", old[key], new[key]))
+        before, after = old.get(key), new.get(key)
+        kind: Kind = "added" if key not in old else "removed" if key not in new else "changed"
+        if kind != "changed" or before != after or isinstance(before, bool) != isinstance(after, bool):
+            found.append(Change(key, kind, before, after))
     return tuple(found)
 
 

@@ -71,13 +71,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 @dataclass(frozen=True)
 class Commit:
-    """A revision of a project, or its workspace.
-
-    Attributes:
-        rev: as it was asked for; empty for the workspace.
-        folder: of the project.
-        objects: of its repository.
-    """
+    """A revision of the project in a folder, as it was asked for; an empty one is the workspace."""
 
     rev: str
     folder: Path

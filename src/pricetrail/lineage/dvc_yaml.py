@@ -26,8 +26,6 @@ class Plan:
     """One stage as it is declared.
 
     Attributes:
-        name: of the stage.
-        cmd: the shell command.
         deps: paths from the project's root.
         params: dotted keys of ``params.yaml``.
         outs: paths from the project's root, metrics and plots included.

@@ -71,7 +71,7 @@ def parse_source(text: str, place: str) -> StageRecord:
     try:
         folder = PurePosixPath(place).parent
         outs = _hashes(parse_yaml(text, place)["outs"])
-        return StageRecord(name=place, cmd="", outs={str(folder / path): md5 for path, md5 in outs.items()})
+        return StageRecord(place, outs={str(folder / path): md5 for path, md5 in outs.items()})
     except (KeyError, TypeError, AttributeError) as error:
         raise DataError(place, f"must be a .dvc file: {error!r}") from None
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path, PurePosixPath
@@ -117,7 +117,8 @@ def replay(
         repro = clone.repro(_targets(locks, only), _log(commit.hash), announce)
         _check_failures(repro, recorded, folder)
         earlier = {stage.name for stage in recorded} & {*repro.failed, *repro.skipped}
-        rebuilt = [stage for path in locks for stage in _rebuilt(folder / path)]
+        left = {path: folder / path for path in locks if (folder / path).exists()}
+        rebuilt = [stage for path, lock in left.items() for stage in parse_lock(files.read_text(lock), path)]
     compared = [stage for stage in recorded if stage.name not in earlier]
     return Replay(
         commit=commit.hash,
@@ -154,17 +155,13 @@ def compare_outputs(
 def installed_otherwise(locked: str) -> tuple[Change, ...]:
     """Packages of a ``requirements.lock`` that are installed in another version, or not at all."""
     wanted = parse_packages(locked)
-    here = {name: found for name in wanted if (found := _installed(name)) is not None}
+    here = dict[str, str]()
+    for name in wanted:
+        with suppress(PackageNotFoundError):
+            here[name] = version(name)
     # As pip has it: a pin without a local label (+cpu) stands for every label.
     plain = {name: found if "+" in wanted[name] else found.partition("+")[0] for name, found in here.items()}
     return changes(wanted, plain)
-
-
-def _installed(name: str) -> str | None:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None
 
 
 @contextmanager
@@ -227,10 +224,6 @@ def _targets(locks: Mapping[str, str], only: Sequence[str]) -> list[str]:
         return sorted(pipelines.values())
     stages = [(path, stage.name) for path, text in locks.items() for stage in parse_lock(text, path)]
     return [f"{pipelines[path]}:{name}" for path, name in stages if name in only]
-
-
-def _rebuilt(lock: Path) -> tuple[StageRecord, ...]:
-    return parse_lock(files.read_text(lock), str(lock)) if lock.exists() else ()
 
 
 def _check_failures(repro: Repro, recorded: Sequence[StageRecord], folder: Path) -> None:

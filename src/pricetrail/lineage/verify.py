@@ -14,13 +14,9 @@ from pricetrail.lineage.lock import StageRecord, parse_yaml
 
 
 def mismatches(stages: Sequence[StageRecord], commit: Commit) -> tuple[Mismatch, ...]:
-    """Everything behind an output that is not as its lock says, each once.
+    """Everything behind an output that is not as the lock of its commit says, each once.
 
     In the workspace every file is hashed; at a revision those that git holds, since the others are DVC's.
-
-    Args:
-        stages: of the chain.
-        commit: where the lock is from.
     """
     found = [*_stages_that_disagree(stages), *_files_that_differ(stages, commit), *_params_that_differ(stages, commit)]
     found += _record_that_disagrees(stages, commit.record)

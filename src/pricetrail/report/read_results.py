@@ -32,10 +32,7 @@ IMAGES = (BEESWARM, DEPENDENCE)
 
 
 def read_results(texts: Mapping[str, str]) -> Results:
-    """What the card tells of a run.
-
-    Args:
-        texts: of ``TEXTS``, by path.
+    """What the card tells of a run, from the texts of ``TEXTS`` by path.
 
     Raises:
         DataError: a text is not what its stage writes, or a decision does not follow from its verdicts; the place
@@ -53,11 +50,7 @@ def read_results(texts: Mapping[str, str]) -> Results:
 
 
 def read_page_results(texts: Mapping[str, str], images: Mapping[str, bytes]) -> PageResults:
-    """What the page shows of a run.
-
-    Args:
-        texts: of ``PAGE_TEXTS``, by path.
-        images: those beside ``reports/shap/importance.csv``, by name.
+    """What the page shows of a run, from the texts of ``PAGE_TEXTS`` by path, and SHAP's images by name.
 
     Raises:
         DataError: as ``read_results``; of a table the place names the row, too.

@@ -39,13 +39,7 @@ class Markdown(str):
 
 
 def model_card(results: Results, packages: str, template: str) -> str:
-    """The card as Markdown with its YAML header.
-
-    Args:
-        results: of the run.
-        packages: the text of ``requirements.lock``.
-        template: Jinja text of the part below the header.
-    """
+    """The card as Markdown: its YAML header, and the template below it; packages as in ``requirements.lock``."""
     environment = Environment(
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, finalize=finished
     )

@@ -24,19 +24,15 @@ from pricetrail.report.page.words import number
 
 WIDE, NARROW = 780, 346
 MOST_LABEL = 0.36  # share of the width that labels may take before they move above their rows
-Format = Callable[[float], str]
 
 
 @dataclass(frozen=True)
 class Item:
-    """What stands on the axis of a row.
+    """What stands on the axis of a row; value and interval (``low`` to ``high``) are in the axis' unit.
 
     Attributes:
-        value: where, in the axis' unit.
         shape: bar, tick (a threshold), or a symbol of ``svg.symbol``.
         tone: class of its colour: main, plain, bad or soft.
-        low, high: ends of its interval.
-        tip: told when the pointer rests on it.
     """
 
     value: float
@@ -59,19 +55,12 @@ class Row:
 
 @dataclass(frozen=True)
 class Axis:
-    """The axis that all rows share.
-
-    Attributes:
-        low, high: its ends.
-        title: with the unit.
-        show: a value as its tick's label.
-        marks: values with a line over all rows, and their label.
-    """
+    """The axis that all rows share; its title has the unit, ``marks`` are values with a line over all rows."""
 
     low: float
     high: float
     title: str
-    show: Format = number
+    show: Callable[[float], str] = number
     marks: tuple[tuple[float, str], ...] = ()
 
 

@@ -43,12 +43,7 @@ def _digest(text: str) -> str:
 
 
 def render(results: PageResults, templates: Mapping[str, str]) -> str:
-    """The page as one HTML text; the same results give the same text.
-
-    Args:
-        results: of one run.
-        templates: text by file name, of the folder ``templates``.
-    """
+    """The page as one HTML text; templates are texts by file name. The same results give the same text."""
     loader, undefined = DictLoader(dict(templates)), StrictUndefined
     environment = Environment(loader=loader, undefined=undefined, autoescape=True, trim_blocks=True, lstrip_blocks=True)
     style, script = templates[STYLE], templates[SCRIPT]

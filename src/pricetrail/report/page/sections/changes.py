@@ -29,8 +29,7 @@ from pricetrail.report.results import PageResults, run_before
 
 ERROR = "test.mse_log_quantity"
 WHY = (("pricetrail why HEAD~1 HEAD", "which file, parameter or package made two runs differ"),)
-STATES: Mapping[bool | None, State] = {True: "pass", False: "fail", None: ""}
-WORDS: Mapping[bool | None, str] = {True: "better", False: "worse", None: ""}
+VERDICTS: Mapping[bool | None, tuple[str, State]] = {True: ("better", "pass"), False: ("worse", "fail"), None: ("", "")}
 
 
 def own_run(results: PageResults) -> Run | None:
@@ -90,10 +89,10 @@ def _tiles(before: Run, now: Run, moved: Sequence[Move], params: int, hashes: in
     old, new = before.metrics.get(ERROR), now.metrics.get(ERROR)
     tiles = [Tile("Data", window, f"{data}, {count(now.rows)} lines ({signed(now.rows - before.rows, 9)})")]
     if old is not None and new is not None:
-        verdict = next((move.better for move in moved if move.name == ERROR), None)
+        word, state = VERDICTS[next((move.better for move in moved if move.name == ERROR), None)]
         change = signed_fixed(new - old, 4) if new != old else "unchanged"
         note = f"MSE of log quantity, {number(old)} to {number(new)}"
-        tiles.insert(0, Tile("Error on the test days", change, note, STATES[verdict], WORDS[verdict].capitalize()))
+        tiles.insert(0, Tile("Error on the test days", change, note, state, word.capitalize()))
     return (*tiles, Tile("Parameters", str(params), "changed"), Tile("Outputs", str(hashes), "with other bytes"))
 
 
@@ -133,8 +132,8 @@ def _metric_table(caption: str, moved: Sequence[Move], folded: bool = False) -> 
     rows = []
     for move in moved:
         change = NONE if move.old is None or move.new is None else signed(move.new - move.old)
-        verdict = Cell(WORDS[move.better] or NONE, STATES[move.better])
-        rows.append((move.name, number(move.old), number(move.new), change, verdict))
+        word, state = VERDICTS[move.better]
+        rows.append((move.name, number(move.old), number(move.new), change, Cell(word or NONE, state)))
     return table(caption, ("`metric", "#before", "#now", "#change", "verdict"), rows, folded)
 
 

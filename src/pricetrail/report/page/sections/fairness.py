@@ -11,7 +11,7 @@ from pricetrail.checks.results import GroupResult, SensitiveColumn
 from pricetrail.report.page.blocks import Block, Cell, Figure, Key, Note, Section, Table, table
 from pricetrail.report.page.charts import Axis, Item, Row, rows_chart
 from pricetrail.report.page.svg import room
-from pricetrail.report.page.words import FIGURES, between, count, fixed, name, plural, sentence, signed_fixed
+from pricetrail.report.page.words import between, count, fixed, name, plural, sentence, signed_fixed
 from pricetrail.report.results import PageResults
 
 CHOSEN = "added_disparity"
@@ -128,10 +128,10 @@ def _differences(columns: Sequence[SensitiveColumn], verdict: Verdict) -> Figure
             items = [Item(found.value, shape, tone, found.low, found.high, f"{between(found.low, found.high)}")]
             items += [Item(limit, "tick", tip=f"threshold {limit:g}")] if strong and limit is not None else []
             ends += [end for end in (found.value, found.low, found.high, limit) if end is not None]
-            label = f"{'cells' if '&' in column.column else name(column.column)}: {name(key, FIGURES)}"
+            label = f"{'cells' if '&' in column.column else name(column.column)}: {name(key)}"
             rows.append(Row(label, tuple(items), fixed(found.value, 3), strong))
     axis = Axis(*room(min(ends), max(ends), zero=True), "log(1 + units)")
-    legend = tuple(Key(shape, tone, name(key, FIGURES)) for key, (shape, tone) in LOOKS.items())
+    legend = tuple(Key(shape, tone, name(key)) for key, (shape, tone) in LOOKS.items())
     caption = (
         "MOD: how far apart the groups’ means are. Groups that truly differ have a MOD of the truth; what the model "
         "adds to it is the added disparity."
@@ -143,7 +143,7 @@ def _differences(columns: Sequence[SensitiveColumn], verdict: Verdict) -> Figure
 
 def _figure_table(columns: Sequence[SensitiveColumn]) -> Table:
     cells = [
-        (name(column.column), Cell(name(key, FIGURES)), fixed(found.value, 3), between(found.low, found.high))
+        (name(column.column), Cell(name(key)), fixed(found.value, 3), between(found.low, found.high))
         for column in columns
         for key, found in column.figures.items()
     ]
