@@ -234,7 +234,7 @@ def test_targets_may_be_spelt_in_several_ways(project: str) -> None:
         assert (found.path, found.commit) == ("models/candidate", project)
         assert found.rev == target.split(":")[0]
     inner = trace.trace("data/clean/b.csv")
-    assert (inner.writer.name, inner.md5) == ("clean", md5(b"b"))
+    assert (inner.stages[-1].name, inner.md5) == ("clean", md5(b"b"))
     assert trace.trace("raw/x.csv").stages == (inner.stages[0],)
 
 

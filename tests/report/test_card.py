@@ -29,7 +29,7 @@ from pricetrail.base.typed_json import parse_as
 from pricetrail.checks.gates import GATES, not_computed
 from pricetrail.lineage.ledger import Lineage, parse_ledger
 from pricetrail.report.card import markdown as cards
-from pricetrail.report.card.facts import changes, fingerprints
+from pricetrail.report.card.facts import fingerprints, last_changes
 from pricetrail.report.read_results import LEDGER, LINEAGE, TEXTS, read_results
 from pricetrail.report.results import PRIMARY
 from pricetrail.stages import model_card as shell
@@ -263,8 +263,8 @@ def test_the_ledger_tells_what_changed_newest_first() -> None:
         ("aaaaaaaaaaaa", "withheld", "0.3011", "the first run on this data"),
     ]
     runs = parse_ledger(card_sample.ledger(), "")
-    assert [change.run.run[:2] for change in changes(runs, 2)] == ["0a", "dd"]
-    assert changes((), 5) == ()
+    assert [change.run.run[:2] for change in last_changes(runs, 2)] == ["0a", "dd"]
+    assert last_changes((), 5) == ()
 
 
 def test_inputs_are_hashed_and_what_a_stage_made_is_none() -> None:

@@ -22,7 +22,7 @@ from pricetrail.cli.one_line_errors import one_line_errors
 from pricetrail.lineage import trace as lineage_trace
 from pricetrail.lineage.chain import Trace
 from pricetrail.lineage.commit import CANDIDATE
-from pricetrail.lineage.lock import StageRecord
+from pricetrail.lineage.lock import StageRecord, writer
 from pricetrail.lineage.paths import by_kind
 
 SHORT = 12  # hex digits of a hash that a person reads
@@ -107,7 +107,7 @@ def tree(found: Trace, *, full: bool = False) -> Tree:
     for line in _facts(found):
         root.add(line)
     shown: set[str] = set()
-    _add_stage(root, found, found.writer, shown, full=full)
+    _add_stage(root, found, found.stages[-1], shown, full=full)
     return root
 
 
@@ -158,7 +158,7 @@ def _add_stage(parent: Tree, found: Trace, stage: StageRecord, shown: set[str], 
     _add_group(node, "code", deps["code"], full=full)
     for path, md5 in deps["data"].items():
         branch = node.add(_named(path, md5))
-        maker = found.maker(path)
+        maker = writer(found.stages, path)
         if maker is not None:
             _add_stage(branch, found, maker, shown, full=full)
 

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from pricetrail.base.json_type import Json
-from pricetrail.lineage.lock import StageRecord, writer
+from pricetrail.lineage.lock import StageRecord
 from pricetrail.lineage.paths import PACKAGES
 
 
@@ -16,7 +16,7 @@ class Mismatch:
     """Something that is not as the lock says.
 
     Attributes:
-        path: the file, folder or parameter.
+        path: file, folder or parameter.
         place: where it was found: ``workspace``, a revision, another stage's record, ``reports/lineage.json``.
         recorded: hash or value in the lock.
         found: hash or value found; None where there is none.
@@ -26,10 +26,6 @@ class Mismatch:
     place: str
     recorded: Json
     found: Json
-
-    def __str__(self) -> str:
-        found = "nothing" if self.found is None else str(self.found)
-        return f"{self.path}: the lock says {self.recorded}, {self.place} has {found}"
 
 
 @dataclass(frozen=True)
@@ -45,13 +41,10 @@ class Trace:
         committed_at: time of that commit, ISO 8601.
         dirty: the workspace's files are not those of the commit.
         run: name of the run in the ledger; None where it is not recorded.
-        stages: every stage on the way, sources first, the output's own last.
-        outcome: released or withheld; None where nothing was decided.
-        gates: each gate's verdict and override, as in ``metrics/decision.json``.
-        verified: every check held; None where none was made.
-        differences: what did not hold.
+        stages: every stage on the way, sources first, the stage or source that the output is of last.
+        outcome, gates: as in ``metrics/decision.json``; None and empty where nothing was decided.
+        verified: every check held; None where none was made. ``differences`` are what did not hold.
         prediction: the row that a lineage id names; None for other targets, or where it is not at hand.
-        notes: sentences for a person.
     """
 
     target: str
@@ -71,18 +64,9 @@ class Trace:
     notes: tuple[str, ...] = ()
 
     @property
-    def writer(self) -> StageRecord:
-        """The stage or source that the output is of."""
-        return self.stages[-1]
-
-    @property
     def environment(self) -> str | None:
         """Hash of the lock of packages that the last stage ran with."""
         return next((s.deps[PACKAGES] for s in reversed(self.stages) if PACKAGES in s.deps), None)
-
-    def maker(self, dep: str) -> StageRecord | None:
-        """The stage of the chain that wrote a dependency; None for code and what came from outside."""
-        return writer(self.stages, dep)
 
     def record(self) -> dict[str, Any]:
         """All of it as JSON."""

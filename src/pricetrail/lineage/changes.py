@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeGuard
 
 from pricetrail.base.json_type import Json
 
@@ -68,12 +68,10 @@ def changes(old: Mapping[str, Json], new: Mapping[str, Json]) -> tuple[Change, .
     """
     found = []
     for key in sorted(old.keys() | new.keys()):
-        if key not in old:
-            found.append(Change(key, "added", None, new[key]))
-        elif key not in new:
-            found.append(Change(key, "removed", old[key], None))
-        elif old[key] != new[key] or isinstance(old[key], bool) != isinstance(new[key], bool):
-            found.append(Change(key, "changed", old[key], new[key]))
+        before, after = old.get(key), new.get(key)
+        kind: Kind = "added" if key not in old else "removed" if key not in new else "changed"
+        if kind != "changed" or before != after or isinstance(before, bool) != isinstance(after, bool):
+            found.append(Change(key, kind, before, after))
     return tuple(found)
 
 
@@ -94,7 +92,8 @@ def by_file(change: Change, listings: Mapping[str, Mapping[str, str]]) -> tuple[
     return tuple(Change(f"{change.name}/{c.name}", c.kind, c.old, c.new) for c in changes(old, new)) or (change,)
 
 
-def _is_figure(value: Json) -> bool:
+def is_figure(value: object) -> TypeGuard[int | float]:
+    """Whether a metric is a number."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
@@ -116,7 +115,7 @@ def value_at(tree: Json, key: str) -> Json:
 
 def moves(old: Mapping[str, Json], new: Mapping[str, Json]) -> tuple[Move, ...]:
     """Figures that differ between two flat mappings; largest change in percent first, then those without one."""
-    figures = ({k: v for k, v in f.items() if _is_figure(v)} for f in (old, new))
+    figures = ({k: v for k, v in f.items() if is_figure(v)} for f in (old, new))
     found = [_move(change) for change in changes(*figures)]
     return tuple(sorted(found, key=lambda m: (m.percent is None, -abs(m.percent or 0.0), m.name)))
 

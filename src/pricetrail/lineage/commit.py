@@ -71,13 +71,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 @dataclass(frozen=True)
 class Commit:
-    """A revision of a project, or its workspace.
-
-    Attributes:
-        rev: as it was asked for; empty for the workspace.
-        folder: of the project.
-        objects: of its repository.
-    """
+    """A revision of the project in a folder, as it was asked for; an empty one is the workspace."""
 
     rev: str
     folder: Path
@@ -133,8 +127,7 @@ class Commit:
     @cached_property
     def is_dirty(self) -> bool:
         """Whether a file that git tracks is not as in that commit."""
-        changed = git("status", "--porcelain", "--untracked-files=no", folder=self.folder) if not self.rev else ""
-        return bool(changed)
+        return not self.rev and bool(git("status", "--porcelain", "--untracked-files=no", folder=self.folder))
 
     @cached_property
     def paths(self) -> tuple[str, ...]:

@@ -67,12 +67,7 @@ def other_source(found: Difference) -> Change | None:
 
 
 def other_data(source: Change, b: Commit) -> str:
-    """Why no figure is compared.
-
-    Args:
-        source: how the data source changed.
-        b: the revision of the new run, whose ledger tells of earlier ones.
-    """
+    """Why no figure is compared; the ledger of the new run's revision tells of earlier runs on its source."""
     ledger = (b.read(LEDGER) or b"").decode()
     runs = [run for run in parse_ledger(ledger, LEDGER) if run.params.get(SOURCE) == source.new]
     earlier = len(runs) - 1

@@ -15,7 +15,7 @@ from typing import Any, Final
 from pricetrail.base.errors import DataError
 from pricetrail.base.json_type import Json
 from pricetrail.lineage.lock import parse_yaml
-from pricetrail.lineage.paths import inside
+from pricetrail.lineage.paths import overlap
 
 RESULT: Final = re.compile(r"metrics/([^/]+|gates/drift)\.json")  # the others repeat some, for `dvc metrics show`
 _PLACEHOLDER = re.compile(r"\$\{([^}]+)\}")
@@ -26,8 +26,6 @@ class Plan:
     """One stage as it is declared.
 
     Attributes:
-        name: of the stage.
-        cmd: the shell command.
         deps: paths from the project's root.
         params: dotted keys of ``params.yaml``.
         outs: paths from the project's root, metrics and plots included.
@@ -104,7 +102,7 @@ def lookup(tree: Mapping[str, Any], key: str) -> Json:
 def _reads_any(plan: Plan, plans: Sequence[Plan], names: set[str]) -> bool:
     """Whether a stage reads an output of one of the stages ``names``."""
     outs = [out for other in plans if other.name in names and other.name != plan.name for out in other.outs]
-    return any(inside(dep, out) or inside(out, dep) for dep in plan.deps for out in outs)
+    return any(overlap(dep, out) for dep in plan.deps for out in outs)
 
 
 def _plan(name: str, entry: Mapping[str, Any], known: Mapping[str, Any], folder: PurePosixPath) -> Plan:

@@ -10,7 +10,7 @@ from typing import Any
 
 from pricetrail.base.errors import DataError
 from pricetrail.base.typed_json import parse_json_as
-from pricetrail.lineage.changes import flat
+from pricetrail.lineage.changes import flat, is_figure
 from pricetrail.lineage.lock import StageRecord
 
 RUN_DIGITS = 12
@@ -67,7 +67,7 @@ def numbers(tree: Mapping[str, Any]) -> dict[str, int | float]:
     >>> numbers({"mse": 0.5, "rows": 3, "passed": True, "groups": [1], "worst": {"bias": None, "mae_units": 2.0}})
     {'mse': 0.5, 'rows': 3, 'worst.mae_units': 2.0}
     """
-    return {key: value for key, value in flat(tree) if isinstance(value, int | float) and not isinstance(value, bool)}
+    return {key: value for key, value in flat(tree) if is_figure(value)}
 
 
 def run_of(

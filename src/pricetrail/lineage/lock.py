@@ -14,6 +14,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from pricetrail.base.errors import DataError
+from pricetrail.lineage.paths import overlap
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ def parse_source(text: str, place: str) -> StageRecord:
     try:
         folder = PurePosixPath(place).parent
         outs = _hashes(parse_yaml(text, place)["outs"])
-        return StageRecord(name=place, cmd="", outs={str(folder / path): md5 for path, md5 in outs.items()})
+        return StageRecord(place, outs={str(folder / path): md5 for path, md5 in outs.items()})
     except (KeyError, TypeError, AttributeError) as error:
         raise DataError(place, f"must be a .dvc file: {error!r}") from None
 
@@ -82,14 +83,7 @@ def writer(stages: Sequence[StageRecord], path: str) -> StageRecord | None:
 
 def writers(stages: Sequence[StageRecord], path: str) -> tuple[StageRecord, ...]:
     """Every stage with an output that is ``path``, a folder around it, or a file in it."""
-    wanted = PurePosixPath(path)
-    return tuple(
-        stage
-        for stage in stages
-        if any(
-            wanted == out or out in wanted.parents or wanted in out.parents for out in map(PurePosixPath, stage.outs)
-        )
-    )
+    return tuple(stage for stage in stages if any(overlap(path, out) for out in stage.outs))
 
 
 def ancestry(stages: Sequence[StageRecord], path: str) -> tuple[StageRecord, ...]:

@@ -19,6 +19,11 @@ def inside(path: str, folder: str) -> bool:
     return PurePosixPath(folder) in (PurePosixPath(path), *PurePosixPath(path).parents)
 
 
+def overlap(one: str, other: str) -> bool:
+    """Whether two paths are one, or one lies in the other."""
+    return f"{one}/".startswith(f"{other}/") or f"{other}/".startswith(f"{one}/")
+
+
 def kind_of(path: str) -> Kind:
     """What a dependency is; whatever is neither code nor packages is data.
 

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path, PurePosixPath
 from signal import SIGTERM
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from pricetrail.base import files
 from pricetrail.base.dvc_hashes import md5_where_there
 from pricetrail.base.errors import LineageError
+from pricetrail.base.params import FILE
 from pricetrail.base.processes import ended_by_sigterm
 from pricetrail.lineage.changes import Change, changes, parse_packages, value_at
 from pricetrail.lineage.commit import LOCK, Commit
@@ -89,10 +89,7 @@ class Replay:
 
 
 def replay(
-    rev: str,
-    keep: Path | None = None,
-    only: Sequence[str] = (),
-    announce: Callable[[str], None] = lambda _: None,
+    rev: str, keep: Path | None = None, only: Sequence[str] = (), announce: Callable[[str], None] = lambda _: None
 ) -> Replay:
     """Build the outputs of a commit again.
 
@@ -120,7 +117,8 @@ def replay(
         repro = clone.repro(_targets(locks, only), _log(commit.hash), announce)
         _check_failures(repro, recorded, folder)
         earlier = {stage.name for stage in recorded} & {*repro.failed, *repro.skipped}
-        rebuilt = [stage for path in locks for stage in _rebuilt(folder / path)]
+        left = {path: folder / path for path in locks if (folder / path).exists()}
+        rebuilt = [stage for path, lock in left.items() for stage in parse_lock(files.read_text(lock), path)]
     compared = [stage for stage in recorded if stage.name not in earlier]
     return Replay(
         commit=commit.hash,
@@ -157,17 +155,13 @@ def compare_outputs(
 def installed_otherwise(locked: str) -> tuple[Change, ...]:
     """Packages of a ``requirements.lock`` that are installed in another version, or not at all."""
     wanted = parse_packages(locked)
-    here = {name: found for name in wanted if (found := _installed(name)) is not None}
+    here = dict[str, str]()
+    for name in wanted:
+        with suppress(PackageNotFoundError):
+            here[name] = version(name)
     # As pip has it: a pin without a local label (+cpu) stands for every label.
     plain = {name: found if "+" in wanted[name] else found.partition("+")[0] for name, found in here.items()}
     return changes(wanted, plain)
-
-
-def _installed(name: str) -> str | None:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None
 
 
 @contextmanager
@@ -210,9 +204,8 @@ def _check_raw_data(recorded: Sequence[StageRecord], commit: Commit) -> None:
         for dep in stage.deps:
             outside = "://" in dep or PurePosixPath(dep).is_absolute()
             if not outside and not ancestry(recorded, dep) and not commit.inside(dep):
-                raise LineageError(
-                    dep, f"must be tracked by git or DVC (dvc add) to be replayed; {stage.name} reads it"
-                )
+                rule = f"must be tracked by git or DVC (dvc add) to be replayed; {stage.name} reads it"
+                raise LineageError(dep, rule)
 
 
 def _committed(recorded: Sequence[StageRecord], folder: Path, commit: Commit) -> dict[str, str | None]:
@@ -227,10 +220,6 @@ def _targets(locks: Mapping[str, str], only: Sequence[str]) -> list[str]:
         return sorted(pipelines.values())
     stages = [(path, stage.name) for path, text in locks.items() for stage in parse_lock(text, path)]
     return [f"{pipelines[path]}:{name}" for path, name in stages if name in only]
-
-
-def _rebuilt(lock: Path) -> tuple[StageRecord, ...]:
-    return parse_lock(files.read_text(lock), str(lock)) if lock.exists() else ()
 
 
 def _check_failures(repro: Repro, recorded: Sequence[StageRecord], folder: Path) -> None:
@@ -249,8 +238,8 @@ def _check_failures(repro: Repro, recorded: Sequence[StageRecord], folder: Path)
 
 
 def _has_same_inputs(record: StageRecord, folder: Path) -> bool:
-    file = folder / "params.yaml"
-    params: Any = parse_yaml(files.read_text(file), str(file)) if file.exists() else {}
+    file = folder / FILE
+    params = parse_yaml(files.read_text(file), FILE) if file.exists() else {}
     same_params = all(value_at(params, key) == value for key, value in record.params.items())
     return same_params and all(md5_where_there(folder / dep) == md5 for dep, md5 in record.deps.items())
 

@@ -145,17 +145,13 @@ def _prediction(output: _Output, chain: Sequence[StageRecord]) -> tuple[Mapping[
         return None, ()
     recorded, file = _recorded(PREDICTIONS, chain), Path(PREDICTIONS)
     if not file.exists() or md5_of(file) != recorded:
-        way = (
-            "`dvc checkout`"
-            if output.commit.rev == WORKSPACE
-            else f"`git checkout {output.commit.hash[:12]}` and `dvc checkout`"
-        )
+        rev = output.commit.rev and f"`git checkout {output.commit.hash[:12]}` and "
+        way = f"{rev}`dvc checkout`"
         return None, (f"{PREDICTIONS} here is not that run's: {way} or `pricetrail replay` would bring the row",)
     table = files.read_table(file)
     if "lineage_id" not in table or not (rows := table[table["lineage_id"] == str(output.prediction)]).size:
-        raise LineageError(
-            "lineage id", f"must name one of the {len(table)} rows of {PREDICTIONS}", str(output.prediction)
-        )
+        rule = f"must name one of the {len(table)} rows of {PREDICTIONS}"
+        raise LineageError("lineage id", rule, str(output.prediction))
     row = rows.iloc[0].items()
     return {str(key): value.item() if hasattr(value, "item") else str(value) for key, value in row}, ()
 

@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
-from pricetrail.base.errors import DataError
-from pricetrail.base.json_type import Json
 from pricetrail.base.params import FILE
 from pricetrail.lineage.chain import Mismatch
+from pricetrail.lineage.changes import value_at
 from pricetrail.lineage.commit import RECORD, Commit
-from pricetrail.lineage.dvc_yaml import lookup
 from pricetrail.lineage.ledger import run_id
 from pricetrail.lineage.lock import StageRecord, parse_yaml
 
 
 def mismatches(stages: Sequence[StageRecord], commit: Commit) -> tuple[Mismatch, ...]:
-    """Everything behind an output that is not as its lock says, each once.
+    """Everything behind an output that is not as the lock of its commit says, each once.
 
     In the workspace every file is hashed; at a revision those that git holds, since the others are DVC's.
-
-    Args:
-        stages: of the chain.
-        commit: where the lock is from.
     """
     found = [*_stages_that_disagree(stages), *_files_that_differ(stages, commit), *_params_that_differ(stages, commit)]
     found += _record_that_disagrees(stages, commit.record)
@@ -56,12 +49,7 @@ def _params_that_differ(stages: Sequence[StageRecord], commit: Commit) -> list[M
     found = []
     for stage in stages:
         for key, recorded in stage.params.items():
-            value: Json
-            try:
-                value = lookup(tree, key)
-            except DataError:
-                value = None
-            if value != recorded:
+            if (value := value_at(tree, key)) != recorded:
                 found.append(Mismatch(f"{FILE}: {key}", commit.name, recorded, value))
     return found
 
@@ -75,20 +63,14 @@ def _record_that_disagrees(stages: Sequence[StageRecord], record: Mapping[str, A
         run = str(record["run"])
     except (KeyError, TypeError):
         return [Mismatch(RECORD, "the file", "the record of a run", None)]
-    found = []
-    if run_id(tuple(written.values())) != run:
-        found.append(Mismatch(RECORD, "the file", run_id(tuple(written.values())), run))
+    own = run_id(tuple(written.values()))
+    found = [Mismatch(RECORD, "the file", own, run)] if own != run else []
     for stage in stages:
-        if stage.name not in written:
-            continue
-        told = asdict(written[stage.name])
-        for part in ("deps", "params", "outs"):
-            recorded: Mapping[str, Json] = getattr(stage, part)
-            found += [
-                Mismatch(path, RECORD, recorded.get(path), value)
-                for path, value in told[part].items()
-                if recorded.get(path) != value
-            ]
-        if told["cmd"] != stage.cmd:
-            found.append(Mismatch(f"{stage.name}: cmd", RECORD, stage.cmd, told["cmd"]))
+        told = written.get(stage.name, stage)
+        pairs = ((stage.deps, told.deps), (stage.params, told.params), (stage.outs, told.outs))
+        for recorded, values in pairs:
+            differ = {path: value for path, value in values.items() if recorded.get(path) != value}
+            found += [Mismatch(path, RECORD, recorded.get(path), value) for path, value in differ.items()]
+        if told.cmd != stage.cmd:
+            found.append(Mismatch(f"{stage.name}: cmd", RECORD, stage.cmd, told.cmd))
     return found

@@ -13,7 +13,7 @@ from typing import Final
 from pricetrail.base.json_type import Json
 from pricetrail.lineage.changes import Change, Move, by_file, changes, flat, is_verdict, moves, parse_packages
 from pricetrail.lineage.lock import StageRecord, writer
-from pricetrail.lineage.paths import by_kind, kind_of
+from pricetrail.lineage.paths import by_kind, kind_of, overlap
 
 SAME_INPUTS: Final = "same inputs, other outputs"
 
@@ -106,7 +106,7 @@ class _Run:
 
     sources: tuple[StageRecord, ...]
     stages: Mapping[str, StageRecord]
-    above: Mapping[str, frozenset[str]]
+    above: Mapping[str, set[str]]
 
     def source_of(self, path: str) -> StageRecord | None:
         """The stage that made a path."""
@@ -115,23 +115,12 @@ class _Run:
 
 def _run(records: Sequence[StageRecord]) -> _Run:
     stages = {stage.name: stage for stage in records if stage.cmd}
-    makers = {name: {made.name for dep in stage.deps if (made := writer(list(stages.values()), dep))} - {name}
-              for name, stage in stages.items()}  # fmt: skip
-    return _Run(
-        sources=tuple(record for record in records if not record.cmd),
-        stages=stages,
-        above={name: _closure(name, makers) for name in stages},
-    )
-
-
-def _closure(name: str, makers: Mapping[str, set[str]]) -> frozenset[str]:
-    seen: set[str] = set()
-    todo = [name]
-    while todo:
-        fresh = makers[todo.pop()] - seen
-        seen |= fresh
-        todo += fresh
-    return frozenset(seen)
+    above: dict[str, set[str]] = {}
+    for name, stage in stages.items():
+        above[name] = {made.name for dep in stage.deps if (made := writer(list(stages.values()), dep))} - {name}
+    for _ in stages:  # each round reaches at least one stage further up
+        above = {name: near.union(*(above[other] for other in near)) for name, near in above.items()}
+    return _Run(tuple(record for record in records if not record.cmd), stages, above)
 
 
 def _own_inputs(stage: StageRecord, run: _Run) -> dict[str, dict[str, Json]]:
@@ -182,7 +171,7 @@ def _upstream(name: str, old: _Run, new: _Run, moved: Mapping[str, tuple[Change,
         source.name
         for dep in changes(before, after)
         for run in (old, new)
-        if (source := run.source_of(dep.name)) and any(_overlap(out.name, dep.name) for out in moved[source.name])
+        if (source := run.source_of(dep.name)) and any(overlap(out.name, dep.name) for out in moved[source.name])
     }
     return tuple(sorted(found - {name}))
 
@@ -191,10 +180,6 @@ def _unexplained(old: StageRecord, new: StageRecord, has_moved: bool) -> tuple[s
     """Of a stage without a cause: a record that does not fit the one of the stage it read from, or no cause at all."""
     misfit = tuple(f"record of {change.name}" for change in changes(old.deps, new.deps))
     return misfit or ((SAME_INPUTS,) if has_moved else ())
-
-
-def _overlap(one: str, other: str) -> bool:
-    return f"{one}/".startswith(f"{other}/") or f"{other}/".startswith(f"{one}/")
 
 
 def _first(changed: Sequence[StageChange], old: _Run, new: _Run) -> tuple[str, ...]:

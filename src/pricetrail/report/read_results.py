@@ -3,41 +3,25 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, get_type_hints
 
 from pricetrail.base.typed_json import parse_cells_as, parse_json_as
 from pricetrail.checks.decision import read_decision
-from pricetrail.checks.estimates import ValidationResult
-from pricetrail.checks.results import (
-    AccuracyResult,
-    DriftResult,
-    FairnessResult,
-    IntervalsResult,
-    ModelDriftResult,
-    ModelsResult,
-)
-from pricetrail.data.etl_result import EtlResult
-from pricetrail.lineage.ledger import Lineage, parse_ledger
-from pricetrail.pricing.recommend import PriceSummary
+from pricetrail.checks.results import IntervalsResult
+from pricetrail.lineage.ledger import parse_ledger
 from pricetrail.report.results import PageResults, PricePoint, Results, Trial
 
 T = TypeVar("T")
 DECISION, INTERVALS = "metrics/decision.json", "metrics/intervals.json"
 LINEAGE, LEDGER = "reports/lineage.json", "reports/runs.jsonl"
+METRICS: Final = ("etl", "drift", "validation", "test", "models", "model_drift", "fairness", "prices")
+FILES: Final = {**{name: f"metrics/{name}.json" for name in METRICS}, "lineage": LINEAGE}
 KINDS: Final[Mapping[str, tuple[str, type[Any]]]] = {  # field of Results: its file and its type
-    "etl": ("metrics/etl.json", EtlResult),
-    "drift": ("metrics/drift.json", DriftResult),
-    "validation": ("metrics/validation.json", ValidationResult),
-    "test": ("metrics/test.json", AccuracyResult),
-    "models": ("metrics/models.json", ModelsResult),
-    "model_drift": ("metrics/model_drift.json", ModelDriftResult),
-    "fairness": ("metrics/fairness.json", FairnessResult),
-    "prices": ("metrics/prices.json", PriceSummary),
-    "lineage": (LINEAGE, Lineage),
+    name: (path, get_type_hints(Results)[name]) for name, path in FILES.items()
 }
-TEXTS: Final = (*(path for path, _ in KINDS.values()), DECISION, INTERVALS, LEDGER)
+TEXTS: Final = (*FILES.values(), DECISION, INTERVALS, LEDGER)
 TRAIN_MSE = "reports/training/plots/metrics/train_mse.tsv"
 VALIDATION_MSE = "reports/training/plots/metrics/validation_mse.tsv"
 TRIALS, IMPORTANCES = "reports/tuning/trials.csv", "reports/tuning/importances.csv"
@@ -48,10 +32,7 @@ IMAGES = (BEESWARM, DEPENDENCE)
 
 
 def read_results(texts: Mapping[str, str]) -> Results:
-    """What the card tells of a run.
-
-    Args:
-        texts: of ``TEXTS``, by path.
+    """What the card tells of a run, from the texts of ``TEXTS`` by path.
 
     Raises:
         DataError: a text is not what its stage writes, or a decision does not follow from its verdicts; the place
@@ -69,48 +50,38 @@ def read_results(texts: Mapping[str, str]) -> Results:
 
 
 def read_page_results(texts: Mapping[str, str], images: Mapping[str, bytes]) -> PageResults:
-    """What the page shows of a run.
-
-    Args:
-        texts: of ``PAGE_TEXTS``, by path.
-        images: those beside ``reports/shap/importance.csv``, by name.
+    """What the page shows of a run, from the texts of ``PAGE_TEXTS`` by path, and SHAP's images by name.
 
     Raises:
         DataError: as ``read_results``; of a table the place names the row, too.
         KeyError: one of ``PAGE_TEXTS`` is not there.
     """
     results = read_results(texts)
+    train, validation = (
+        tuple(_series(texts[path], path, "step", name, "\t").values())
+        for path, name in ((TRAIN_MSE, "train_mse"), (VALIDATION_MSE, "validation_mse"))
+    )
     return PageResults(
         **{field.name: getattr(results, field.name) for field in fields(results)},
-        train_mse=tuple(parse_series(texts[TRAIN_MSE], TRAIN_MSE, "step", "train_mse", "\t").values()),
-        validation_mse=tuple(
-            parse_series(texts[VALIDATION_MSE], VALIDATION_MSE, "step", "validation_mse", "\t").values()
-        ),
-        trials=parse_rows(Trial, [{**row, "cells": row} for row in _cells(texts[TRIALS])], TRIALS),
-        importances=parse_series(texts[IMPORTANCES], IMPORTANCES, "dial", "importance"),
-        shap=parse_series(texts[SHAP], SHAP, "feature", "mean_abs_shap"),
-        price_points=parse_rows(PricePoint, _cells(texts[PRICE_CURVES]), PRICE_CURVES),
+        train_mse=train,
+        validation_mse=validation,
+        trials=_rows(Trial, [{**row, "cells": row} for row in _cells(texts[TRIALS])], TRIALS),
+        importances=_series(texts[IMPORTANCES], IMPORTANCES, "dial", "importance"),
+        shap=_series(texts[SHAP], SHAP, "feature", "mean_abs_shap"),
+        price_points=_rows(PricePoint, _cells(texts[PRICE_CURVES]), PRICE_CURVES),
         images=images,
     )
 
 
-def parse_rows(kind: type[T], rows: list[dict[str, Any]], place: str) -> tuple[T, ...]:
-    """The rows of a table, each as a type.
-
-    Raises:
-        DataError: the row that is not whole; the header is row 1.
-    """
+def _rows(kind: type[T], rows: Sequence[object], place: str) -> tuple[T, ...]:
+    """The rows of a table, each as a type; the header is row 1."""
     return tuple(parse_cells_as(kind, row, f"{place}: row {number}") for number, row in enumerate(rows, start=2))
 
 
-def parse_series(text: str, place: str, key: str, value: str, delimiter: str = ",") -> dict[str, float]:
-    """Two columns of a table: name and figure, in the order of the text.
-
-    Raises:
-        DataError: as ``parse_rows``.
-    """
+def _series(text: str, place: str, key: str, value: str, delimiter: str = ",") -> dict[str, float]:
+    """Two columns of a table: name and figure, in the order of the text."""
     rows = [(row.get(key), row.get(value)) for row in _cells(text, delimiter)]
-    return dict(parse_cells_as(tuple[str, float], row, f"{place}: row {n}") for n, row in enumerate(rows, start=2))
+    return dict(_rows(tuple[str, float], rows, place))
 
 
 def _cells(text: str, delimiter: str = ",") -> list[dict[str, Any]]:

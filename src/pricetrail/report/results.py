@@ -83,8 +83,7 @@ class PageResults(Results):
     """The same, and what the page draws besides: training, study, SHAP values, price curves.
 
     Attributes:
-        train_mse: by epoch, of log1p(units).
-        validation_mse: the same.
+        train_mse, validation_mse: by epoch, of log1p(units).
         importances: share of the variance of the trials' errors by setting.
         shap: mean absolute SHAP value by feature, log1p(units).
         images: PNG by file name.
@@ -100,11 +99,6 @@ class PageResults(Results):
 
 
 def run_before(runs: Sequence[Run], run: Run) -> Run | None:
-    """The run that a run is held against: the last before it on the same data source; None where it is the first.
-
-    Args:
-        runs: oldest first.
-        run: one of them.
-    """
+    """The last run before another of ``runs`` (oldest first) on the same data source; None where it is the first."""
     earlier = runs[: next((place for place, each in enumerate(runs) if each.run == run.run), 0)]
     return next((each for each in reversed(earlier) if each.params.get(SOURCE) == run.params.get(SOURCE)), None)

@@ -5,9 +5,15 @@ from __future__ import annotations
 import json
 from uuid import NAMESPACE_URL, uuid5
 
-from openlineage.client import facet_v2
 from openlineage.client.event_v2 import InputDataset, Job, OutputDataset, Run, RunEvent, RunState
+from openlineage.client.generated import parent_run
 from openlineage.client.generated.base import DatasetFacet, JobFacet, RunFacet
+from openlineage.client.generated.dataset_version_dataset import DatasetVersionDatasetFacet
+from openlineage.client.generated.execution_parameters_run import ExecutionParameter, ExecutionParametersRunFacet
+from openlineage.client.generated.job_type_job import JobTypeJobFacet
+from openlineage.client.generated.source_code_job import SourceCodeJobFacet
+from openlineage.client.generated.tags_job import TagsJobFacet, TagsJobFacetFields
+from openlineage.client.generated.tags_run import TagsRunFacet, TagsRunFacetFields
 from openlineage.client.serde import Serde
 
 from pricetrail import __version__
@@ -40,18 +46,15 @@ def openlineage_events(trace: Trace) -> tuple[RunEvent, ...]:
 
 
 def _event(trace: Trace, stage: StageRecord, state: RunState) -> RunEvent:
-    outs = stage.outs if state is RunState.COMPLETE else {}
+    inputs, outputs = by_kind(stage.deps)["data"], stage.outs if state is RunState.COMPLETE else {}
     return RunEvent(
         eventType=state,
         eventTime=trace.committed_at,
         producer=PRODUCER,
         run=Run(runId=_run_id(trace, stage.name), facets=_run_facets(trace, stage)),
         job=Job(namespace=NAMESPACE, name=stage.name, facets=_job_facets(stage)),
-        inputs=[
-            InputDataset(namespace=NAMESPACE, name=path, facets=_version(md5))
-            for path, md5 in by_kind(stage.deps)["data"].items()
-        ],
-        outputs=[OutputDataset(namespace=NAMESPACE, name=path, facets=_version(md5)) for path, md5 in outs.items()],
+        inputs=[InputDataset(NAMESPACE, path, facets=_version(md5)) for path, md5 in inputs.items()],
+        outputs=[OutputDataset(NAMESPACE, path, facets=_version(md5)) for path, md5 in outputs.items()],
     )
 
 
@@ -60,49 +63,25 @@ def _run_id(trace: Trace, name: str) -> str:
 
 
 def _run_facets(trace: Trace, stage: StageRecord) -> dict[str, RunFacet]:
-    parent = facet_v2.parent_run.ParentRunFacet(
-        run=facet_v2.parent_run.Run(runId=_run_id(trace, PIPELINE)),
-        job=facet_v2.parent_run.Job(namespace=NAMESPACE, name=PIPELINE),
-        producer=PRODUCER,
-    )
-    parameters = facet_v2.execution_parameters_run.ExecutionParametersRunFacet(
-        parameters=[
-            facet_v2.execution_parameters_run.ExecutionParameter(key=key, value=json.dumps(value))
-            for key, value in stage.params.items()
-        ],
-        producer=PRODUCER,
-    )
+    pipeline = parent_run.Run(_run_id(trace, PIPELINE)), parent_run.Job(NAMESPACE, PIPELINE)
+    parameters = [ExecutionParameter(key=key, value=json.dumps(value)) for key, value in stage.params.items()]
     told = {"commit": trace.commit, "requirements.lock": trace.environment, "outcome": trace.outcome}
-    tags = facet_v2.tags_run.TagsRunFacet(
-        tags=[
-            facet_v2.tags_run.TagsRunFacetFields(key=key, value=value, source="PRICETRAIL")
-            for key, value in told.items()
-            if value is not None
-        ],
-        producer=PRODUCER,
-    )
-    return {"parent": parent, "executionParameters": parameters, "tags": tags}
+    tags = [TagsRunFacetFields(key, value, "PRICETRAIL") for key, value in told.items() if value is not None]
+    return {
+        "parent": parent_run.ParentRunFacet(*pipeline, producer=PRODUCER),
+        "executionParameters": ExecutionParametersRunFacet(parameters, producer=PRODUCER),
+        "tags": TagsRunFacet(tags, producer=PRODUCER),
+    }
 
 
 def _job_facets(stage: StageRecord) -> dict[str, JobFacet]:
+    tags = [TagsJobFacetFields(path, md5, "MD5") for path, md5 in by_kind(stage.deps)["code"].items()]
     return {
-        "jobType": facet_v2.job_type_job.JobTypeJobFacet(
-            processingType="BATCH", integration="DVC", jobType="STAGE", producer=PRODUCER
-        ),
-        "sourceCode": facet_v2.source_code_job.SourceCodeJobFacet(
-            language="shell", sourceCode=stage.cmd, producer=PRODUCER
-        ),
-        "tags": facet_v2.tags_job.TagsJobFacet(
-            tags=[
-                facet_v2.tags_job.TagsJobFacetFields(key=path, value=md5, source="MD5")
-                for path, md5 in by_kind(stage.deps)["code"].items()
-            ],
-            producer=PRODUCER,
-        ),
+        "jobType": JobTypeJobFacet(processingType="BATCH", integration="DVC", jobType="STAGE", producer=PRODUCER),
+        "sourceCode": SourceCodeJobFacet(language="shell", sourceCode=stage.cmd, producer=PRODUCER),
+        "tags": TagsJobFacet(tags, producer=PRODUCER),
     }
 
 
 def _version(md5: str) -> dict[str, DatasetFacet]:
-    return {
-        "version": facet_v2.dataset_version_dataset.DatasetVersionDatasetFacet(datasetVersion=md5, producer=PRODUCER)
-    }
+    return {"version": DatasetVersionDatasetFacet(md5, producer=PRODUCER)}

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from urllib.parse import quote
 
-from prov.constants import PROV, PROV_TYPE
+from prov.constants import PROV
 from prov.model import ProvActivity, ProvDocument, ProvEntity
 
 from pricetrail import __version__
 from pricetrail.lineage.chain import Trace
-from pricetrail.lineage.lock import StageRecord
+from pricetrail.lineage.lock import StageRecord, writer
 from pricetrail.lineage.paths import inside, kind_of
 
 NAMESPACE = "urn:pricetrail:"
@@ -32,9 +32,8 @@ def prov_document(trace: Trace) -> ProvDocument:
     """
     document = ProvDocument()
     document.add_namespace("pt", NAMESPACE)
-    agent = document.agent(
-        f"pt:pricetrail@{__version__}", {PROV_TYPE: PROV["SoftwareAgent"], "pt:commit": trace.commit}
-    )
+    agent = document.agent(f"pt:pricetrail@{__version__}", {"pt:commit": trace.commit})
+    agent.add_asserted_type(PROV["SoftwareAgent"])
     entities = _Entities(document, trace)
     for stage in trace.stages:
         outs = [entities.named(path, md5) for path, md5 in stage.outs.items()]
@@ -83,16 +82,11 @@ class _Entities:
     def _kind(self, path: str) -> str:
         if (kind := kind_of(path)) != "data":
             return kind
-        maker = self._trace.maker(path)
+        maker = writer(self._trace.stages, path)
         return "output" if maker is not None and maker.cmd else "source"
 
 
 def _activity(document: ProvDocument, trace: Trace, stage: StageRecord) -> ProvActivity:
     parameters = json.dumps(dict(stage.params), sort_keys=True)
-    run = trace.run or trace.commit
-    return document.activity(
-        f"pt:stage/{stage.name}@{run}",
-        None,
-        None,
-        {"prov:label": stage.name, "pt:command": stage.cmd, "pt:parameters": parameters},
-    )
+    told = {"prov:label": stage.name, "pt:command": stage.cmd, "pt:parameters": parameters}
+    return document.activity(f"pt:stage/{stage.name}@{trace.run or trace.commit}", None, None, told)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pricetrail.base.json_type import Json
-from pricetrail.lineage.changes import flat
+from pricetrail.lineage.changes import Change, changes, flat
 from pricetrail.lineage.ledger import Lineage, Run
 from pricetrail.lineage.paths import PACKAGES, by_kind, inside
 from pricetrail.report.results import run_before
@@ -40,17 +40,17 @@ class RunChange:
     """A run of the ledger, and what is other than in the run before it on the same data source.
 
     Attributes:
-        dials: dotted key with its old and new value as JSON, in order of key.
+        dials: parameters by dotted key.
         data: whether the lines are others.
         code: whether the bundle is another where neither dials nor data are: code or packages made it.
         first: there is no run before on its data source.
     """
 
     run: Run
-    dials: tuple[tuple[str, str, str], ...]
-    data: bool
-    code: bool
-    first: bool
+    dials: tuple[Change, ...] = ()
+    data: bool = False
+    code: bool = False
+    first: bool = False
 
 
 def dials(stages: Lineage) -> dict[str, Json]:
@@ -61,43 +61,25 @@ def dials(stages: Lineage) -> dict[str, Json]:
 def fingerprints(lineage: Lineage) -> Fingerprints:
     """Hashes of what went into a run; of what its stages made only the lines, which the demo shop simulates."""
     deps = {path: md5 for stage in lineage.stages for path, md5 in stage.deps.items()}
-    made = tuple(path for stage in lineage.stages for path in stage.outs)
-    kinds = by_kind(deps)
-    source = dials(lineage).get("data.path")
-    data = {
-        path: md5 for path, md5 in kinds["data"].items() if path == source or not any(inside(path, out) for out in made)
-    }
-    return Fingerprints(
-        data=data,
-        code=_digest(kinds["code"]),
-        code_files=len(kinds["code"]),
-        params=_digest(dials(lineage)),
-        packages=deps.get(PACKAGES),
-    )
+    outs = {path for stage in lineage.stages for path in stage.outs}
+    kinds, params = by_kind(deps), dials(lineage)
+    made = {path for path in kinds["data"] if any(inside(path, out) for out in outs)} - {params.get("data.path")}
+    data = {path: md5 for path, md5 in kinds["data"].items() if path not in made}
+    return Fingerprints(data, _digest(kinds["code"]), len(kinds["code"]), _digest(params), deps.get(PACKAGES))
 
 
-def changes(runs: Sequence[Run], most: int) -> tuple[RunChange, ...]:
-    """The last runs of the ledger, newest first, each beside the one before it on the same data source.
-
-    Args:
-        runs: oldest first.
-        most: how many at the most.
-    """
+def last_changes(runs: Sequence[Run], most: int) -> tuple[RunChange, ...]:
+    """The last runs of the ledger (``runs``, oldest first), newest first, each beside the one before it."""
     return tuple(_change(run_before(runs, run), run) for run in reversed(runs[-most:]))
 
 
 def _change(older: Run | None, newer: Run) -> RunChange:
     if older is None:
-        return RunChange(newer, (), data=False, code=False, first=True)
-    old, new = dict(flat(older.params)), dict(flat(newer.params))
-    moved = tuple(
-        (key, json.dumps(old.get(key)), json.dumps(new.get(key)))
-        for key in sorted({*old, *new})
-        if old.get(key) != new.get(key)
-    )
+        return RunChange(newer, first=True)
+    found = changes(dict(flat(older.params)), dict(flat(newer.params)))
+    moved = tuple(each for each in found if each.old != each.new)  # a null that was not there before is no change
     data = older.hashes.get(DATA_OUTPUT) != newer.hashes.get(DATA_OUTPUT)
-    code = older.bundle != newer.bundle and not moved and not data
-    return RunChange(newer, moved, data, code, first=False)
+    return RunChange(newer, moved, data, code=older.bundle != newer.bundle and not moved and not data)
 
 
 def _digest(tree: Json) -> str:

@@ -5,7 +5,9 @@ Headings after Mitchell et al. (2019), "Model Cards for Model Reporting", and An
 
 from __future__ import annotations
 
+import json
 import re
+from typing import Any
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from jinja2 import Environment, StrictUndefined
@@ -15,7 +17,7 @@ from pricetrail.base.json_type import Json
 from pricetrail.checks.estimates import Bounds, Interval, Number
 from pricetrail.checks.gates import outcome_word
 from pricetrail.lineage.changes import parse_packages
-from pricetrail.report.card.facts import RunChange, changes, dials, fingerprints
+from pricetrail.report.card.facts import RunChange, dials, fingerprints, last_changes
 from pricetrail.report.results import PRIMARY, Results
 
 NAME = "price-model"  # as in the artifacts of dvc.yaml
@@ -37,25 +39,12 @@ class Markdown(str):
 
 
 def model_card(results: Results, packages: str, template: str) -> str:
-    """The card as Markdown with its YAML header.
-
-    Args:
-        results: of the run.
-        packages: the text of ``requirements.lock``.
-        template: Jinja text of the part below the header.
-    """
+    """The card as Markdown: its YAML header, and the template below it; packages as in ``requirements.lock``."""
     environment = Environment(
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, finalize=finished
     )
-    environment.filters |= {
-        "code": code,
-        "dial": dial,
-        "markdown": Markdown,
-        "outcome": outcome_word,
-        "share": share,
-        "span": span,
-        "told": told,
-    }
+    environment.filters |= {"code": code, "dial": dial, "markdown": Markdown, "outcome": outcome_word}
+    environment.filters |= {"share": share, "span": span, "told": told}
     versions = parse_packages(packages)
     text = environment.from_string(template).render(
         results=results,
@@ -63,7 +52,7 @@ def model_card(results: Results, packages: str, template: str) -> str:
         version=__version__,
         dials=dials(results.lineage),
         fingerprints=fingerprints(results.lineage),
-        changes=changes(results.runs, RUNS_SHOWN),
+        changes=last_changes(results.runs, RUNS_SHOWN),
         primary=PRIMARY,
         rivals=results.rivals,
         packages={name: versions[name] for name in PACKAGES_SHOWN if name in versions},
@@ -84,7 +73,17 @@ def card_data(results: Results) -> ModelCardData:
     for level in (80, 95):
         found = getattr(intervals, f"interval_{level}", None)
         figures["coverage", f"Coverage of the {level}% intervals"] = found.coverage if found else None
-    first, last = results.etl.days
+    data: dict[str, Any] = {
+        "dataset_type": path,
+        "dataset_name": f"{path}, {results.etl.days[0]} to {results.etl.days[1]}",
+        "dataset_split": "test",
+        "dataset_revision": fingerprints(results.lineage).data.get(path),
+    }
+    found = [
+        EvalResult(task_type=TASK, metric_type=kind, metric_name=name, metric_value=value, **data)
+        for (kind, name), value in figures.items()
+        if value is not None
+    ]
     return ModelCardData(
         model_name=NAME,
         license=LICENSE,
@@ -93,21 +92,7 @@ def card_data(results: Results) -> ModelCardData:
         tags=[*TAGS, outcome_word(results.decision.outcome).replace(" ", "-")],
         datasets=[path],
         metrics=["mse", "mae", "rmsle"],
-        eval_results=[
-            EvalResult(
-                task_type=TASK,
-                dataset_type=path,
-                dataset_name=f"{path}, {first} to {last}",
-                dataset_split="test",
-                dataset_revision=fingerprints(results.lineage).data.get(path),
-                metric_type=kind,
-                metric_name=name,
-                metric_value=value,
-            )
-            for (kind, name), value in figures.items()
-            if value is not None
-        ]
-        or None,
+        eval_results=found or None,
     )
 
 
@@ -195,11 +180,12 @@ def told(change: RunChange) -> Markdown:
     """What is other than in the run before, in one cell."""
     if change.first:
         return Markdown("the first run on this data")
-    parts = [f"{code(key)} {code(_short(old))} → {code(_short(new))}" for key, old, new in change.dials]
+    parts = [f"{code(each.name)} {_short(each.old)} → {_short(each.new)}" for each in change.dials]
     parts += ["data"] if change.data else []
     parts += ["code or packages"] if change.code else []
     return Markdown("; ".join(parts) or "nothing that the bundle depends on")
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= LONGEST_DIAL else f"{text[: LONGEST_DIAL - 1]}…"
+def _short(value: Json) -> Markdown:
+    text = json.dumps(value)
+    return code(text if len(text) <= LONGEST_DIAL else f"{text[: LONGEST_DIAL - 1]}…")

@@ -1,10 +1,10 @@
-"""What sections are built of. Each block has a ``kind``, the name of the macro that writes it."""
+"""What sections are built of. The macro that writes a block has the name of its class."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Literal
 
 from pricetrail.report.page.svg import Chart, Mark, line, symbol
 
@@ -17,18 +17,25 @@ class Cell:
 
     text: str
     state: State = ""
-    code: bool = False
+
+
+class Block:
+    """A part of a section."""
+
+    @property
+    def kind(self) -> str:
+        """The name of its macro."""
+        return type(self).__name__.lower()
 
 
 @dataclass(frozen=True)
-class Table:
-    """A table; columns whose name starts with ``#`` hold numbers, and are set right."""
+class Table(Block):
+    """A table; a column whose name starts with ``#`` holds numbers, set right, one with a backtick is in code type."""
 
     caption: str
     columns: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
     folded: bool = False
-    kind: ClassVar[str] = "table"
 
 
 @dataclass(frozen=True)
@@ -50,7 +57,7 @@ class Key:
 
 
 @dataclass(frozen=True)
-class Figure:
+class Figure(Block):
     """A chart with its heading, legend and the same data as a table."""
 
     heading: str
@@ -58,7 +65,6 @@ class Figure:
     table: Table
     legend: tuple[Key, ...] = ()
     caption: str = ""
-    kind: ClassVar[str] = "figure"
 
 
 @dataclass(frozen=True)
@@ -70,36 +76,32 @@ class Tile:
     note: str = ""
     state: State = ""
     word: str = ""
-    chart: Chart | None = None
 
 
 @dataclass(frozen=True)
-class Tiles:
+class Tiles(Block):
     """Figures beside each other."""
 
     tiles: tuple[Tile, ...]
-    kind: ClassVar[str] = "tiles"
 
 
 @dataclass(frozen=True)
-class Note:
+class Note(Block):
     """A paragraph; ``strong`` where a reader must not miss it."""
 
     text: str
     title: str = ""
     strong: bool = False
-    kind: ClassVar[str] = "note"
 
 
 @dataclass(frozen=True)
-class Picture:
+class Picture(Block):
     """An embedded image; ``source`` is a data URI."""
 
     heading: str
     source: str
     alt: str
     caption: str
-    kind: ClassVar[str] = "picture"
 
 
 @dataclass(frozen=True)
@@ -109,21 +111,19 @@ class GateCard:
     gate: str
     state: State
     word: str
-    value: str
     reason: str
     override: str
     chart: Chart
 
 
 @dataclass(frozen=True)
-class Gates:
+class Gates(Block):
     """The decision over all gates."""
 
     outcome: str
     state: State
     sentence: str
     cards: tuple[GateCard, ...]
-    kind: ClassVar[str] = "gates"
 
 
 @dataclass(frozen=True)
@@ -137,13 +137,12 @@ class Card:
 
 
 @dataclass(frozen=True)
-class Cards:
+class Cards(Block):
     """Many small charts, one table for all."""
 
     cards: tuple[Card, ...]
     legend: tuple[Key, ...]
     table: Table
-    kind: ClassVar[str] = "cards"
 
 
 @dataclass(frozen=True)
@@ -157,22 +156,17 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Chain:
+class Chain(Block):
     """The stages in their order."""
 
     steps: tuple[Step, ...]
-    kind: ClassVar[str] = "chain"
 
 
 @dataclass(frozen=True)
-class Commands:
+class Commands(Block):
     """Commands to copy, each with what it does."""
 
     commands: tuple[tuple[str, str], ...]
-    kind: ClassVar[str] = "commands"
-
-
-Block = Table | Figure | Tiles | Note | Picture | Gates | Cards | Chain | Commands
 
 
 @dataclass(frozen=True)
@@ -185,11 +179,7 @@ class Section:
     blocks: tuple[Block, ...]
 
 
-def cells(*texts: str | Cell) -> tuple[Cell, ...]:
-    """A row of a table."""
-    return tuple(cell if isinstance(cell, Cell) else Cell(cell) for cell in texts)
-
-
 def table(caption: str, columns: Sequence[str], rows: Sequence[Sequence[str | Cell]], folded: bool = False) -> Table:
     """A table from plain texts and cells; folded, a reader opens it."""
-    return Table(caption, tuple(columns), tuple(cells(*row) for row in rows), folded)
+    cells = tuple(tuple(one if isinstance(one, Cell) else Cell(one) for one in row) for row in rows)
+    return Table(caption, tuple(columns), cells, folded)

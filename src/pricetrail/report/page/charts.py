@@ -10,6 +10,7 @@ from pricetrail.report.page.svg import (
     Drawing,
     Mark,
     Scale,
+    centred,
     length,
     line,
     mark,
@@ -23,19 +24,15 @@ from pricetrail.report.page.words import number
 
 WIDE, NARROW = 780, 346
 MOST_LABEL = 0.36  # share of the width that labels may take before they move above their rows
-Format = Callable[[float], str]
 
 
 @dataclass(frozen=True)
 class Item:
-    """What stands on the axis of a row.
+    """What stands on the axis of a row; value and interval (``low`` to ``high``) are in the axis' unit.
 
     Attributes:
-        value: where, in the axis' unit.
         shape: bar, tick (a threshold), or a symbol of ``svg.symbol``.
         tone: class of its colour: main, plain, bad or soft.
-        low, high: ends of its interval.
-        tip: told when the pointer rests on it.
     """
 
     value: float
@@ -58,107 +55,67 @@ class Row:
 
 @dataclass(frozen=True)
 class Axis:
-    """The axis that all rows share.
-
-    Attributes:
-        low, high: its ends.
-        title: with the unit.
-        show: a value as its tick's label.
-        marks: values with a line over all rows, and their label.
-    """
+    """The axis that all rows share; its title has the unit, ``marks`` are values with a line over all rows."""
 
     low: float
     high: float
     title: str
-    show: Format = number
+    show: Callable[[float], str] = number
     marks: tuple[tuple[float, str], ...] = ()
 
 
-@dataclass(frozen=True)
-class Frame:
-    """Where rows and axis lie, in pixels."""
-
-    scale: Scale
-    top: float
-    step: float
-    offset: float
-    stacked: bool
-
-    def middle(self, place: int) -> float:
-        """The height of the symbols of a row."""
-        return self.top + place * self.step + self.offset
-
-
 def rows_chart(key: str, title: str, description: str, rows: Sequence[Row], axis: Axis) -> Chart:
-    """Rows on one axis, for wide screens and for phones."""
+    """Rows on one axis, for wide screens and for phones; without a description, their labels and notes are read out."""
     longest = max((length(row.label) for row in rows), default=0)
-    stacked = longest > MOST_LABEL * WIDE
-    return Chart(key, title, description, _rows(rows, axis, WIDE, stacked), _rows(rows, axis, NARROW, True))
+    drawn = _rows(rows, axis, WIDE, stacked=longest > MOST_LABEL * WIDE), _rows(rows, axis, NARROW, stacked=True)
+    return Chart(key, title, description or "; ".join(f"{row.label} {row.note}" for row in rows), *drawn)
 
 
-def _rows(rows: Sequence[Row], axis: Axis, width: int, stacked: bool) -> Drawing:
-    frame = row_frame(rows, axis, width, stacked)
-    bottom = frame.top + frame.step * len(rows) + 2
-    marks = [*_grid(frame, axis, bottom, 4 if stacked else 6)]
-    for place, row in enumerate(rows):
-        marks += _row_text(frame, row, place, width)
-        for item in row.items:
-            marks += item_marks(item, frame.scale, frame.middle(place), axis.low)
-    return Drawing(width, round(bottom + (40 if axis.title else 24)), tuple(marks))
-
-
-def row_frame(rows: Sequence[Row], axis: Axis, width: int, stacked: bool) -> Frame:
+def _rows(rows: Sequence[Row], axis: Axis, width: int, *, stacked: bool) -> Drawing:
     """Labels left and notes right of the axis, or above it where the chart is stacked."""
     left, right = 12.0, width - 20.0
     if not stacked:
         right += 12
         left += max((length(row.label) for row in rows), default=0) + 8
         right -= max((length(row.note) for row in rows), default=0) + 10
+    scale = Scale(axis.low, axis.high, left, right)
     top = 24.0 if axis.marks else 6.0
-    step, offset = (46.0, 31.0) if stacked else (30.0, 15.0)
-    return Frame(Scale(axis.low, axis.high, left, right), top, step, offset, stacked)
+    step, middle, baseline = (46.0, 31.0, 16.0) if stacked else (30.0, 15.0, 19.5)
+    bottom = top + step * len(rows) + 2
+    marks = _grid(scale, axis, top, bottom, 4 if stacked else 6)
+    for place, row in enumerate(rows):
+        start, kind = top + place * step, "label strong" if row.strong else "label"
+        y = start + baseline
+        if stacked:
+            marks.append(text(kind, 4, y, shortened(row.label, width - 20 - length(row.note))))
+        else:
+            marks.append(text(kind, left - 12, y, row.label, "end"))
+        marks.append(text("note", width - 4, y, row.note, "end"))
+        for item in row.items:
+            marks += item_marks(item, scale, start + middle, axis.low)
+    return Drawing(width, round(bottom + (40 if axis.title else 24)), tuple(marks))
 
 
-def _grid(frame: Frame, axis: Axis, bottom: float, about: int) -> list[Mark]:
+def _grid(scale: Scale, axis: Axis, top: float, bottom: float, about: int) -> list[Mark]:
     marks = []
     for value in ticks(axis.low, axis.high, about):
-        x = frame.scale.at(value)
-        marks += [line("grid", x, frame.top, x, bottom), text("tick", x, bottom + 16, axis.show(value), "middle")]
+        x = scale.at(value)
+        marks += [line("grid", x, top, x, bottom), text("tick", x, bottom + 16, axis.show(value), "middle")]
     for value, label in axis.marks:
-        x = frame.scale.at(value)
-        marks += [line("limit", x, frame.top - 6, x, bottom), text("limit-label", *_label(frame, x, label))]
+        x = scale.at(value)
+        marks += [line("limit", x, top - 6, x, bottom), centred("limit-label", x, 12, label, 0, scale.end + 8)]
     if axis.title:
-        marks.append(text("axis", (frame.scale.start + frame.scale.end) / 2, bottom + 35, axis.title, "middle"))
+        marks.append(text("axis", (scale.start + scale.end) / 2, bottom + 35, axis.title, "middle"))
     return marks
 
 
-def _label(frame: Frame, x: float, label: str) -> tuple[float, float, str, str]:
-    """Centred over its line, but inside the canvas."""
-    half = length(label) / 2
-    if x + half > frame.scale.end + 8:
-        return frame.scale.end + 8, 12, label, "end"
-    if x - half < 0:
-        return 0, 12, label, "start"
-    return x, 12, label, "middle"
-
-
-def _row_text(frame: Frame, row: Row, place: int, width: int) -> list[Mark]:
-    kind = "label strong" if row.strong else "label"
-    if frame.stacked:
-        y = frame.top + place * frame.step + 16
-        label = shortened(row.label, width - 20 - length(row.note))
-        return [text(kind, 4, y, label), text("note", width - 4, y, row.note, "end")]
-    y = frame.middle(place) + 4.5
-    return [text(kind, frame.scale.start - 12, y, row.label, "end"), text("note", width - 4, y, row.note, "end")]
-
-
-def item_marks(item: Item, scale: Scale, y: float, base: float) -> list[Mark]:
+def item_marks(item: Item, scale: Scale, y: float, base: float, height: float = 14) -> list[Mark]:
     """An item on its row; a bar starts at zero, or at the axis' end where zero is outside of it."""
     x = scale.at(item.value)
     if item.shape == "bar":
         zero = scale.at(max(base, 0.0))
-        start, reach = min(zero, x), abs(x - zero)
-        return [mark("rect", f"bar {item.tone}", tip=item.tip, x=start, y=y - 7, width=reach, height=14, rx=2)]
+        start, reach, top = min(zero, x), abs(x - zero), y - height / 2
+        return [mark("rect", f"bar {item.tone}", "", item.tip, x=start, y=top, width=reach, height=height, rx=2)]
     if item.shape == "tick":
         return [line("threshold", x, y - 11, x, y + 11, item.tip)]
     marks = []
@@ -171,31 +128,20 @@ def item_marks(item: Item, scale: Scale, y: float, base: float) -> list[Mark]:
 
 def bullet(key: str, title: str, description: str, item: Item | None, threshold: float, at_least: bool) -> Chart:
     """A value against its threshold, the side that passes shaded; without a value the threshold alone."""
-    reach = max(threshold, 0.0 if item is None else max(item.value, item.high or item.value))
-    low = min(0.0, 0.0 if item is None else item.value)
-    scale = Scale(low, reach * 1.25 or 1.0, 6, 354)
+    value = 0.0 if item is None else item.value
+    scale = Scale(min(0.0, value), max(threshold, value) * 1.25 or 1.0, 6, 354)
     x = scale.at(threshold)
     start, end = (x, scale.end) if at_least else (scale.start, x)
-    marks = [
+    must = f"{'at least' if at_least else 'at most'} {number(threshold)}"
+    marks = (
         mark("rect", "track", x=scale.start, y=22, width=scale.end - scale.start, height=22, rx=3),
         mark("rect", "passes", x=start, y=22, width=end - start, height=22, rx=3),
-    ]
-    if item is not None:
-        zero = scale.at(0.0)
-        reached = scale.at(item.value)
-        start, span = min(zero, reached), abs(reached - zero)
-        marks.append(mark("rect", f"bar {item.tone}", tip=item.tip, x=start, y=28, width=span, height=10, rx=2))
-        if item.low is not None and item.high is not None:
-            marks.append(line("whisker ink", scale.at(item.low), 33, scale.at(item.high), 33))
-    marks.append(line("threshold", x, 17, x, 49))
-    says = f"at least {number(threshold)}" if at_least else f"at most {number(threshold)}"
-    half = length(says) / 2
-    marks.append(text("limit-label", min(max(x, half), 360 - half), 12, says, "middle"))
-    shown = "not computed" if item is None else number(item.value)
-    half = length(shown) / 2
-    spot = scale.at(0.0 if item is None else item.value)
-    marks.append(text("value", min(max(spot, half + 6), 354 - half), 63, shown, "middle"))
-    return Chart(key, title, description, Drawing(360, 70, tuple(marks)))
+        *(() if item is None else item_marks(item, scale, 33, 0.0, height=10)),
+        line("threshold", x, 17, x, 49),
+        centred("limit-label", x, 12, must, 0, 360),
+        centred("value", scale.at(value), 63, "not computed" if item is None else number(value), 6, 354),
+    )
+    return Chart(key, title, description, Drawing(360, 70, marks))
 
 
 @dataclass(frozen=True)
@@ -215,8 +161,7 @@ def lines_chart(
     key: str, title: str, description: str, series: Sequence[Series], x_title: str, y_title: str, y: tuple[float, float]
 ) -> Chart:
     """Series over a shared axis of whole numbers, for wide screens and for phones."""
-    drawn = [_lines(series, x_title, y_title, y, width) for width in (WIDE, NARROW)]
-    return Chart(key, title, description, *drawn)
+    return Chart(key, title, description, *(_lines(series, x_title, y_title, y, width) for width in (WIDE, NARROW)))
 
 
 def _lines(series: Sequence[Series], x_title: str, y_title: str, y: tuple[float, float], width: int) -> Drawing:
@@ -235,7 +180,6 @@ def _lines(series: Sequence[Series], x_title: str, y_title: str, y: tuple[float,
         spots = [(across.at(x), up.at(value)) for x, value in one.points]
         marks += [path(f"line {one.tone}", spots)] if one.joined and len(spots) > 1 else []
         tips = one.tips or tuple(f"{one.name}, {x_title} {x:g}: {number(value)}" for x, value in one.points)
-        marks += [
-            symbol(one.shape, f"symbol {one.tone}", *at, tip, one.radius) for at, tip in zip(spots, tips, strict=True)
-        ]
+        kind = f"symbol {one.tone}"
+        marks += [symbol(one.shape, kind, *at, tip, one.radius) for at, tip in zip(spots, tips, strict=True)]
     return Drawing(width, height, tuple(marks))

@@ -6,22 +6,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-Attributes = tuple[tuple[str, str], ...]
-
 
 @dataclass(frozen=True)
 class Mark:
-    """One SVG element.
-
-    Attributes:
-        tag: such as ``circle``.
-        attributes: in the order they are written.
-        text: of a text element.
-        tip: told when the pointer rests on it.
-    """
+    """One SVG element; its tip is told when the pointer rests on it."""
 
     tag: str
-    attributes: Attributes
+    attributes: tuple[tuple[str, str], ...]
     text: str = ""
     tip: str = ""
 
@@ -94,6 +85,12 @@ def text(kind: str, x: float, y: float, content: str, anchor: str = "start") -> 
     return mark("text", kind, content, x=x, y=y, text_anchor=anchor)
 
 
+def centred(kind: str, x: float, y: float, content: str, low: float, high: float) -> Mark:
+    """A line of text with its middle over a place, moved where it would leave the range from ``low`` to ``high``."""
+    half = length(content) / 2
+    return text(kind, max(min(x, high - half), low + half), y, content, "middle")
+
+
 def path(kind: str, points: Sequence[tuple[float, float]]) -> Mark:
     """A line through points."""
     return mark("path", kind, d="M" + "L".join(f"{pixel(x)} {pixel(y)}" for x, y in points))
@@ -104,9 +101,8 @@ def symbol(shape: str, kind: str, x: float, y: float, tip: str = "", radius: flo
     if shape in {"dot", "ring"}:
         return mark("circle", f"{kind} {shape}", tip=tip, cx=x, cy=y, r=radius)
     if shape == "square":
-        return mark(
-            "rect", kind, tip=tip, x=x - radius + 0.5, y=y - radius + 0.5, width=2 * radius - 1, height=2 * radius - 1
-        )
+        half = radius - 0.5
+        return mark("rect", kind, tip=tip, x=x - half, y=y - half, width=2 * half, height=2 * half)
     r = radius + 1
     if shape == "diamond":
         return mark("path", kind, tip=tip, d=f"M{pixel(x)} {pixel(y - r)}l{r} {r}l-{r} {r}l-{r} -{r}z")

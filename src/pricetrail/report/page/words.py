@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 MINUS = "\N{MINUS SIGN}"
 NONE = "–"
-MODELS: Mapping[str, str] = {
+NAMES: Mapping[str, str] = {
     "network": "Network",
     "lightgbm": "LightGBM",
     "elastic_net": "Elastic Net",
@@ -14,8 +14,6 @@ MODELS: Mapping[str, str] = {
     "customer_sku_median": "Median of customer and SKU",
     "sku_median": "Median of the SKU",
     "median": "Median of all lines",
-}
-FIGURES: Mapping[str, str] = {
     "truth_mod": "MOD of the truth",
     "prediction_mod": "MOD of the predictions",
     "added_disparity": "Added disparity",
@@ -23,13 +21,13 @@ FIGURES: Mapping[str, str] = {
 }
 
 
-def name(key: str, known: Mapping[str, str] = MODELS) -> str:
+def name(key: str) -> str:
     """A name for people.
 
     >>> name("elastic_net"), name("country_group")
     ('Elastic Net', 'country group')
     """
-    return known.get(key, key.replace("_", " "))
+    return NAMES.get(key, key.replace("_", " "))
 
 
 def number(value: float | None, digits: int = 4) -> str:

@@ -7,10 +7,9 @@ import json
 from collections.abc import Mapping, Sequence
 
 from pricetrail.checks.gates import outcome_word
-from pricetrail.lineage.changes import Change, Move, changes, moves
+from pricetrail.lineage.changes import Move, changes, moves
 from pricetrail.lineage.ledger import SOURCE, Run
 from pricetrail.report.page.blocks import (
-    Block,
     Cell,
     Commands,
     Figure,
@@ -30,8 +29,7 @@ from pricetrail.report.results import PageResults, run_before
 
 ERROR = "test.mse_log_quantity"
 WHY = (("pricetrail why HEAD~1 HEAD", "which file, parameter or package made two runs differ"),)
-STATES: Mapping[bool | None, State] = {True: "pass", False: "fail", None: ""}
-WORDS: Mapping[bool | None, str] = {True: "better", False: "worse", None: ""}
+VERDICTS: Mapping[bool | None, tuple[str, State]] = {True: ("better", "pass"), False: ("worse", "fail"), None: ("", "")}
 
 
 def own_run(results: PageResults) -> Run | None:
@@ -59,19 +57,20 @@ def changes_section(results: PageResults) -> Section:
         return Section(key, heading, f"Run {now.run} {first}: there is no earlier one to hold it against.", history)
     moved = metric_changes(before, now)
     params, hashes = changes(before.params, now.params), changes(before.hashes, now.hashes)
-    judged = tuple(move for move in moved if move.better is not None)
-    others = tuple(move for move in moved if move.better is None)
-    figures = (
+    judged = [move for move in moved if move.better is not None]
+    others = [move for move in moved if move.better is None]
+    dials = [(change.name, _shown(change.old), _shown(change.new)) for change in params]
+    outs = [(change.name, _shown(change.old)[:8], _shown(change.new)[:8]) for change in hashes]
+    tables = (
         _metric_table("Metrics that changed", judged),
-        _metric_table("Figures that are neither good nor bad", others, True),
+        _metric_table("Figures that are neither good nor bad", others, folded=True),
+        table("Parameters that changed", ("`parameter", "`before", "`now"), dials),
+        table("Outputs whose bytes changed", ("`output", "`before", "`now"), outs, folded=True),
     )
-    tables = (*figures, _param_table(params), _hash_table(hashes))
     shown = tuple(each for each in tables if each.rows)
-    blocks: tuple[Block, ...] = (Tiles(_tiles(before, now, moved, len(params), len(hashes))), *history, *shown)
-    if not shown:
-        blocks = (*blocks, Note("No metric, parameter or output differs from the run before."))
-    blocks = (*blocks, Commands(WHY))
-    return Section(key, heading, _finding(before, now, moved), blocks)
+    told = shown or (Note("No metric, parameter or output differs from the run before."),)
+    tiles = Tiles(_tiles(before, now, moved, len(params), len(hashes)))
+    return Section(key, heading, _finding(before, now, moved), (tiles, *history, *told, Commands(WHY)))
 
 
 def _finding(before: Run, now: Run, moved: Sequence[Move]) -> str:
@@ -90,44 +89,38 @@ def _tiles(before: Run, now: Run, moved: Sequence[Move], params: int, hashes: in
     old, new = before.metrics.get(ERROR), now.metrics.get(ERROR)
     tiles = [Tile("Data", window, f"{data}, {count(now.rows)} lines ({signed(now.rows - before.rows, 9)})")]
     if old is not None and new is not None:
-        verdict = next((move.better for move in moved if move.name == ERROR), None)
+        word, state = VERDICTS[next((move.better for move in moved if move.name == ERROR), None)]
         change = signed_fixed(new - old, 4) if new != old else "unchanged"
         note = f"MSE of log quantity, {number(old)} to {number(new)}"
-        tiles.insert(0, Tile("Error on the test days", change, note, STATES[verdict], WORDS[verdict].capitalize()))
+        tiles.insert(0, Tile("Error on the test days", change, note, state, word.capitalize()))
     return (*tiles, Tile("Parameters", str(params), "changed"), Tile("Outputs", str(hashes), "with other bytes"))
 
 
 def _history(ledger: tuple[Run, ...], now: Run) -> Figure:
-    places = [(place, run) for place, run in enumerate(ledger, start=1) if ERROR in run.metrics]
-    errors = [run.metrics[ERROR] for _, run in places] or [0.0]
+    places = [(float(place), run.metrics[ERROR], run) for place, run in enumerate(ledger, 1) if ERROR in run.metrics]
+    errors = [error for _, error, _ in places] or [0.0]
     kinds = (("released", "main", "dot"), ("withheld", "bad", "diamond"))
-    spots = tuple((float(place), run.metrics[ERROR]) for place, run in places)
-    own = tuple(spot for spot, (_, run) in zip(spots, places, strict=True) if run.run == now.run)
-    series = [Series("test error", spots, "soft"), Series("this run", own, "plain", "ring", joined=False, radius=8)]
+    own = tuple((place, error) for place, error, run in places if run.run == now.run)
+    series = [
+        Series("test error", tuple((place, error) for place, error, _ in places), "soft"),
+        Series("this run", own, "plain", "ring", joined=False, radius=8),
+    ]
+    legend = [Key("ring", "plain", "this run")]
     for outcome, tone, shape in kinds:
-        chosen = [(place, run) for place, run in places if run.outcome == outcome]
-        points = tuple((float(place), run.metrics[ERROR]) for place, run in chosen)
-        tips = tuple(f"run {run.run}, {outcome_word(outcome)}: {number(run.metrics[ERROR])}" for _, run in chosen)
-        series.append(Series(outcome_word(outcome), points, tone, shape, joined=False, tips=tips))
+        points = tuple((place, error) for place, error, run in places if run.outcome == outcome)
+        word, ids = outcome_word(outcome), [run.run for *_, run in places if run.outcome == outcome]
+        tips = tuple(f"run {run}, {word}: {number(error)}" for run, (_, error) in zip(ids, points, strict=True))
+        series.append(Series(word, points, tone, shape, joined=False, tips=tips))
+        legend.insert(-1, Key(shape, tone, word))
     bounds = room(min(errors), max(errors), 0.25)
     says = f"{plural(len(ledger), 'run')}; the error of this one, {now.run}, is {number(now.metrics.get(ERROR))}."
     chart = lines_chart("history", "Test error of every run", says, series, "run", "MSE of log quantity", bounds)
     rows = [
-        (
-            Cell(run.run, code=True),
-            outcome_cell(run.outcome),
-            run.days[1],
-            count(run.rows),
-            number(run.metrics.get(ERROR)),
-        )
+        (run.run, outcome_cell(run.outcome), run.days[1], count(run.rows), number(run.metrics.get(ERROR)))
         for run in ledger
     ]
-    columns = ("run", "outcome", "data until", "#lines", "#MSE of log quantity")
-    legend = (
-        *(Key(shape, tone, outcome_word(outcome)) for outcome, tone, shape in kinds),
-        Key("ring", "plain", "this run"),
-    )
-    return Figure("Test error over all runs", chart, table("Every run on this data", columns, rows), legend)
+    columns = ("`run", "outcome", "data until", "#lines", "#MSE of log quantity")
+    return Figure("Test error over all runs", chart, table("Every run on this data", columns, rows), tuple(legend))
 
 
 def outcome_cell(outcome: str) -> Cell:
@@ -136,33 +129,12 @@ def outcome_cell(outcome: str) -> Cell:
 
 
 def _metric_table(caption: str, moved: Sequence[Move], folded: bool = False) -> Table:
-    rows = [
-        (
-            Cell(move.name, code=True),
-            number(move.old),
-            number(move.new),
-            NONE if move.old is None or move.new is None else signed(move.new - move.old),
-            Cell(WORDS[move.better] or NONE, STATES[move.better]),
-        )
-        for move in moved
-    ]
-    return table(caption, ("metric", "#before", "#now", "#change", "verdict"), rows, folded)
-
-
-def _param_table(changed: Sequence[Change]) -> Table:
-    rows = [
-        (Cell(change.name, code=True), Cell(_shown(change.old), code=True), Cell(_shown(change.new), code=True))
-        for change in changed
-    ]
-    return table("Parameters that changed", ("parameter", "before", "now"), rows)
-
-
-def _hash_table(changed: Sequence[Change]) -> Table:
-    rows = [
-        (Cell(change.name, code=True), *(Cell(str(md5 or NONE)[:8], code=True) for md5 in (change.old, change.new)))
-        for change in changed
-    ]
-    return table("Outputs whose bytes changed", ("output", "before", "now"), rows, folded=True)
+    rows = []
+    for move in moved:
+        change = NONE if move.old is None or move.new is None else signed(move.new - move.old)
+        word, state = VERDICTS[move.better]
+        rows.append((move.name, number(move.old), number(move.new), change, Cell(word or NONE, state)))
+    return table(caption, ("`metric", "#before", "#now", "#change", "verdict"), rows, folded)
 
 
 def _shown(value: object) -> str:

@@ -13,19 +13,12 @@ def decision_section(results: PageResults) -> Section:
     """Outcome, gates, and what the run comes to."""
     decision = results.decision
     may = decision.may_be_released
-    gates = Gates(
-        outcome="May be released" if may else "Withheld",
-        state="pass" if may else "fail",
-        sentence=_sentence(decision),
-        cards=tuple(_card(gate) for gate in decision.gates),
-    )
-    notes = (_restated(decision),) if decision.restated else ()
-    return Section("decision", "Decision", "", (gates, *notes, Tiles(_tiles(results))))
-
-
-def _restated(decision: Decision) -> Note:
+    cards = tuple(_card(gate) for gate in decision.gates)
+    outcome: tuple[str, State] = ("May be released", "pass") if may else ("Withheld", "fail")
+    gates = Gates(*outcome, _sentence(decision), cards)
     named = "; ".join(f"{entry.file} ({entry.reason})" for entry in decision.restated)
-    return Note(f"{named}.", "Rewrote days already released", strong=True)
+    notes = (Note(f"{named}.", "Rewrote days already released", strong=True),) if named else ()
+    return Section("decision", "Decision", "", (gates, *notes, Tiles(_tiles(results))))
 
 
 def _sentence(decision: Decision) -> str:
@@ -56,7 +49,7 @@ def _card(gate: GateState) -> GateCard:
     title = f"{gate.gate.replace('_', ' ')} gate: {number(gate.value)}, must be {must}"
     chart = bullet(f"gate-{gate.gate}", title, f"{word}. {sentence(gate.reason)}", item, gate.threshold, at_least)
     heading = gate.gate.replace("_", " ").capitalize()
-    return GateCard(heading, state, word, number(gate.value), sentence(gate.reason), gate.override or "", chart)
+    return GateCard(heading, state, word, sentence(gate.reason), gate.override or "", chart)
 
 
 def _tiles(results: PageResults) -> tuple[Tile, ...]:
@@ -67,9 +60,8 @@ def _tiles(results: PageResults) -> tuple[Tile, ...]:
         tiles.append(Tile("Error on the test days", number(own.mse.value, 3), f"MSE of log quantity, {interval}"))
     rival = next(iter(results.rivals), None)
     if rival is not None and rival.ratio is not None:
-        tiles.append(
-            Tile(f"Against {name(rival.name)}", signed_fixed(100 * (rival.ratio - 1), 1) + "%", "error, best baseline")
-        )
+        less = signed_fixed(100 * (rival.ratio - 1), 1) + "%"
+        tiles.append(Tile(f"Against {name(rival.name)}", less, "error, best baseline"))
     test = results.test
     low, high = test.skill_interval
     tiles.append(Tile("Skill", percent(test.skill), f"of the median’s error gone, {percent(low)} to {percent(high)}"))

@@ -1,4 +1,4 @@
-"""Drift, explanation and fairness: what the run was checked for."""
+"""Drift of the columns and the model, and the features that move a prediction."""
 
 from __future__ import annotations
 
@@ -13,6 +13,18 @@ from pricetrail.report.results import PageResults
 
 DRIFTED: dict[bool, tuple[State, str]] = {True: ("fail", "Drifted"), False: ("pass", "Not drifted")}
 MAX_IMAGE_BYTES = 700_000  # of both images: the page stays below 1.5 MB as base64 text
+PICTURES = {  # heading, what a screen reader says, caption
+    BEESWARM: (
+        "Every explained line",
+        "Beeswarm of SHAP values: one row a feature, one dot a test line, its place the effect on the prediction.",
+        "Each dot is a test line; its colour is the value of the feature, low to high.",
+    ),
+    DEPENDENCE: (
+        "Effect by value",
+        "Dependence plots: SHAP value of the strongest features over the value of the feature.",
+        "Each dot is a test line. A slope shows how the effect of a feature changes with its value.",
+    ),
+}
 
 
 def drift_section(results: PageResults) -> Section:
@@ -30,39 +42,33 @@ def drift_section(results: PageResults) -> Section:
 def _drift_tiles(results: PageResults, inputs: list[ColumnDrift], target: ColumnDrift | None) -> tuple[Tile, ...]:
     share = sum(column.drifted for column in inputs) / len(inputs) if inputs else None
     held = "".join(f"of the columns, at most {percent(verdict.threshold)}" for verdict in results.drift.verdicts)
-    state, word = DRIFTED[not results.drift.passed]
-    tiles = [Tile("Input drift", percent(share), held, state, word)]
+    tiles = [Tile("Input drift", percent(share), held, *DRIFTED[not results.drift.passed])]
     if target is not None:
-        state, word = DRIFTED[target.drifted]
-        tiles.append(
-            Tile(
-                "Target drift", number(target.distance, 3), f"distance, at most {number(target.threshold)}", state, word
-            )
-        )
+        note = f"distance, at most {number(target.threshold)}"
+        tiles.append(Tile("Target drift", number(target.distance, 3), note, *DRIFTED[target.drifted]))
     return (*tiles, _model_tile(results.model_drift))
 
 
 def _model_tile(drift: ModelDriftResult) -> Tile:
-    state, word = DRIFTED[drift.drifted]
     ends, lines = between(*drift.error_ratio_interval), f"{count(drift.current_rows)} lines"
     note = f"error on the last days over validation error, {ends}, {lines}"
     if drift.drifted:
         note = sentence(drift.reasons[0])
-    return Tile("Model drift", f"{number(drift.error_ratio, 3)}×", note, state, word)
+    return Tile("Model drift", f"{number(drift.error_ratio, 3)}×", note, *DRIFTED[drift.drifted])
 
 
 def _drift_figure(columns: tuple[ColumnDrift, ...]) -> Figure:
     ratios = {column.column: _ratio(column) for column in columns}
     ordered = sorted(columns, key=lambda column: (column.role != "target", -ratios[column.column]))
-    rows = [
-        Row(
-            f"{column.column} (target)" if column.role == "target" else column.column,
-            (Item(ratios[column.column], "bar", "bad" if column.drifted else "main", tip=_tip(column)),),
-            f"▲ {fixed(column.distance, 3)}" if column.drifted else fixed(column.distance, 3),
-            column.role == "target",
-        )
-        for column in ordered
-    ]
+    rows, cells = [], []
+    for column in ordered:
+        is_target, (state, word) = column.role == "target", DRIFTED[column.drifted]
+        bar = Item(ratios[column.column], "bar", "bad" if column.drifted else "main", tip=_tip(column))
+        note = f"▲ {fixed(column.distance, 3)}" if column.drifted else fixed(column.distance, 3)
+        rows.append(Row(f"{column.column} (target)" if is_target else column.column, (bar,), note, is_target))
+        distance = (number(column.distance), number(column.threshold))
+        missing = (percent(column.reference_missing_share, 1), percent(column.current_missing_share, 1))
+        cells.append((column.column, column.role, column.method, *distance, *missing, Cell(word.lower(), state)))
     reach = max([1.2, *ratios.values()]) * 1.05
     axis = Axis(0, reach, "distance ÷ its threshold", lambda value: f"{number(value)}×", ((1.0, "threshold"),))
     legend = (Key("square", "main", "within its threshold"), Key("square", "bad", "▲ beyond it"))
@@ -71,24 +77,9 @@ def _drift_figure(columns: tuple[ColumnDrift, ...]) -> Figure:
         "the plain distance."
     )
     says = "; ".join(_tip(column) for column in ordered[:3])
-    cells = [
-        (
-            Cell(column.column, code=True),
-            column.role,
-            column.method,
-            number(column.distance),
-            number(column.threshold),
-            percent(column.reference_missing_share, 1),
-            percent(column.current_missing_share, 1),
-            Cell(DRIFTED[column.drifted][1].lower(), DRIFTED[column.drifted][0]),
-        )
-        for column in ordered
-    ]
-    shown = table(
-        "Distance of every column",
-        ("column", "role", "method", "#distance", "#threshold", "#missing before", "#missing now", "verdict"),
-        cells,
-    )
+    figures = ("#distance", "#threshold", "#missing before", "#missing now")
+    titles = ("`column", "role", "method", *figures, "verdict")
+    shown = table("Distance of every column", titles, cells)
     chart = rows_chart("drift-columns", "Drift of each column over its threshold", says, rows, axis)
     return Figure("By column", chart, shown, legend, caption)
 
@@ -108,39 +99,26 @@ def explanation_section(results: PageResults) -> Section:
     """SHAP: which features move the predictions, and how."""
     ranked = sorted(results.shap.items(), key=lambda entry: -entry[1])
     top = ranked[:12]
-    finding = "No SHAP values were written."
-    blocks: list[Block] = []
-    if top:
-        finding = f"{top[0][0]} moves predictions the most: {number(top[0][1], 3)} in log(1 + units) on average."
-        rows = [Row(feature, (Item(value, "bar"),), fixed(value, 3)) for feature, value in top]
-        axis = Axis(0, top[0][1] * 1.05 or 1.0, "mean |SHAP value|, log(1 + units)")
-        shown = table("Mean |SHAP value| of every feature", ("feature", "#mean"), [(f, number(v)) for f, v in ranked])
-        chart = rows_chart("shap", "Mean absolute SHAP value of each feature", finding, rows, axis)
-        blocks.append(Figure(f"The {len(top)} strongest features", chart, shown))
-    return Section("explanation", "What moves a prediction", finding, (*blocks, *_pictures(results)))
+    key, heading, pictures = "explanation", "What moves a prediction", _pictures(results)
+    if not top:
+        return Section(key, heading, "No SHAP values were written.", pictures)
+    finding = f"{top[0][0]} moves predictions the most: {number(top[0][1], 3)} in log(1 + units) on average."
+    rows = [Row(feature, (Item(value, "bar"),), fixed(value, 3)) for feature, value in top]
+    axis = Axis(0, top[0][1] * 1.05 or 1.0, "mean |SHAP value|, log(1 + units)")
+    shown = table("Mean |SHAP value| of every feature", ("feature", "#mean"), [(f, number(v)) for f, v in ranked])
+    chart = rows_chart("shap", "Mean absolute SHAP value of each feature", finding, rows, axis)
+    return Section(key, heading, finding, (Figure(f"The {len(top)} strongest features", chart, shown), *pictures))
 
 
 def _pictures(results: PageResults) -> tuple[Block, ...]:
-    told = {
-        BEESWARM: (
-            "Every explained line",
-            "Beeswarm of SHAP values: one row a feature, one dot a test line, its place the effect on the prediction.",
-            "Each dot is a test line; its colour is the value of the feature, low to high.",
-        ),
-        DEPENDENCE: (
-            "Effect by value",
-            "Dependence plots: SHAP value of the strongest features over the value of the feature.",
-            "Each dot is a test line. A slope shows how the effect of a feature changes with its value.",
-        ),
-    }
     blocks: list[Block] = []
-    for file, (heading, alt, caption) in told.items():
-        content = results.images.get(file)
-        if content is None:
+    are_small = sum(map(len, results.images.values())) <= MAX_IMAGE_BYTES
+    for file, (heading, alt, caption) in PICTURES.items():
+        if file not in results.images:
             continue
-        if sum(map(len, results.images.values())) > MAX_IMAGE_BYTES:
+        if are_small:
+            source = "data:image/png;base64," + base64.b64encode(results.images[file]).decode()
+            blocks.append(Picture(heading, source, alt, caption))
+        else:
             blocks.append(Note(f"{heading}: reports/shap/{file} is too large for this page."))
-            continue
-        source = "data:image/png;base64," + base64.b64encode(content).decode()
-        blocks.append(Picture(heading, source, alt, caption))
     return tuple(blocks)

@@ -11,7 +11,7 @@ from pricetrail.checks.results import GroupResult, SensitiveColumn
 from pricetrail.report.page.blocks import Block, Cell, Figure, Key, Note, Section, Table, table
 from pricetrail.report.page.charts import Axis, Item, Row, rows_chart
 from pricetrail.report.page.svg import room
-from pricetrail.report.page.words import FIGURES, between, count, fixed, name, plural, sentence, signed_fixed
+from pricetrail.report.page.words import between, count, fixed, name, plural, sentence, signed_fixed
 from pricetrail.report.results import PageResults
 
 CHOSEN = "added_disparity"
@@ -94,20 +94,14 @@ def _legend(rows: Sequence[Row]) -> tuple[Key, ...]:
 def _errors(groups: Sequence[Group]) -> Figure:
     rows, ends = _dots(groups, "mse")
     axis = Axis(*room(0, max(ends), zero=True), "MSE of log(1 + units)")
-    says = "; ".join(f"{row.label} {row.note}" for row in rows)
     keys = ("mse", "mae", "mean_prediction", "mean_truth")
     cells = [
-        (
-            group.label,
-            count(group.errors.rows),
-            *(_shown(group, key) for key in keys),
-            _interval(group, "mse"),
-        )
+        (group.label, count(group.errors.rows), *(_shown(group, key) for key in keys), _interval(group, "mse"))
         for group in groups
     ]
     titles = ("group", "#lines", "#MSE", "#MAE", "#mean prediction", "#mean truth", "#interval of MSE")
     shown = table("Errors by group, in log(1 + units)", titles, cells)
-    chart = rows_chart("group-error", "Error of each group", says, rows, axis)
+    chart = rows_chart("group-error", "Error of each group", "", rows, axis)
     return Figure("Error by group", chart, shown, _legend(rows))
 
 
@@ -115,11 +109,10 @@ def _bias(groups: Sequence[Group]) -> Figure:
     rows, ends = _dots(groups, "bias")
     far = max(map(abs, ends)) * 1.15 or 1.0
     axis = Axis(-far, far, "mean prediction less mean truth, log(1 + units)", marks=((0.0, "no bias"),))
-    says = "; ".join(f"{row.label} {row.note}" for row in rows)
     cells = [(group.label, _shown(group, "bias"), _interval(group, "bias")) for group in groups]
     shown = table("Bias by group, in log(1 + units)", ("group", "#bias", "#interval"), cells)
     caption = "Left of the line the model predicts too little for a group, right of it too much."
-    chart = rows_chart("group-bias", "Bias of each group", says, rows, axis)
+    chart = rows_chart("group-bias", "Bias of each group", "", rows, axis)
     return Figure("Bias by group", chart, shown, _legend(rows), caption)
 
 
@@ -135,23 +128,22 @@ def _differences(columns: Sequence[SensitiveColumn], verdict: Verdict) -> Figure
             items = [Item(found.value, shape, tone, found.low, found.high, f"{between(found.low, found.high)}")]
             items += [Item(limit, "tick", tip=f"threshold {limit:g}")] if strong and limit is not None else []
             ends += [end for end in (found.value, found.low, found.high, limit) if end is not None]
-            label = f"{'cells' if '&' in column.column else name(column.column)}: {name(key, FIGURES)}"
+            label = f"{'cells' if '&' in column.column else name(column.column)}: {name(key)}"
             rows.append(Row(label, tuple(items), fixed(found.value, 3), strong))
-    says = "; ".join(f"{row.label} {row.note}" for row in rows)
     axis = Axis(*room(min(ends), max(ends), zero=True), "log(1 + units)")
-    legend = tuple(Key(shape, tone, name(key, FIGURES)) for key, (shape, tone) in LOOKS.items())
+    legend = tuple(Key(shape, tone, name(key)) for key, (shape, tone) in LOOKS.items())
     caption = (
         "MOD: how far apart the groups’ means are. Groups that truly differ have a MOD of the truth; what the model "
         "adds to it is the added disparity."
     )
-    chart = rows_chart("disparity", "Differences between groups", says, rows, axis)
+    chart = rows_chart("disparity", "Differences between groups", "", rows, axis)
     legend = legend if limit is None else (*legend, Key("tick", "", "threshold"))
     return Figure("What the truth holds, and what the model adds", chart, _figure_table(columns), legend, caption)
 
 
 def _figure_table(columns: Sequence[SensitiveColumn]) -> Table:
     cells = [
-        (name(column.column), Cell(name(key, FIGURES)), fixed(found.value, 3), between(found.low, found.high))
+        (name(column.column), Cell(name(key)), fixed(found.value, 3), between(found.low, found.high))
         for column in columns
         for key, found in column.figures.items()
     ]

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from pricetrail.lineage.lock import StageRecord
 from pricetrail.lineage.paths import by_kind
-from pricetrail.report.page.blocks import Cell, Chain, Commands, Note, Section, Step, Table, table
+from pricetrail.report.page.blocks import Chain, Commands, Note, Section, Step, Table, table
 from pricetrail.report.page.words import plural
 from pricetrail.report.results import PageResults
 
@@ -26,31 +26,19 @@ def lineage_section(results: PageResults) -> Section:
         f"{plural(len(lineage.stages), 'stage')} lie between the raw lines and this page; each hash is of bytes, so an "
         "edited file shows."
     )
-    ids = table(
-        "This run", ("what", "id"), [("run", Cell(lineage.run, code=True)), ("bundle", Cell(lineage.bundle, code=True))]
-    )
-    chain = Chain(tuple(_step(stage) for stage in lineage.stages))
-    return Section(
-        key, heading, finding, (ids, commands, chain) if lineage.stages else (ids, commands, Note("No stage."))
-    )
+    ids = table("This run", ("what", "`id"), [("run", lineage.run), ("bundle", lineage.bundle)])
+    chain = Chain(tuple(_step(stage) for stage in lineage.stages)) if lineage.stages else Note("No stage.")
+    return Section(key, heading, finding, (ids, commands, chain))
 
 
 def _step(stage: StageRecord) -> Step:
     kinds = by_kind(stage.deps)
     code, inputs = kinds["code"], {**kinds["data"], **kinds["packages"]}
     parts = [plural(len(kinds["data"]), "input"), plural(len(code), "code file"), plural(len(stage.outs), "output")]
-    tables = [
-        _hashes("In", inputs),
-        _hashes("Out", stage.outs),
-        table(
-            "Parameters",
-            ("parameter", "value"),
-            [(Cell(k, code=True), Cell(_shown(v), code=True)) for k, v in stage.params.items()],
-        ),
-        _hashes("Code", code),
-    ]
-    shown = tuple(each for each in tables if each.rows)
-    return Step(stage.name, module(stage.cmd), ", ".join(parts), shown)
+    params = [(key, _shown(value)) for key, value in stage.params.items()]
+    tables = [_hashes("In", inputs), _hashes("Out", stage.outs)]
+    tables += [table("Parameters", ("`parameter", "`value"), params), _hashes("Code", code)]
+    return Step(stage.name, module(stage.cmd), ", ".join(parts), tuple(each for each in tables if each.rows))
 
 
 def module(command: str) -> str:
@@ -64,8 +52,7 @@ def module(command: str) -> str:
 
 
 def _hashes(caption: str, files: Mapping[str, str]) -> Table:
-    rows = [(Cell(path, code=True), Cell(short(md5), code=True)) for path, md5 in files.items()]
-    return table(caption, ("path", "MD5"), rows)
+    return table(caption, ("`path", "`MD5"), [(path, short(md5)) for path, md5 in files.items()])
 
 
 def short(md5: str) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import zip_longest
 
-from pricetrail.checks.results import IntervalsResult, Rival
+from pricetrail.checks.results import GroupCoverage, IntervalsResult, Rival
 from pricetrail.report.page.blocks import Cell, Figure, Key, Note, Section, Table, table
 from pricetrail.report.page.charts import Axis, Item, Row, Series, lines_chart, rows_chart
 from pricetrail.report.page.svg import room
@@ -18,24 +19,12 @@ FIXED = "fixed"  # the state of the only row of trials where no study ran
 def models_section(results: PageResults) -> Section:
     """Errors on the test days, an interval a model."""
     models = results.models.models
-    rows = [
-        Row(
-            name(model.name),
-            (
-                Item(
-                    model.errors.mse_log_quantity,
-                    "dot" if own else "ring",
-                    "main" if own else "plain",
-                    model.mse.low,
-                    model.mse.high,
-                ),
-            ),
-            fixed(model.mse.value, 3),
-            strong=own,
-        )
-        for model in models
-        for own in [model.name == PRIMARY]
-    ]
+    rows = []
+    for model in models:
+        own = model.name == PRIMARY
+        look = ("dot", "main") if own else ("ring", "plain")
+        item = Item(model.errors.mse_log_quantity, *look, model.mse.low, model.mse.high)
+        rows.append(Row(name(model.name), (item,), fixed(model.mse.value, 3), strong=own))
     axis = Axis(*room(0, max((model.mse.high or 0 for model in models), default=1), zero=True), LOG)
     chart = rows_chart("models-error", "Error of each model on the test days", _finding(results), rows, axis)
     legend = (Key("dot", "main", "the network"), Key("ring", "plain", "a baseline"))
@@ -57,18 +46,12 @@ def _finding(results: PageResults) -> str:
 
 
 def _model_table(models: Sequence[Rival]) -> Table:
-    rows = [
-        (
-            name(model.name),
-            fixed(model.mse.value, 4),
-            between(model.mse.low, model.mse.high, 3),
-            NONE if model.name == PRIMARY else fixed(model.ratio, 3),
-            NONE if model.name == PRIMARY else between(model.difference.low, model.difference.high, 4),
-            fixed(model.errors.mae_units, 2),
-            fixed(model.errors.rmsle, 3),
-        )
-        for model in models
-    ]
+    rows = []
+    for model in models:
+        held = (fixed(model.ratio, 3), between(model.difference.low, model.difference.high, 4))
+        row = (name(model.name), fixed(model.mse.value, 4), between(model.mse.low, model.mse.high, 3))
+        errors = (fixed(model.errors.mae_units, 2), fixed(model.errors.rmsle, 3))
+        rows.append((*row, *((NONE, NONE) if model.name == PRIMARY else held), *errors))
     columns = ("model", "#MSE", "#interval", "#network ÷ model", "#network − model", "#MAE, units", "#RMSLE")
     return table("Errors on the test days", columns, rows)
 
@@ -83,22 +66,15 @@ def intervals_section(results: PageResults) -> Section:
     whole = [coverage.interval_80, coverage.interval_95]
     low = min([0.75, *shares, *(level.coverage_low for level in whole if level.coverage_low is not None)])
     axis = Axis(low - 0.02, 1.0, "share of lines inside", percent, ((0.8, "80%"), (0.95, "95%")))
-    chart = rows_chart(
-        "coverage", "Share of the test lines inside their intervals", _held(coverage), _covered(coverage), axis
-    )
+    title = "Share of the test lines inside their intervals"
+    chart = rows_chart("coverage", title, _held(coverage), _covered(coverage), axis)
     legend = (Key("dot", "main", "80% intervals"), Key("diamond", "plain", "95% intervals"))
     caption = "On its dashed line an interval holds what it promises; left of it, it is too narrow."
-    rows = [
-        (
-            _group_name(group.column, group.group),
-            count(group.rows),
-            percent(group.coverage_80, 1),
-            fixed(group.mean_width_80, 3),
-            percent(group.coverage_95, 1),
-            fixed(group.mean_width_95, 3),
-        )
-        for group in coverage.groups
-    ]
+    rows = []
+    for group in coverage.groups:
+        levels = ((group.coverage_80, group.mean_width_80), (group.coverage_95, group.mean_width_95))
+        held = [shown for share, width in levels for shown in (percent(share, 1), fixed(width, 3))]
+        rows.append((_group_name(group), count(group.rows), *held))
     columns = ("lines", "#rows", "#80% hold", "#their mean width", "#95% hold", "#their mean width")
     shown = table("Coverage by month and group; widths in log(1 + units)", columns, rows)
     return Section(key, heading, _held(coverage), (Figure("Promised and held", chart, shown, legend, caption),))
@@ -107,7 +83,7 @@ def intervals_section(results: PageResults) -> Section:
 def _covered(coverage: IntervalsResult) -> list[Row]:
     rows = []
     for group in coverage.groups:
-        label, overall = _group_name(group.column, group.group), group.column == "overall"
+        label, overall = _group_name(group), group.column == "overall"
         looks = (("80%", group.coverage_80, "dot", "main"), ("95%", group.coverage_95, "diamond", "plain"))
         items = []
         for (level, share, shape, tone), whole in zip(looks, (coverage.interval_80, coverage.interval_95), strict=True):
@@ -118,10 +94,10 @@ def _covered(coverage: IntervalsResult) -> list[Row]:
     return rows
 
 
-def _group_name(column: str, group: str) -> str:
-    if column == "overall":
+def _group_name(lines: GroupCoverage) -> str:
+    if lines.column == "overall":
         return "all test lines"
-    return group if column == "month" else f"{name(column)}: {group}"
+    return lines.group if lines.column == "month" else f"{name(lines.column)}: {lines.group}"
 
 
 def _held(coverage: IntervalsResult) -> str:
@@ -131,7 +107,7 @@ def _held(coverage: IntervalsResult) -> str:
     if not parts:
         return found
     worst = max(parts, key=lambda group: abs(group.coverage_80 - 0.8))
-    where = _group_name(worst.column, worst.group)
+    where = _group_name(worst)
     return f"{found} Furthest from 80% is {where}, with {percent(worst.coverage_80, 1)}."
 
 
@@ -140,9 +116,8 @@ def training_section(results: PageResults) -> Section:
     if any(trial.state == FIXED for trial in results.trials):
         return _training_without_a_study(results)
     done = [trial for trial in results.trials if trial.validation_mse is not None]
-    best = min(
-        (trial for trial in done if trial.state == "complete"), key=lambda t: t.validation_mse or 0, default=None
-    )
+    complete = [trial for trial in done if trial.state == "complete"]
+    best = min(complete, key=lambda trial: trial.validation_mse or 0, default=None)
     finding = f"{plural(len(results.trials), 'trial')} of the study, none complete."
     if best is not None:
         finding = (
@@ -175,60 +150,41 @@ def _curve(results: PageResults) -> Figure:
     says = f"After {plural(len(results.validation_mse), 'epoch')} the validation error is {number(last[0])}."
     errors = [*results.train_mse, *results.validation_mse] or [0.0]
     chart = lines_chart("curve", "Error by epoch", says, series, "epoch", LOG, room(min(errors), max(errors), 0.1))
-    epochs = max(len(results.train_mse), len(results.validation_mse))
-    rows = [
-        (str(place + 1), *(number(values[place]) if place < len(values) else NONE for _, values, _, _ in pairs))
-        for place in range(epochs)
-    ]
+    epochs = zip_longest(results.train_mse, results.validation_mse)
+    rows = [(str(epoch), number(train), number(validation)) for epoch, (train, validation) in enumerate(epochs, 1)]
+    shown = table("Error by epoch", ("epoch", "#training", "#validation"), rows)
     legend = tuple(Key(shape, tone, label, joined=True) for label, _, tone, shape in pairs)
     caption = "Training error is measured with dropout on, validation error without."
-    return Figure(
-        "Learning curve", chart, table("Error by epoch", ("epoch", "#training", "#validation"), rows), legend, caption
-    )
+    return Figure("Learning curve", chart, shown, legend, caption)
 
 
 def _trials(done: list[Trial], every: tuple[Trial, ...], best: Trial | None) -> Figure:
     looks = {"complete": ("main", "dot"), "pruned": ("plain", "ring")}
     states = sorted({trial.state for trial in done}, key=lambda state: (state not in looks, state))
-    series = [
-        Series(
-            state,
-            tuple((float(trial.trial), trial.validation_mse or 0.0) for trial in done if trial.state == state),
-            *looks.get(state, ("bad", "cross")),
-            joined=False,
-        )
-        for state in states
-    ]
+    series, legend = [], []
+    for state in states:
+        tone, shape = looks.get(state, ("bad", "cross"))
+        points = tuple((float(trial.trial), trial.validation_mse or 0.0) for trial in done if trial.state == state)
+        series.append(Series(state, points, tone, shape, joined=False))
+        legend.append(Key(shape, tone, state))
     errors = [trial.validation_mse for trial in done if trial.validation_mse is not None] or [0.0]
-    says = (
-        "No trial is complete."
-        if best is None
-        else f"The lowest is {number(best.validation_mse)}, of trial {best.trial}."
-    )
-    chart = lines_chart(
-        "trials", "Validation error of each trial", says, series, "trial", LOG, room(min(errors), max(errors), 0.1)
-    )
-    legend = tuple(Key(shape, tone, state) for state in states for tone, shape in [looks.get(state, ("bad", "cross"))])
+    says = "No trial is complete."
+    if best is not None:
+        says = f"The lowest is {number(best.validation_mse)}, of trial {best.trial}."
+    bounds = room(min(errors), max(errors), 0.1)
+    chart = lines_chart("trials", "Validation error of each trial", says, series, "trial", LOG, bounds)
     columns = tuple(every[0].cells) if every else ("trial",)
     rows = [tuple(Cell(trial.cells.get(column) or NONE) for column in columns) for trial in every]
     titles = tuple(column if column in {"state", "reason", "optimizer"} else f"#{column}" for column in columns)
-    return Figure("Trials of the study", chart, table("Every trial and its settings", titles, rows), legend)
+    return Figure("Trials of the study", chart, table("Every trial and its settings", titles, rows), tuple(legend))
 
 
 def _dials(results: PageResults) -> Figure:
     ranked = sorted(results.importances.items(), key=lambda entry: -entry[1])
     top = ranked[:8]
-    axis = Axis(
-        0,
-        max(max((share for _, share in top), default=0) * 1.05, 0.01),
-        "share of the variance of the trials’ errors",
-        percent,
-    )
+    axis = Axis(0, max(top[0][1] * 1.05, 0.01), "share of the variance of the trials’ errors", percent)
     rows = [Row(dial, (Item(share, "bar"),), percent(share)) for dial, share in top]
     says = f"{top[0][0]} explains {percent(top[0][1])} of the variance."
-    shown = table(
-        "Importance of every dial (PED-ANOVA)",
-        ("dial", "#share"),
-        [(dial, percent(share, 1)) for dial, share in ranked],
-    )
+    cells = [(dial, percent(share, 1)) for dial, share in ranked]
+    shown = table("Importance of every dial (PED-ANOVA)", ("dial", "#share"), cells)
     return Figure("Which dials mattered", rows_chart("dials", "Importance of the dials", says, rows, axis), shown)

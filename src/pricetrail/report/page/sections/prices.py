@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import groupby
 
-from pricetrail.report.page.blocks import Card, Cards, Cell, Key, Note, Section, Table, table
+from pricetrail.report.page.blocks import Card, Cards, Key, Note, Section, Table, table
 from pricetrail.report.page.svg import Chart, Drawing, Mark, Scale, line, path, symbol, text
 from pricetrail.report.page.words import count, number, percent, plural, signed
 from pricetrail.report.results import PageResults, PricePoint
@@ -32,9 +32,8 @@ def prices_section(results: PageResults) -> Section:
     if not cards:
         return Section("prices", "Price response", "No SKU had enough lines for a recommendation.", (note,))
     legend = (Key("ring", "plain", "price now"), Key("dot", "main", "price recommended"))
-    return Section(
-        "prices", "Price response", finding, (note, Cards(tuple(cards), legend, _table(results.price_points)))
-    )
+    shown = Cards(tuple(cards), legend, _table(results.price_points))
+    return Section("prices", "Price response", finding, (note, shown))
 
 
 def dips(points: list[PricePoint]) -> bool:
@@ -56,23 +55,14 @@ def _told_dips(curves: list[list[PricePoint]]) -> str:
 
 
 def _table(points: tuple[PricePoint, ...]) -> Table:
-    rows = [
-        (
-            Cell(point.sku, code=True),
-            f"{point.unit_price_gbp:.2f}",
-            number(point.predicted_quantity, 3),
-            f"{point.predicted_revenue_gbp:.2f}",
-            _place(point),
-        )
-        for point in points
-    ]
-    columns = ("SKU", "#price, GBP", "#units a line", "#revenue a line, GBP", "which")
+    rows = []
+    for point in points:
+        places = (("now", point.current_price_gbp), ("recommended", point.recommended_price_gbp))
+        which = ", ".join(word for word, price in places if price == point.unit_price_gbp)
+        price, revenue = f"{point.unit_price_gbp:.2f}", f"{point.predicted_revenue_gbp:.2f}"
+        rows.append((point.sku, price, number(point.predicted_quantity, 3), revenue, which))
+    columns = ("`SKU", "#price, GBP", "#units a line", "#revenue a line, GBP", "which")
     return table("Every point of the curves", columns, rows)
-
-
-def _place(point: PricePoint) -> str:
-    places = (("now", point.current_price_gbp), ("recommended", point.recommended_price_gbp))
-    return ", ".join(word for word, price in places if price == point.unit_price_gbp)
 
 
 def at_price(points: list[PricePoint], price: float) -> PricePoint:
@@ -112,9 +102,8 @@ def curve_marks(points: list[PricePoint], now: PricePoint, then: PricePoint) -> 
         ]
         for point, shape, tone in ((now, "ring", "plain"), (then, "dot", "main")):
             tip = f"£{point.unit_price_gbp:.2f}: {unit}{number(getattr(point, key), 3)} {title}"
-            marks.append(
-                symbol(shape, f"symbol {tone}", across.at(point.unit_price_gbp), up.at(getattr(point, key)), tip)
-            )
+            x, y = across.at(point.unit_price_gbp), up.at(getattr(point, key))
+            marks.append(symbol(shape, f"symbol {tone}", x, y, tip))
     ends = ((points[0], 4, "start"), (points[-1], WIDTH - 4, "end"))
     marks += [text("tick", x, HEIGHT - 6, f"£{point.unit_price_gbp:.2f}", anchor) for point, x, anchor in ends]
     return marks
