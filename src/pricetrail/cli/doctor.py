@@ -11,8 +11,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from pricetrail.cli.json_flag import JsonFlag, chosen
-from pricetrail.cli.table import Format, FormatOption, print_rows
+from pricetrail.cli.table import Format, FormatOption, JsonFlag, chosen, print_rows
 from pricetrail.operation.doctor.checks import CHECKS, examine
 from pricetrail.operation.doctor.findings import Finding, State
 

@@ -33,6 +33,12 @@ class Format(StrEnum):
 
 
 FormatOption = Annotated[Format, typer.Option("--format", help="table for people, csv or json for programs.")]
+JsonFlag = Annotated[bool, typer.Option("--json", hidden=True, help="The same as --format json.")]  # of older scripts
+
+
+def chosen(form: Format, as_json: bool) -> Format:
+    """The format that both options mean."""
+    return Format.json if as_json else form
 
 
 def print_rows(rows: Sequence[Mapping[str, Json]], form: Format, headings: Mapping[str, str] | None = None) -> None:

@@ -8,7 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from pricetrail.base.errors import PricetrailError
-from pricetrail.operation.servers.redacted import redacted
+from pricetrail.operation.servers.programs import redacted
 
 LONGEST = 300  # characters of a cause; botocore and git can write pages
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pricetrail.base.dvc_hashes import md5_of
 from pricetrail.base.errors import PricetrailError
-from pricetrail.base.params import Data
+from pricetrail.base.params_schema import Data
 from pricetrail.data import contract, source_files
 
 

@@ -20,7 +20,7 @@ from prefect.server.schemas.schedules import CronSchedule
 from prefect.types.entrypoint import EntrypointType
 
 from pricetrail.base.errors import OperationError
-from pricetrail.base.params import Weekly
+from pricetrail.base.params_schema import Weekly
 from pricetrail.operation.schedule.dead_runs import reap
 from pricetrail.operation.schedule.flow import weekly_lineage
 

@@ -15,7 +15,7 @@ from tenacity import (
     wait_random,
 )
 
-from pricetrail.base.params import Weekly
+from pricetrail.base.params_schema import Weekly
 from pricetrail.operation.servers.programs import UnreachableError
 
 T = TypeVar("T")
