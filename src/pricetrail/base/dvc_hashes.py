@@ -1,7 +1,5 @@
 """Hashes of files and folders as DVC writes them."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """All reading and writing of the stages' files. Writing is atomic: a temporary file, then a rename."""
 
-from __future__ import annotations
-
 import json
 import math
 import os

@@ -3,8 +3,6 @@
 The text is read with YAML 1.2 as DVC reads it, so a key given twice is an error here too.
 """
 
-from __future__ import annotations
-
 import difflib
 
 from pydantic import BaseModel, Field, ValidationError

@@ -1,7 +1,5 @@
 """Processes of this machine: telling one from a later one of its number, finding some, starting and ending them."""
 
-from __future__ import annotations
-
 import os
 import signal
 import subprocess

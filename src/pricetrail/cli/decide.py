@@ -1,7 +1,5 @@
 """``pricetrail decide``: what became of the candidate, gate by gate."""
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 from typing import Annotated

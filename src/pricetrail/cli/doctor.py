@@ -1,7 +1,5 @@
 """``pricetrail doctor``: what is wrong with this machine, this project and its remote, and what to do about it."""
 
-from __future__ import annotations
-
 import sys
 from collections import Counter
 from dataclasses import asdict

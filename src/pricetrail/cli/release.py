@@ -1,7 +1,5 @@
 """``pricetrail release``: put a run's candidate into production."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """``pricetrail releases``: every release, with its figures."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """``pricetrail replay``: whether a commit's outputs come out again, byte by byte."""
 
-from __future__ import annotations
-
 import json
 import logging
 import sys

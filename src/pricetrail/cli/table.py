@@ -1,7 +1,5 @@
 """Rows as a table on the terminal, as CSV or as JSON: `--format` of every command that prints a table."""
 
-from __future__ import annotations
-
 import csv
 import io
 import json

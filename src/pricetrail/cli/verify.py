@@ -1,7 +1,5 @@
 """``pricetrail verify``: is a release what its signature says?"""
 
-from __future__ import annotations
-
 import json
 import sys
 from dataclasses import asdict

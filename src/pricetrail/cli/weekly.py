@@ -1,7 +1,5 @@
 """``pricetrail weekly``: the scheduled run, once, now, in this terminal."""
 
-from __future__ import annotations
-
 import json
 import logging
 import sys

@@ -1,7 +1,5 @@
 """What a check of ``pricetrail doctor`` says: a state, what was found, and what to do."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum

@@ -4,8 +4,6 @@ Each step leaves what the next ingest, or ``dvc add``, completes: files appear b
 what they restate and before the ``.dvc`` file names them.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,7 +1,5 @@
 """One source file, held against the contract as ``etl_pipeline`` will read it."""
 
-from __future__ import annotations
-
 import datetime as dt
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The source folder ``data.path``: what its ``.dvc`` file names, and what lies in it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath

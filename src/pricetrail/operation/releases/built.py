@@ -1,7 +1,5 @@
 """What a commit built, as far as git holds it: its bundle's hash, its decision, its run's record."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from pathlib import PurePosixPath

@@ -1,7 +1,5 @@
 """The files that a release's signature covers."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import tempfile

@@ -1,7 +1,5 @@
 """The key pair that signs releases: the private half outside of git, the public half in it."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 from dataclasses import dataclass

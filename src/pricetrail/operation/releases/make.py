@@ -1,7 +1,5 @@
 """Making a release: from a commit that every gate let through to its two tags."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ A version's tag (``price-model@v3.0.0``) carries the release: its record and the
 (``price-model#production#4``) says which version serves since; the highest number counts, whatever the clocks say.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from dataclasses import asdict, dataclass

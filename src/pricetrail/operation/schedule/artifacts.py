@@ -1,7 +1,5 @@
 """What a run leaves in Prefect for people: its facts, the metrics that moved, the decision, and where to read on."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit

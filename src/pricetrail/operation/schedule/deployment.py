@@ -1,7 +1,5 @@
 """The served deployment ``weekly_lineage/weekly``: when it runs, one run at a time, and what is put right before."""
 
-from __future__ import annotations
-
 import asyncio
 import os
 from datetime import datetime

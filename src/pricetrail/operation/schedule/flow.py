@@ -4,8 +4,6 @@ A closed gate is a normal ending: the run is Completed, by the name of its outco
 nothing is tried again. A fault is Failed, with its cause in one line.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress

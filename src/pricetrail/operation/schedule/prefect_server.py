@@ -3,8 +3,6 @@
 Nothing here imports Prefect: it reads its settings from the environment when it is imported, and those are made here.
 """
 
-from __future__ import annotations
-
 import logging
 import sys
 import threading

@@ -1,7 +1,5 @@
 """``pricetrail schedule``: Prefect's server, the embedded S3 and the weekly schedule of one project, until stopped."""
 
-from __future__ import annotations
-
 import logging
 import os
 from collections.abc import Callable, Iterator

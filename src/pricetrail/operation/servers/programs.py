@@ -1,7 +1,5 @@
 """Running git and DVC for the scheduled run: in sessions of their own, their words passed on, within a time limit."""
 
-from __future__ import annotations
-
 import logging
 import os
 import re

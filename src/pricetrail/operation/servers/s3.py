@@ -4,8 +4,6 @@ It serves a project whose remote points at 127.0.0.1 and names no other credenti
 MinIO, a folder) nothing here starts anything.
 """
 
-from __future__ import annotations
-
 import secrets
 import socket
 import sys

@@ -4,8 +4,6 @@ Nothing that a run does reaches the project before it publishes. A run that was 
 started, to the next one, which removes both.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import secrets

@@ -1,7 +1,5 @@
 """How a run can end, what it says of itself, and telling a webhook."""
 
-from __future__ import annotations
-
 import logging
 import os
 from collections.abc import Mapping

@@ -4,8 +4,6 @@ Until that push nothing of the run can be seen; after it all of it can. Where th
 is put on top of what does not touch the pipeline; otherwise the run is superseded, and publishes nothing.
 """
 
-from __future__ import annotations
-
 import logging
 import re
 from collections.abc import Callable, Sequence

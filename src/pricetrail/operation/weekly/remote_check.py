@@ -4,8 +4,6 @@ DVC looks at names only when it pushes, so an object that was cut off or altered
 bad or lost one is sent again from the cache, and read again. A program of its own, so that a hanging one can be killed.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import sys

@@ -1,7 +1,5 @@
 """Running the steps of a run in this process, without Prefect."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable
 from typing import TypeVar

@@ -1,7 +1,5 @@
 """The steps of a run: each a function from what the earlier ones left to what it leaves, safe to be tried again."""
 
-from __future__ import annotations
-
 import json
 import logging
 import re

@@ -1,7 +1,5 @@
 """Whether the next run on new data has a study, or trains what the last one chose: the dials that say so."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from itertools import takewhile
 
