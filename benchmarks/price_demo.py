@@ -10,7 +10,7 @@ import pandas as pd
 import harness
 from harness import Result
 from pricetrail.base import files
-from pricetrail.base.params import Pricing
+from pricetrail.base.params_schema import Pricing
 from pricetrail.pricing import recommend
 
 WHAT = (

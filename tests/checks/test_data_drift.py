@@ -18,7 +18,7 @@ from scipy.stats import wasserstein_distance
 
 from pricetrail.base.errors import ParamsError
 from pricetrail.base.files import read_params, write_folder, write_text
-from pricetrail.base.params import Drift
+from pricetrail.base.params_schema import Drift
 from pricetrail.checks.data_drift import (
     CATEGORICAL_COLUMNS,
     LEFT_OUT,

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pricetrail.base.params import Fairness, Gates
+from pricetrail.base.params_schema import Fairness, Gates
 from pricetrail.checks.errors_and_intervals import errors, score, skill
 from pricetrail.checks.fairness import fairness_by_group, fairness_verdict
 from pricetrail.data.features import DAY, TARGET

@@ -16,7 +16,7 @@ from sklearn.metrics import mean_absolute_error, mean_squared_error, mean_square
 
 from pricetrail.base.errors import DataError
 from pricetrail.base.files import csv_bytes, write_json
-from pricetrail.base.params import Fairness, Gates
+from pricetrail.base.params_schema import Fairness, Gates
 from pricetrail.checks.fairness import FairnessReport, GroupFigures, assess_fairness, fairness_by_group
 from pricetrail.checks.group_errors import group_errors
 from pricetrail.data.features import DAY, TARGET

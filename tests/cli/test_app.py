@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from pricetrail.cli.app import PANELS, app
 
 SRC = Path(__file__).parents[2] / "src"
-HELPERS = {"__init__", "__main__", "app", "json_flag", "one_line_errors", "table"}
+HELPERS = {"__init__", "__main__", "app", "one_line_errors", "table"}
 
 
 def python(code: str, *arguments: str, folder: Path = Path(), **env: str) -> subprocess.CompletedProcess[str]:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pricetrail.base.params import Demo
+from pricetrail.base.params_schema import Demo
 from pricetrail.data.demo_shop import COLUMNS, Shop, simulate
 
 TINY = Demo(first_day="2010-12-01", weeks=6, skus=12, customers=40, lines=3000)

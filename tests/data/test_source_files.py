@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pricetrail.base.errors import SourceError
-from pricetrail.base.params import Data
+from pricetrail.base.params_schema import Data
 from pricetrail.data import contract, source_files
 from support.tables import HEADER, SHOP, Row, csv_text, data_dials
 

@@ -15,8 +15,9 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 
-from pricetrail.base.params import Fixed, Tuning, parse_params
+from pricetrail.base.params import parse_params
 from pricetrail.base.params_edit import with_dials
+from pricetrail.base.params_schema import Fixed, Tuning
 from pricetrail.lineage.ledger import parse_ledger
 from pricetrail.model import candidate, study_figures
 from pricetrail.model.fixed_network import find, with_final_fit

@@ -23,7 +23,7 @@ from typer.testing import CliRunner, Result
 
 from pricetrail.base.errors import BundleError
 from pricetrail.base.files import write_json, write_table
-from pricetrail.base.params import Explain
+from pricetrail.base.params_schema import Explain
 from pricetrail.cli.app import app
 from pricetrail.data.encoder import Encoder
 from pricetrail.data.features import DAY, FEATURE_UNITS

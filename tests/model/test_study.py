@@ -20,7 +20,7 @@ import pytest
 import torch
 
 from pricetrail.base.errors import TrainingError
-from pricetrail.base.params import Tuning
+from pricetrail.base.params_schema import Tuning
 from pricetrail.base.random_streams import stream_seed
 from pricetrail.model import study as search_module
 from pricetrail.model.study import USUAL, Study, grid, grid_trials, search, suggest

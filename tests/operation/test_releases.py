@@ -101,12 +101,12 @@ def origin_tags(shop: Shop) -> set[str]:
 
 def test_a_release_is_two_annotated_tags_that_gto_reads(shop: Shop) -> None:
     made = release(shop)
-    assert (made.version, made.tag, made.stage_tag) == ("v1.0.0", V1, P1)
-    assert made.commit == shop.git("rev-parse", "HEAD").strip()
+    assert (made.record.version, made.tag, made.stage_tag) == ("v1.0.0", V1, P1)
+    assert made.record.commit == shop.git("rev-parse", "HEAD").strip()
     asked = "--format=%(refname:short)|%(objecttype)|%(*objectname)|%(taggername) %(taggeremail)|%(contents:subject)"
     assert shop.git("for-each-ref", asked, "refs/tags").splitlines() == [
-        f"{P1}|tag|{made.commit}|{AUTHOR}|Assigning stage production to artifact price-model version v1.0.0",
-        f"{V1}|tag|{made.commit}|{AUTHOR}|Registering artifact price-model version v1.0.0",
+        f"{P1}|tag|{made.record.commit}|{AUTHOR}|Assigning stage production to artifact price-model version v1.0.0",
+        f"{V1}|tag|{made.record.commit}|{AUTHOR}|Registering artifact price-model version v1.0.0",
     ]
     assert [shown["version"] for shown in api.show(str(shop.folder), "price-model#production")] == ["v1.0.0"]
     assert (shop.remote / "releases" / f"{sha256(SBOM)}.sbom.cdx.json").read_bytes() == SBOM
@@ -119,7 +119,7 @@ def test_versions_count_up_and_the_sbom_is_kept_once(released: Shop) -> None:
     assert production(released) == "v2.0.0"
     assert len(list((released.remote / "releases").iterdir())) == 1
     released.run("c")
-    assert release(released).version == "v3.0.0"
+    assert release(released).record.version == "v3.0.0"
 
 
 @pytest.mark.parametrize("gates", [["drift"], ["accuracy", "fairness"]])
@@ -316,7 +316,7 @@ def s3(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
 
 def test_a_release_lives_in_s3(shop: Shop, s3: Store) -> None:
     assert require_in_remote(shop.folder, "HEAD", shop.cache) == 4
-    assert release(shop).version == "v1.0.0"
+    assert release(shop).record.version == "v1.0.0"
     assert verify(shop.folder, "production", shop.box / "empty cache").passed
     (sbom,) = (file for file in s3.objects.rglob("*.sbom.cdx.json*") if file.is_file() and file.read_bytes() == SBOM)
     assert f"releases/{sha256(SBOM)}.sbom.cdx.json" in str(sbom)

@@ -29,7 +29,8 @@ from typer.testing import CliRunner
 
 import pricetrail.operation.schedule.flow
 from pricetrail.base.errors import OperationError
-from pricetrail.base.params import Weekly, parse_params
+from pricetrail.base.params import parse_params
+from pricetrail.base.params_schema import Weekly
 from pricetrail.cli.app import app
 from pricetrail.operation.schedule.artifacts import links
 from pricetrail.operation.schedule.dead_runs import Known, judge, running_here
@@ -38,8 +39,7 @@ from pricetrail.operation.schedule.flow import is_worth_a_retry, weekly_lineage
 from pricetrail.operation.schedule.prefect_server import MARK, Server, settings
 from pricetrail.operation.schedule.serve_project import schedule
 from pricetrail.operation.servers.programs import UnreachableError
-from pricetrail.operation.weekly.outcome import Ending, Outcome
-from pricetrail.operation.weekly.webhook import notify
+from pricetrail.operation.weekly.outcome import Ending, Outcome, notify
 from support.clone import edit_params
 from support.source_tree import ROOT
 

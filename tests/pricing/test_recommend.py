@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
-from pricetrail.base.params import Pricing
+from pricetrail.base.params_schema import Pricing
 from pricetrail.data.features import DAY
 from pricetrail.pricing.recommend import context_lines, price_curves, recommend, summarise, top_curves
 

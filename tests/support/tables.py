@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pricetrail.base.params import Data, parse_params
+from pricetrail.base.params import parse_params
+from pricetrail.base.params_schema import Data
 from pricetrail.data.contract import LINE_COLUMNS, SOURCE_FILE, SOURCE_ROW
 
 PARAMS = (Path(__file__).resolve().parent.parent.parent / "params.yaml").read_text()

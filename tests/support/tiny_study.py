@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pricetrail.base.files import read_params
-from pricetrail.base.params import Tuning
+from pricetrail.base.params_schema import Tuning
 from pricetrail.model.study import Study, search
 from pricetrail.model.study_journal import Journal
 from pricetrail.model.training import Epoch

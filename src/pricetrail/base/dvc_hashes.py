@@ -1,16 +1,11 @@
 """Hashes of files and folders as DVC writes them."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
 
 from pricetrail.base.errors import SourceError
-
-CHUNK_BYTES: Final = 2**20
 
 
 def md5_of(path: Path) -> str:
@@ -62,8 +57,5 @@ def md5_of_file(path: Path) -> str:
     Raises:
         OSError: it is not readable.
     """
-    digest = hashlib.md5(usedforsecurity=False)
     with path.open("rb") as file:
-        while chunk := file.read(CHUNK_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()

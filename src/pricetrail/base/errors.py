@@ -1,7 +1,5 @@
 """The exception tree. Every message names the place, the rule that was broken and the value found."""
 
-from __future__ import annotations
-
 
 class PricetrailError(Exception):
     """Base of every error that a user can cause and mend.

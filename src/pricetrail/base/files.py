@@ -1,7 +1,5 @@
 """All reading and writing of the stages' files. Writing is atomic: a temporary file, then a rename."""
 
-from __future__ import annotations
-
 import json
 import math
 import os
@@ -107,11 +105,18 @@ def read_table(path: Path) -> pd.DataFrame:
     return table
 
 
-def _replace(path: Path, content: bytes) -> None:
+def write_text(path: Path, text: str) -> None:
+    """Write UTF-8 text."""
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, content: bytes, mode: int = 0o666) -> None:
+    """Write a file that is whole or not there, and at no moment open to more people than its mode says."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.tmp")
+    temporary.unlink(missing_ok=True)  # of a writer that was killed, with its mode
     try:
-        with temporary.open("wb") as file:
+        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
@@ -119,16 +124,6 @@ def _replace(path: Path, content: bytes) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 text."""
-    _replace(path, text.encode())
-
-
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write bytes."""
-    _replace(path, content)
 
 
 def write_json(path: Path, tree: Json) -> None:
@@ -160,7 +155,7 @@ def csv_bytes(table: pd.DataFrame) -> bytes:
 
 def write_csv(path: Path, table: pd.DataFrame) -> None:
     """Write a plot's data."""
-    _replace(path, csv_bytes(table))
+    write_bytes(path, csv_bytes(table))
 
 
 def parquet_bytes(table: pd.DataFrame) -> bytes:
@@ -170,7 +165,7 @@ def parquet_bytes(table: pd.DataFrame) -> bytes:
 
 def write_table(path: Path, table: pd.DataFrame) -> None:
     """Write one Parquet file."""
-    _replace(path, parquet_bytes(table))
+    write_bytes(path, table_to_bytes(table))
 
 
 def write_partitions(folder: Path, table: pd.DataFrame, partition: pd.Series) -> None:

@@ -1,7 +1,5 @@
 """What a metrics file may hold."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 Json = Mapping[str, "Json"] | Sequence["Json"] | str | float | int | bool | None

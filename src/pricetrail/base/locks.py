@@ -1,7 +1,5 @@
 """One process at a time: locks on files, which end with the process that holds them, however it ends."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path

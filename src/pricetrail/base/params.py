@@ -3,8 +3,6 @@
 The text is read with YAML 1.2 as DVC reads it, so a key given twice is an error here too.
 """
 
-from __future__ import annotations
-
 import difflib
 
 from pydantic import BaseModel, Field, ValidationError
@@ -12,69 +10,30 @@ from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from pricetrail.base import params_schema as schema
 from pricetrail.base.errors import ParamsError
-from pricetrail.base.params_schema import (
-    Baselines,
-    Columns,
-    Data,
-    Demo,
-    Drift,
-    Encoding,
-    Explain,
-    Fairness,
-    Features,
-    Fixed,
-    Gates,
-    Pricing,
-    Section,
-    Space,
-    Split,
-    Tuning,
-    Weekly,
-)
-
-__all__ = [
-    "Baselines",
-    "Columns",
-    "Data",
-    "Demo",
-    "Drift",
-    "Encoding",
-    "Explain",
-    "Fairness",
-    "Features",
-    "Fixed",
-    "Gates",
-    "Params",
-    "Pricing",
-    "Space",
-    "Split",
-    "Tuning",
-    "Weekly",
-    "parse_params",
-]
 
 FILE = "params.yaml"
 
 
-class Params(Section):
+class Params(schema.Section):
     """All of ``params.yaml``."""
 
     seed: int = Field(ge=0, lt=2**63)
     threads: int = Field(ge=1, le=256)
-    data: Data
-    demo: Demo
-    features: Features
-    split: Split
-    encoding: Encoding
-    drift: Drift
-    tuning: Tuning
-    baselines: Baselines
-    explain: Explain
-    pricing: Pricing
-    gates: Gates
-    fairness: Fairness
-    weekly: Weekly
+    data: schema.Data
+    demo: schema.Demo
+    features: schema.Features
+    split: schema.Split
+    encoding: schema.Encoding
+    drift: schema.Drift
+    tuning: schema.Tuning
+    baselines: schema.Baselines
+    explain: schema.Explain
+    pricing: schema.Pricing
+    gates: schema.Gates
+    fairness: schema.Fairness
+    weekly: schema.Weekly
 
 
 def parse_params(text: str) -> Params:

@@ -1,7 +1,5 @@
 """Changing single dials in the text of ``params.yaml``: comments, order and layout stay."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Mapping
 

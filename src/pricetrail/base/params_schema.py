@@ -1,7 +1,5 @@
 """The sections of ``params.yaml`` as frozen types, each with its rules."""
 
-from __future__ import annotations
-
 import datetime as dt
 import re
 import zoneinfo

@@ -3,8 +3,6 @@
 Arrow's own packages hold the compressor, so the lock of the packages fixes these bytes.
 """
 
-from __future__ import annotations
-
 from typing import Final
 
 import pandas as pd

@@ -1,7 +1,5 @@
 """Processes of this machine: telling one from a later one of its number, finding some, starting and ending them."""
 
-from __future__ import annotations
-
 import os
 import signal
 import subprocess
@@ -97,6 +95,21 @@ def running(command: Sequence[str], folder: Path, env: Mapping[str, str]) -> Ite
             end_session(process)
 
 
+def start_server(command: Sequence[str], log: Path, env: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    """A program that goes on after this one, in a session of its own, so that Ctrl-C here does not end it.
+
+    Args:
+        command: the program and its arguments.
+        log: what it says is added to this file.
+        env: added to this process's environment.
+    """
+    with log.open("ab") as told:
+        return subprocess.Popen(
+            command, env={**os.environ, **env}, start_new_session=True,
+            stdin=subprocess.DEVNULL, stdout=told, stderr=told,
+        )  # fmt: skip
+
+
 def end_session(process: subprocess.Popen[str]) -> None:
     """End a program and all that it started; what outlives the program is killed."""
     if process.poll() is None:
@@ -110,14 +123,14 @@ def end_session(process: subprocess.Popen[str]) -> None:
 
 
 @contextmanager
-def ended_by_sigterm(code: int) -> Iterator[None]:
-    """Let ``kill`` end the block as Ctrl-C does, so that what was started is ended on the way out."""
+def ended_by_sigterm(error: BaseException) -> Iterator[None]:
+    """Let ``kill`` end the block by an error, as Ctrl-C does, so that what was started is ended on the way out."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
     def leave(_: int, __: FrameType | None) -> None:
-        raise SystemExit(code)
+        raise error
 
     before = signal.signal(signal.SIGTERM, leave)
     try:

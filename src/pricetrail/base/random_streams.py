@@ -1,7 +1,5 @@
 """One seed, many named random streams: a stream's numbers do not move when another stream draws more."""
 
-from __future__ import annotations
-
 import zlib
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Records of a run as types: a frozen dataclass is written to JSON, and read back by the same dataclass."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from dataclasses import Field, asdict, fields, is_dataclass

@@ -21,8 +21,8 @@ from evidently.core.report import Snapshot
 from evidently.metrics import ValueDrift
 
 from pricetrail.base.errors import ParamsError
-from pricetrail.base.params import FILE, Drift
-from pricetrail.base.params_schema import CategoricalMethod
+from pricetrail.base.params import FILE
+from pricetrail.base.params_schema import CategoricalMethod, Drift
 from pricetrail.base.random_streams import draw_rows
 from pricetrail.checks.drift_page import Page, split_page
 from pricetrail.checks.estimates import known

@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.metrics import mean_absolute_error, mean_squared_error, root_mean_squared_log_error
 
-from pricetrail.base.params import Gates
+from pricetrail.base.params_schema import Gates
 from pricetrail.checks.estimates import Errors, Interval, known
 from pricetrail.checks.gates import Verdict, at_least
 from pricetrail.data.features import DAY, TARGET

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pricetrail.base.params import Fairness, Gates
+from pricetrail.base.params_schema import Fairness, Gates
 from pricetrail.base.random_streams import stream
 from pricetrail.base.typed_json import record
 from pricetrail.checks.errors_and_intervals import Floats

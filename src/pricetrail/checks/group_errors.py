@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import mean_absolute_error, mean_squared_error, root_mean_squared_log_error
 
 from pricetrail.base.errors import DataError
-from pricetrail.base.params import Gates
+from pricetrail.base.params_schema import Gates
 from pricetrail.checks.errors_and_intervals import Floats, percentiles, resample_days, sum_by, units
 from pricetrail.data.features import DAY, TARGET
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from pricetrail.base import typed_json
 from pricetrail.base.json_type import Json
-from pricetrail.base.params import Gates
+from pricetrail.base.params_schema import Gates
 from pricetrail.checks.errors_and_intervals import Floats, errors, interval, resample_days, resampled_mean
 from pricetrail.checks.results import ModelsResult, Rival
 from pricetrail.data.features import DAY, TARGET

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from pricetrail.base.params import Drift, Gates
+from pricetrail.base.params_schema import Drift, Gates
 from pricetrail.checks.errors_and_intervals import Floats, error_ratio
 from pricetrail.checks.estimates import Interval, known
 from pricetrail.checks.results import ModelDriftResult

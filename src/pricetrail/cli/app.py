@@ -1,7 +1,5 @@
 """``pricetrail …``: one command line for people. The pipeline itself is run by ``dvc repro``."""
 
-from __future__ import annotations
-
 import os
 import sys
 from typing import Annotated

@@ -1,7 +1,5 @@
 """``pricetrail check``: what can be wrong before any work."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer

@@ -1,7 +1,5 @@
 """``pricetrail decide``: what became of the candidate, gate by gate."""
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -26,9 +24,8 @@ from pricetrail.checks.decision import (
     status,
 )
 from pricetrail.checks.gates import OUTCOME_WORDS, Decision, GateState, read_verdict
-from pricetrail.cli.json_flag import JsonFlag, chosen
 from pricetrail.cli.one_line_errors import one_line_errors
-from pricetrail.cli.table import Format, FormatOption, print_rows
+from pricetrail.cli.table import Format, FormatOption, JsonFlag, chosen, print_rows
 
 DECISION = Path("metrics/decision.json")
 STYLES = {"closed": "red", "open by override": "yellow", "open": "green"}

@@ -1,7 +1,5 @@
 """``pricetrail doctor``: what is wrong with this machine, this project and its remote, and what to do about it."""
 
-from __future__ import annotations
-
 import sys
 from collections import Counter
 from dataclasses import asdict
@@ -11,8 +9,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from pricetrail.cli.json_flag import JsonFlag, chosen
-from pricetrail.cli.table import Format, FormatOption, print_rows
+from pricetrail.cli.table import Format, FormatOption, JsonFlag, chosen, print_rows
 from pricetrail.operation.doctor.checks import CHECKS, examine
 from pricetrail.operation.doctor.findings import Finding, State
 

@@ -1,7 +1,5 @@
 """``pricetrail explain``: why the last run predicted what it did for one test line."""
 
-from __future__ import annotations
-
 import math
 import sys
 from collections.abc import Mapping

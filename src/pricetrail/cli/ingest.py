@@ -1,7 +1,5 @@
 """``pricetrail ingest``: new source files into the tracked folder."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

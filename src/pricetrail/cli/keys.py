@@ -1,7 +1,5 @@
 """``pricetrail keys``: the key pair that signs releases."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

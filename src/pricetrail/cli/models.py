@@ -1,7 +1,5 @@
 """``pricetrail models``: the network beside every baseline."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pandas as pd

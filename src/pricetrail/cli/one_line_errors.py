@@ -1,7 +1,5 @@
 """Errors of the commands: one line, exit code 1."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 

@@ -1,7 +1,5 @@
 """``pricetrail prices``: the recommended prices of the last run."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

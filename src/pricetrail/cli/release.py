@@ -1,7 +1,5 @@
 """``pricetrail release``: put a run's candidate into production."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 
@@ -40,8 +38,11 @@ def release(
         objects = make.require_in_remote(folder, rev, cache)
         author = tag_push.author_of(folder, files.read_params().weekly.author)
         made = make.tag_release(folder, rev, author, keys.ensure_keys(folder), cache)
-        typer.echo(f"{made.tag}: commit {made.commit[:12]}, bundle {made.bundle_md5}, {objects} objects in the remote")
-        typer.echo(f"{made.stage_tag}: {made.version} is in production")
+        record = made.record
+        typer.echo(
+            f"{made.tag}: commit {record.commit[:12]}, bundle {record.bundle_md5}, {objects} objects in the remote"
+        )
+        typer.echo(f"{made.stage_tag}: {record.version} is in production")
         publish_tags(folder, [made.tag, made.stage_tag], push=push)
 
 

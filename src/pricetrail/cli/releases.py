@@ -1,16 +1,13 @@
 """``pricetrail releases``: every release, with its figures."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 
 import typer
 
 from pricetrail.base.json_type import Json
-from pricetrail.cli.json_flag import JsonFlag, chosen
 from pricetrail.cli.one_line_errors import one_line_errors
-from pricetrail.cli.table import Format, FormatOption, print_rows
+from pricetrail.cli.table import Format, FormatOption, JsonFlag, chosen, print_rows
 
 HEADINGS = {
     "version": "version",

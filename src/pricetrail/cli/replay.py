@@ -1,7 +1,5 @@
 """``pricetrail replay``: whether a commit's outputs come out again, byte by byte."""
 
-from __future__ import annotations
-
 import json
 import logging
 import sys
@@ -17,9 +15,8 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Column, Table
 
-from pricetrail.cli.json_flag import JsonFlag, chosen
 from pricetrail.cli.one_line_errors import one_line_errors
-from pricetrail.cli.table import Format, FormatOption, print_rows
+from pricetrail.cli.table import Format, FormatOption, JsonFlag, chosen, print_rows
 from pricetrail.cli.why import grouped, plural
 from pricetrail.lineage import replay as room
 from pricetrail.lineage.why import SAME_INPUTS

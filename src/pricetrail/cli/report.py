@@ -1,7 +1,5 @@
 """``pricetrail report``: where the page of the last run is, and a browser on it."""
 
-from __future__ import annotations
-
 import webbrowser
 from pathlib import Path
 from typing import Annotated

@@ -1,7 +1,5 @@
 """``pricetrail rollback``: put an earlier release back into production."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

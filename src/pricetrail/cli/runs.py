@@ -1,7 +1,5 @@
 """``pricetrail runs``: the ledger of runs, a run a line."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from pricetrail.base import files

@@ -1,7 +1,5 @@
 """``pricetrail s3 start | stop``: the embedded S3 server."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import typer

@@ -1,7 +1,5 @@
 """``pricetrail schedule``: the weekly flow by the clock, with Prefect's server and UI."""
 
-from __future__ import annotations
-
 import logging
 import sys
 from contextlib import suppress

@@ -1,7 +1,5 @@
 """Rows as a table on the terminal, as CSV or as JSON: `--format` of every command that prints a table."""
 
-from __future__ import annotations
-
 import csv
 import io
 import json
@@ -33,6 +31,12 @@ class Format(StrEnum):
 
 
 FormatOption = Annotated[Format, typer.Option("--format", help="table for people, csv or json for programs.")]
+JsonFlag = Annotated[bool, typer.Option("--json", hidden=True, help="The same as --format json.")]  # of older scripts
+
+
+def chosen(form: Format, as_json: bool) -> Format:
+    """The format that both options mean."""
+    return Format.json if as_json else form
 
 
 def print_rows(rows: Sequence[Mapping[str, Json]], form: Format, headings: Mapping[str, str] | None = None) -> None:

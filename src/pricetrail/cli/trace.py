@@ -1,7 +1,5 @@
 """``pricetrail trace``: where an output, a release or a prediction comes from."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import sys

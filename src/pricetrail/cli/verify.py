@@ -1,7 +1,5 @@
 """``pricetrail verify``: is a release what its signature says?"""
 
-from __future__ import annotations
-
 import json
 import sys
 from dataclasses import asdict
@@ -14,9 +12,8 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from pricetrail.cli.json_flag import JsonFlag, chosen
 from pricetrail.cli.one_line_errors import one_line_errors
-from pricetrail.cli.table import Format, FormatOption, print_rows
+from pricetrail.cli.table import Format, FormatOption, JsonFlag, chosen, print_rows
 from pricetrail.lineage.dvc_cache import cache_folder
 from pricetrail.operation.servers.s3 import ensure_running
 

@@ -1,26 +1,24 @@
 """``pricetrail weekly``: the scheduled run, once, now, in this terminal."""
 
-from __future__ import annotations
-
 import json
 import logging
-import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
 from pricetrail.base import files
 from pricetrail.base.errors import OperationError, PricetrailError
+from pricetrail.base.processes import ended_by_sigterm
 from pricetrail.cli.one_line_errors import one_line_errors
 from pricetrail.operation.weekly.message import metrics_table
+from pricetrail.operation.weekly.outcome import notify
 from pricetrail.operation.weekly.retrying import Foreground
 from pricetrail.operation.weekly.run import Report, weekly_run
-from pricetrail.operation.weekly.webhook import notify
 
 
 def weekly(
@@ -63,14 +61,8 @@ class _StoppedError(BaseException):
 @contextmanager
 def _ended_by_sigterm() -> Iterator[None]:
     """Let a run that is told to end take its programs and its folder with it."""
-
-    def end(*_: object) -> NoReturn:
-        raise _StoppedError
-
-    before = signal.signal(signal.SIGTERM, end)
     try:
-        yield
+        with ended_by_sigterm(_StoppedError()):
+            yield
     except _StoppedError:
         raise OperationError("weekly run", "must not be stopped: got SIGTERM") from None
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -1,7 +1,5 @@
 """``pricetrail why``: what two runs do not share, where it began, and what it moved."""
 
-from __future__ import annotations
-
 import json
 import sys
 from collections.abc import Iterator, Sequence

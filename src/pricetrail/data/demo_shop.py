@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pricetrail.base.params import Demo
+from pricetrail.base.params_schema import Demo
 from pricetrail.base.random_streams import stream
 
 Floats = npt.NDArray[np.float64]

@@ -22,7 +22,7 @@ import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
 from pricetrail.base.errors import SourceError
-from pricetrail.base.params import Data
+from pricetrail.base.params_schema import Data
 from pricetrail.data.contract import SOURCE_FILE, SOURCE_ROW
 
 log = logging.getLogger(__name__)

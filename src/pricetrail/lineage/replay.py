@@ -108,7 +108,7 @@ def replay(
     recorded = _wanted(commit.stages, only)
     _check_raw_data(recorded, commit)
     packages = installed_otherwise((commit.read(PACKAGES) or b"").decode())
-    with ended_by_sigterm(128 + SIGTERM), _folder(keep) as folder:
+    with ended_by_sigterm(SystemExit(128 + SIGTERM)), _folder(keep) as folder:
         announce(f"clone of {commit.hash[:12]}")
         clone = Clone.make(folder, commit.hash)
         origins = clone.fetch(_sources(recorded), announce)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pandas as pd
 
-from pricetrail.base.params import Fixed, Tuning
+from pricetrail.base.params_schema import Fixed, Tuning
 from pricetrail.model.network import NetworkSpec
 from pricetrail.model.study import Choice, Dial, Study, Watch, search
 from pricetrail.model.study_figures import FIXED

@@ -9,7 +9,7 @@ import pandas as pd
 
 from pricetrail.base.errors import BundleError
 from pricetrail.base.json_type import Json
-from pricetrail.base.params import Explain, Gates
+from pricetrail.base.params_schema import Explain, Gates
 from pricetrail.base.random_streams import draw_rows, stream
 from pricetrail.base.typed_json import record
 from pricetrail.checks.errors_and_intervals import Floats, Scores, units

@@ -13,7 +13,7 @@ import optuna
 import pandas as pd
 
 from pricetrail.base.errors import TrainingError
-from pricetrail.base.params import Space, Tuning
+from pricetrail.base.params_schema import Space, Tuning
 from pricetrail.base.random_streams import stream, stream_seed
 from pricetrail.model.inputs import Inputs
 from pricetrail.model.network import NetworkSpec

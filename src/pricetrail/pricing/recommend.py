@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pricetrail.base.params import Pricing
+from pricetrail.base.params_schema import Pricing
 from pricetrail.data.features import DAY, reprice
 
 Predict = Callable[[pd.DataFrame], NDArray[np.float64]]

@@ -21,7 +21,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import mean_squared_error
 
 from pricetrail.base.errors import DataError, TrainingError
-from pricetrail.base.params import Baselines
+from pricetrail.base.params_schema import Baselines
 from pricetrail.base.random_streams import stream_seed
 from pricetrail.data.encoder import Encoder
 from pricetrail.data.features import DAY, TARGET

@@ -1,7 +1,5 @@
 """What ``pricetrail doctor`` looks at, in the order in which things go wrong."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final

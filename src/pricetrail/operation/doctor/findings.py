@@ -1,14 +1,12 @@
 """What a check of ``pricetrail doctor`` says: a state, what was found, and what to do."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
 from pricetrail.base.errors import PricetrailError
-from pricetrail.operation.servers.redacted import redacted
+from pricetrail.operation.servers.programs import redacted
 
 LONGEST = 300  # characters of a cause; botocore and git can write pages
 

@@ -1,7 +1,5 @@
 """Checks of this machine and of the project's own files: tools, packages, git, schedule, disk."""
 
-from __future__ import annotations
-
 import importlib.metadata
 import shutil
 import sys

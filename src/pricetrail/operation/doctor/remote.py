@@ -1,7 +1,5 @@
 """Checks of the DVC remote: who can read its keys, a probe object, what of the lock is there."""
 
-from __future__ import annotations
-
 import os
 import secrets
 from collections.abc import Iterator, Mapping

@@ -4,13 +4,11 @@ Each step leaves what the next ingest, or ``dvc add``, completes: files appear b
 what they restate and before the ``.dvc`` file names them.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Final
 
@@ -25,7 +23,7 @@ from pricetrail.lineage.commit import Commit
 from pricetrail.lineage.dvc_cache import dvc
 from pricetrail.lineage.git import git
 from pricetrail.lineage.lock import parse_source
-from pricetrail.operation.ingest.released_days import Released, released, rewriting
+from pricetrail.operation.ingest.released_days import released, rewriting
 from pricetrail.operation.ingest.source_file import SourceFile, read_source_file, span
 from pricetrail.operation.ingest.source_folder import SourceFolder, source_folder
 from pricetrail.operation.servers import s3
@@ -53,32 +51,15 @@ class Ingestion:
     completed: tuple[SourceFile, ...]
     known: tuple[SourceFile, ...]
     restated: Mapping[str, str]
-    changed: tuple[str, ...]
-    commit: str
+    changed: tuple[str, ...] = ()
+    commit: str = ""
 
     @property
     def message(self) -> str:
-        """Of the commit."""
-        return commit_message((*self.added, *self.completed) or self.known)
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """All files looked at, nothing written."""
-
-    folder: SourceFolder
-    staged: Mapping[str, Path]
-    added: tuple[SourceFile, ...]
-    completed: tuple[SourceFile, ...]
-    known: tuple[SourceFile, ...]
-    restated: Mapping[str, str]
-
-
-def commit_message(ingested: Sequence[SourceFile]) -> str:
-    """``Ingest 2 files, 2011-12-05 to 2011-12-09``; at least one file."""
-    count = f"{len(ingested)} file{'' if len(ingested) == 1 else 's'}"
-    days = span(min(file.first_day for file in ingested), max(file.last_day for file in ingested))
-    return f"Ingest {count}, {days}"
+        """Of the commit: ``Ingest 2 files, 2011-12-05 to 2011-12-09``."""
+        ingested = (*self.added, *self.completed) or self.known
+        days = span(min(file.first_day for file in ingested), max(file.last_day for file in ingested))
+        return f"Ingest {len(ingested)} file{'' if len(ingested) == 1 else 's'}, {days}"
 
 
 def ingest_files(
@@ -107,22 +88,22 @@ def ingest_files(
             _require_committable()
         folder = source_folder(params)
         with _staging(folder.path) as staging:
-            plan = _plan(paths, reason, params, folder, staging)
-            _write(plan, params)
-        changed = _changed(folder.pointer)
-        result = Ingestion(folder.path, plan.added, plan.completed, plan.known, plan.restated, changed, "")
-        made = _commit(result) if commit and changed else ""
+            done, staged = _plan(paths, reason, params, folder, staging)
+            _write(done, staged, folder, params)
+        done = replace(done, changed=_changed(folder.pointer))
+        if commit and done.changed:
+            done = replace(done, changed=(), commit=_commit(done))
         if push:
             s3.ensure_running(Path())
             dvc("push", "-q", folder.pointer)
             git("push", "-q")
-    return Ingestion(
-        result.path, result.added, result.completed, result.known, result.restated, () if made else changed, made
-    )
+    return done
 
 
-def _plan(paths: Sequence[Path], reason: str | None, params: Params, folder: SourceFolder, staging: Path) -> _Plan:
-    """Stage and judge every file, those that lie untracked in the folder too."""
+def _plan(
+    paths: Sequence[Path], reason: str | None, params: Params, folder: SourceFolder, staging: Path
+) -> tuple[Ingestion, Mapping[str, Path]]:
+    """Stage and judge every file, those that lie untracked in the folder too; what will be done, and staged files."""
     release, staged = released(), dict[str, Path]()
     names = {md5: name for name, md5 in sorted(folder.present.items(), reverse=True)}
     added, known, completed = list[SourceFile](), list[SourceFile](), list[SourceFile]()
@@ -142,17 +123,12 @@ def _plan(paths: Sequence[Path], reason: str | None, params: Params, folder: Sou
     explained = {**params.data.restated, **{file.name: reason for file in known if reason is not None}}
     for name in _source_files(folder, params):
         if name not in staged and name in folder.pending:
-            found, rewritten = _judge_pending(name, folder, params, release)
+            place = f"{folder.path}/{name}"
+            found = read_source_file(Path(place), params.data, name, place)
+            rewritten = rewriting(found, place if name in folder.tracked else "", release)
             completed.append(found)
             restated |= _restating(found, rewritten, explained.get(name))
-    return _Plan(folder, staged, tuple(added), tuple(completed), tuple(known), restated)
-
-
-def _judge_pending(name: str, folder: SourceFolder, params: Params, release: Released | None) -> tuple[SourceFile, str]:
-    """A file that lies in the folder and is not as tracked, and what history it rewrites."""
-    place = f"{folder.path}/{name}"
-    found = read_source_file(Path(place), params.data, name, place)
-    return found, rewriting(found, place if name in folder.tracked else "", release)
+    return Ingestion(folder.path, tuple(added), tuple(completed), tuple(known), restated), staged
 
 
 def _restating(found: SourceFile, rewritten: str, reason: str | None) -> Mapping[str, str]:
@@ -170,14 +146,10 @@ def _restating(found: SourceFile, rewritten: str, reason: str | None) -> Mapping
 
 def _source_files(folder: SourceFolder, params: Params) -> list[str]:
     """What ``etl_pipeline`` would read of the folder, by path inside it."""
-    if not folder.present:
+    if not any(name.lower().endswith(source_files.SUFFIXES) for name in folder.present):
         return []
-    found = source_files.find_files(folder.path, params.data.pattern) if _holds_sources(folder) else []
+    found = source_files.find_files(folder.path, params.data.pattern)
     return [path.relative_to(folder.path).as_posix() for path in found]
-
-
-def _holds_sources(folder: SourceFolder) -> bool:
-    return any(name.lower().endswith(source_files.SUFFIXES) for name in folder.present)
 
 
 def _stage(path: Path, params: Params, folder: Path) -> Path:
@@ -204,28 +176,27 @@ def _stage(path: Path, params: Params, folder: Path) -> Path:
     return copied
 
 
-def _write(plan: _Plan, params: Params) -> None:
+def _write(done: Ingestion, staged: Mapping[str, Path], folder: SourceFolder, params: Params) -> None:
     """Name what is restated, rename the files into the folder, have DVC name them."""
-    if plan.restated:
-        dials = {RESTATED: {**params.data.restated, **plan.restated}}
+    if done.restated:
+        dials = {RESTATED: {**params.data.restated, **done.restated}}
         files.write_text(Path(FILE), with_dials(files.read_text(Path(FILE)), dials))
-    folder = Path(plan.folder.path)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, copied in plan.staged.items():
-            copied.replace(folder / name)
+        Path(folder.path).mkdir(parents=True, exist_ok=True)
+        for name, copied in staged.items():
+            copied.replace(Path(folder.path) / name)
     except OSError as error:
-        raise OperationError(str(folder), f"must take new files: {error.strerror}; ingest them again") from None
-    if not _is_named(plan):
-        dvc("add", "-q", plan.folder.path)
+        raise OperationError(folder.path, f"must take new files: {error.strerror}; ingest them again") from None
+    if not _is_named(folder, done.added):
+        dvc("add", "-q", folder.path)
 
 
-def _is_named(plan: _Plan) -> bool:
+def _is_named(folder: SourceFolder, added: Sequence[SourceFile]) -> bool:
     """Whether the ``.dvc`` file names what the folder holds now, and git is told to leave the folder out."""
-    dot_dvc = Path(plan.folder.pointer)
-    if not dot_dvc.exists() or git("ls-files", "-co", "--exclude-standard", "--", plan.folder.path):
+    dot_dvc = Path(folder.pointer)
+    if not dot_dvc.exists() or git("ls-files", "-co", "--exclude-standard", "--", folder.path):
         return False
-    present = {**plan.folder.present, **{file.name: file.md5 for file in plan.added}}
+    present = {**folder.present, **{file.name: file.md5 for file in added}}
     return md5_of_tree(present) in parse_source(files.read_text(dot_dvc), str(dot_dvc)).outs.values()
 
 

@@ -3,8 +3,6 @@
 The weekly run asks in its clone: ``python -m pricetrail.operation.ingest.dvc_update BASE``.
 """
 
-from __future__ import annotations
-
 import json
 import sys
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """Which days a release has learned from: lines of these days that come later rewrite history."""
 
-from __future__ import annotations
-
 import datetime as dt
 import re
 from dataclasses import dataclass

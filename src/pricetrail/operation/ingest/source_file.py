@@ -1,14 +1,12 @@
 """One source file, held against the contract as ``etl_pipeline`` will read it."""
 
-from __future__ import annotations
-
 import datetime as dt
 from dataclasses import dataclass
 from pathlib import Path
 
 from pricetrail.base.dvc_hashes import md5_of
 from pricetrail.base.errors import PricetrailError
-from pricetrail.base.params import Data
+from pricetrail.base.params_schema import Data
 from pricetrail.data import contract, source_files
 
 

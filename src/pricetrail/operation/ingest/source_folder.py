@@ -1,7 +1,5 @@
 """The source folder ``data.path``: what its ``.dvc`` file names, and what lies in it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -58,7 +56,7 @@ def source_folder(params: Params) -> SourceFolder:
 
     Raises:
         OperationError: it is none of one's own: a stage writes it, it is imported or lies in what another ``.dvc`` file
-            tracks, is a file, or tracked files are not there.
+            tracks, is a file, or tracked files are not there, or the cache does not know them.
         LineageError: this is no project of git and DVC.
     """
     path = params.data.path
@@ -70,7 +68,7 @@ def source_folder(params: Params) -> SourceFolder:
     present = list_folder(Path(path))
     if not dot_dvc.exists():
         return SourceFolder(path, {}, present)
-    tracked = tracked_files(files.read_text(dot_dvc), str(dot_dvc), present)
+    tracked = _tracked_files(files.read_text(dot_dvc), str(dot_dvc), present)
     folder = SourceFolder(path, tracked, present)
     if folder.missing:
         rule = f"must be there, since {dot_dvc} names it: run `dvc pull {dot_dvc}`"
@@ -78,27 +76,8 @@ def source_folder(params: Params) -> SourceFolder:
     return folder
 
 
-def is_imported(text: str, place: str) -> bool:
-    """Whether a ``.dvc`` file is that of ``dvc import-url`` or ``dvc import``.
-
-    Raises:
-        DataError: it is no YAML.
-    """
-    tree = parse_yaml(text, place)
-    return isinstance(tree, Mapping) and bool(tree.get("deps"))
-
-
-def tracked_files(text: str, place: str, present: Mapping[str, str]) -> Mapping[str, str]:
-    """The files that a ``.dvc`` file names.
-
-    Args:
-        text: of the ``.dvc`` file.
-        place: its path.
-        present: what lies on disk; where it is what the file names, no cache is needed.
-
-    Raises:
-        OperationError: it tracks no folder, or the cache does not know what is in it.
-    """
+def _tracked_files(text: str, place: str, present: Mapping[str, str]) -> Mapping[str, str]:
+    """The files that a ``.dvc`` file names; where it is what lies on disk, no cache is needed."""
     (md5,) = parse_source(text, place).outs.values()
     if not md5.endswith(".dir"):
         raise OperationError(place, "must track a folder to take new files", md5)
@@ -125,7 +104,8 @@ def _require_no_output(path: str, params: Params) -> None:
 
 
 def _require_own(path: str, dot_dvc: Path) -> None:
-    if dot_dvc.exists() and is_imported(files.read_text(dot_dvc), str(dot_dvc)):
+    tree = parse_yaml(files.read_text(dot_dvc), str(dot_dvc)) if dot_dvc.exists() else None
+    if isinstance(tree, Mapping) and tree.get("deps"):  # of `dvc import-url` or `dvc import`
         raise OperationError(str(dot_dvc), f"must be no import to take new files: get them by `dvc update {dot_dvc}`")
     others = writers([source for source in Commit.at().sources if Path(source.name) != dot_dvc], path)
     if others:

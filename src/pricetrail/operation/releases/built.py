@@ -1,7 +1,5 @@
 """What a commit built, as far as git holds it: its bundle's hash, its decision, its objects."""
 
-from __future__ import annotations
-
 import re
 from pathlib import PurePosixPath
 from typing import Final

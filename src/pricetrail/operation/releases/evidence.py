@@ -1,7 +1,5 @@
 """The files that a release's signature covers."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import tempfile
@@ -20,15 +18,7 @@ MANIFEST: Final = "manifest.json"
 
 @dataclass(frozen=True)
 class Evidence:
-    """What is signed.
-
-    Attributes:
-        release: the record's text.
-        bundle: its files by name.
-        sbom: CycloneDX JSON.
-        decision: ``metrics/decision.json``.
-        lineage: ``reports/lineage.json``.
-    """
+    """What is signed: the record's text, the bundle's files by name, and three JSON files."""
 
     release: bytes
     bundle: Mapping[str, bytes]

@@ -1,7 +1,5 @@
 """Serving: from a stage or a version to a folder that ``Bundle.load`` takes."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The key pair that signs releases: the private half outside of git, the public half in it."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 from dataclasses import dataclass
@@ -80,7 +78,7 @@ def make_keys(folder: Path, *, replace: bool = False, home: Path | None = None) 
         pair.public.unlink()  # before the private half changes: the two never belong to different pairs
     form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     try:
-        _write_secret(pair.private, key.private_bytes(*form))
+        files.write_bytes(pair.private, key.private_bytes(*form), mode=0o600)
     except OSError as error:
         raise ReleaseError(str(pair.private), f"must be a file that can be written: {error.strerror}") from None
     files.write_bytes(pair.public, _public_half(pair.private))
@@ -128,16 +126,3 @@ def _public_half(private: Path) -> bytes:
 
 def _pem(key: PublicKeyTypes) -> bytes:
     return key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
-
-
-def _write_secret(path: Path, content: bytes) -> None:
-    """A file that nobody else may read at any moment; whole or not there."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.unlink(missing_ok=True)
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)

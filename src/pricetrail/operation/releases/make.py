@@ -1,7 +1,5 @@
 """Making a release: from a commit that every gate let through to its two tags."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,23 +22,11 @@ from pricetrail.operation.releases.verify import require_verified
 
 @dataclass(frozen=True)
 class Release:
-    """A release that was made.
+    """A release that was made: what it is, the tag of its version, and the tag that puts it into production."""
 
-    Attributes:
-        version: such as ``v3.0.0``.
-        tag: of the version.
-        stage_tag: that puts it into production.
-        commit: full hash.
-        bundle_md5: DVC's hash of the bundle.
-        sbom_sha256: of the bill of materials.
-    """
-
-    version: str
+    record: Record
     tag: str
     stage_tag: str
-    commit: str
-    bundle_md5: str
-    sbom_sha256: str
 
 
 def is_release_due(folder: Path, rev: str) -> bool:
@@ -58,9 +44,7 @@ def is_release_due(folder: Path, rev: str) -> bool:
         return False
     if decision_of(commit).outcome != "released":
         return False
-    registry = Registry.read(folder)
-    made = registry.of_bundle(md5)
-    return made is None or not registry.served(made.version)
+    return Registry.read(folder).served_with(md5) is None
 
 
 def require_releasable(folder: Path, rev: str) -> Commit:
@@ -73,9 +57,7 @@ def require_releasable(folder: Path, rev: str) -> Commit:
     md5, decision = bundle_md5(commit), decision_of(commit)
     if decision.outcome != "released":
         raise ReleaseError(f"{DECISION} at {commit.hash[:12]}", f"must be released. {headline(decision)}")
-    registry = Registry.read(folder)
-    made = registry.of_bundle(md5)
-    if made is not None and registry.served(made.version):
+    if made := Registry.read(folder).served_with(md5):
         raise ReleaseError(f"bundle {md5}", f"must not be released yet, and is, as {made.tag}")
     return commit
 
@@ -103,7 +85,7 @@ def tag_release(folder: Path, rev: str, author: str, keys: KeyPair, cache: Path)
     if made is not None:
         record, _ = tags.parts(made.message, made.tag)
         require_verified(folder, made.version, cache)
-        return _staged(folder, record, made.tag, author)
+        return Release(record, made.tag, tags.assign(folder, record.version, author))
     _require_public_key(commit, keys)
     with open_remote(folder) as remote:
         objects = Objects(cache, remote)
@@ -116,7 +98,7 @@ def tag_release(folder: Path, rev: str, author: str, keys: KeyPair, cache: Path)
         require_signed(signed, signature, {keys.fingerprint: keys.public})
     tag = tags.register(folder, record.version, record.commit, tags.body(record, signature), author)
     try:
-        return _staged(folder, record, tag, author)
+        return Release(record, tag, tags.assign(folder, record.version, author))
     except BaseException:
         with contextlib.suppress(LineageError):
             tags.drop(folder, tag)
@@ -151,8 +133,7 @@ def missing_in_remote(folder: Path, rev: str, cache: Path, remote: Remote) -> tu
 
 def _require_none(remote: Remote, missing: Sequence[str], count: int, what: str) -> None:
     if missing:
-        rule = f"must be in {remote.url}: {len(missing)} of {count} objects are not; run `dvc push`"
-        raise ReleaseError(what, rule)
+        raise ReleaseError(what, f"must be in {remote.url}: {len(missing)} of {count} objects are not; run `dvc push`")
 
 
 def _require_public_key(commit: Commit, keys: KeyPair) -> None:
@@ -178,8 +159,3 @@ def _evidence(commit: Commit, md5: str, bundle: dict[str, bytes], version: str) 
     )
     signed = Evidence(record.text().encode(), bundle, sbom, commit.content(DECISION), commit.content(RECORD))
     return signed, record
-
-
-def _staged(folder: Path, record: Record, tag: str, author: str) -> Release:
-    stage_tag = tags.assign(folder, record.version, author)
-    return Release(record.version, tag, stage_tag, record.commit, record.bundle_md5, record.sbom_sha256)

@@ -1,7 +1,5 @@
 """Tags to and from the git remote: all of them or none, and never by force."""
 
-from __future__ import annotations
-
 import subprocess
 from pathlib import Path
 from typing import Final

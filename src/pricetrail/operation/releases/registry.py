@@ -74,24 +74,20 @@ class Registry:
                     return event
         return None
 
-    def served(self, version: str) -> bool:
-        """Whether it was ever put into production."""
-        return any(event.version == version for event in self.assignments)
+    def served_with(self, bundle_md5: str) -> Event | None:
+        """The same, where that version was ever put into production."""
+        made = self.of_bundle(bundle_md5)
+        return made if made and any(event.version == made.version for event in self.assignments) else None
 
 
 @dataclass(frozen=True)
 class Row:
-    """A release as a person reads it.
+    """A release as a person reads it, with the figures of its commit, None where they cannot be read.
 
     Attributes:
-        version: such as ``v3.0.0``.
-        tag: of it.
-        commit: full hash.
         tagged_at: ISO 8601.
-        author: who made the tag.
+        author: of the tag.
         production: whether it serves.
-        test_mse_log_quantity: of the commit's test days; None where it cannot be read.
-        skill: the same.
         outcome: the decision of the commit.
         withdrawn: the reason of each rollback from it.
     """

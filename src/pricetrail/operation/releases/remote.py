@@ -1,7 +1,5 @@
 """The project's DVC remote, through DVC's own file systems: S3, a folder, and whatever else DVC can reach."""
 
-from __future__ import annotations
-
 import json
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping

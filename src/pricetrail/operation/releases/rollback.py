@@ -1,7 +1,5 @@
 """Putting an earlier release back into production, with a reason; no tag moves, a new one is added."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The bill of materials of this environment, CycloneDX JSON; the same packages give the same bytes."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys

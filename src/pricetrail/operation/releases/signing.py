@@ -1,7 +1,5 @@
 """Signatures over a folder, by ``model-signing``: a Sigstore bundle that names each file's sha256."""
 
-from __future__ import annotations
-
 import json
 import tempfile
 from collections.abc import Mapping

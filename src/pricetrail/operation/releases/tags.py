@@ -4,8 +4,6 @@ A version's tag (``price-model@v3.0.0``) carries the release: its record and the
 (``price-model#production#4``) says which version serves since; the highest number counts, whatever the clocks say.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from dataclasses import asdict, dataclass
@@ -35,12 +33,9 @@ class Record:
     """What a release is; signed with the files that it names.
 
     Attributes:
-        artifact: ``price-model``.
         version: such as ``v3.0.0``.
         commit: whose lock built the bundle, full hash.
-        run: the run's name.
         bundle_md5: DVC's hash of the bundle's folder.
-        manifest_sha256: of the bundle's manifest.
         sbom_sha256: of the bill of materials, which the remote keeps under this name.
     """
 
@@ -62,12 +57,9 @@ class Event:
     """One tag of GTO's.
 
     Attributes:
-        tag: its name.
         version: that it registers, or puts into production.
         commit: that it stands on.
         tagged_at: ISO 8601.
-        author: name.
-        message: of the tag.
         number: of a stage's tag, 0 for a version's.
     """
 

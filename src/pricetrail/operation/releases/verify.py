@@ -1,7 +1,5 @@
 """Is a tag what its signature says? Every check by itself, none of them skipped."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path

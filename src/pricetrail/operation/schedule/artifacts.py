@@ -1,14 +1,12 @@
 """What a run leaves in Prefect for people: its facts, the metrics that moved, the decision, and where to read on."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
-from pricetrail.base.params import Weekly
+from pricetrail.base.params_schema import Weekly
 from pricetrail.operation.weekly.clone import repository_of
 from pricetrail.operation.weekly.message import metrics_table
 from pricetrail.operation.weekly.outcome import Ending
@@ -34,23 +32,12 @@ def leave_artifacts(told: Report, home: Path, weekly: Weekly) -> None:
 
 
 def links(ending: Ending, repository: str) -> str:
-    """Markdown: the run's commit, its model card and its page, as links where the repository is on the web.
-
-    Args:
-        ending: of the run.
-        repository: URL, or a folder.
-    """
+    """Markdown: the run's commit, its model card and its page, as links where the repository is on the web."""
     short, page = ending.commit[:12], web_page(repository)
     commit = f"[`{short}`]({page}/commit/{ending.commit})" if page else f"`{short}` in `{repository}`"
     card = f"[`{CARD}`]({page}/blob/{ending.commit}/{CARD})" if page else f"`git show {short}:{CARD}`"
-    return "\n".join(
-        [
-            f"- commit: {commit}",
-            f"- model card: {card}",
-            "- page of the run, in a clone of it: `dvc pull report && pricetrail report --open`",
-            "",
-        ]
-    )
+    shown = "- page of the run, in a clone of it: `dvc pull report && pricetrail report --open`"
+    return f"- commit: {commit}\n- model card: {card}\n{shown}\n"
 
 
 def web_page(repository: str) -> str:

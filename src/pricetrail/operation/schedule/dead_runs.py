@@ -4,8 +4,6 @@ Such a run stays Running for ever, and with a limit of one run no later one woul
 nothing served pile up too: one of them is enough.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Sequence
 from contextlib import suppress

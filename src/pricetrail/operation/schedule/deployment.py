@@ -1,7 +1,5 @@
 """The served deployment ``weekly_lineage/weekly``: when it runs, one run at a time, and what is put right before."""
 
-from __future__ import annotations
-
 import asyncio
 import os
 from datetime import datetime
@@ -20,7 +18,7 @@ from prefect.server.schemas.schedules import CronSchedule
 from prefect.types.entrypoint import EntrypointType
 
 from pricetrail.base.errors import OperationError
-from pricetrail.base.params import Weekly
+from pricetrail.base.params_schema import Weekly
 from pricetrail.operation.schedule.dead_runs import reap
 from pricetrail.operation.schedule.flow import weekly_lineage
 

@@ -4,8 +4,6 @@ A closed gate is a normal ending: the run is Completed, by the name of its outco
 nothing is tried again. A fault is Failed, with its cause in one line.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -20,11 +18,11 @@ from prefect.states import Completed, Failed
 
 from pricetrail.base import files
 from pricetrail.base.errors import PricetrailError
-from pricetrail.base.params import Weekly
+from pricetrail.base.params_schema import Weekly
 from pricetrail.operation.schedule.artifacts import leave_artifacts
 from pricetrail.operation.servers.programs import UnreachableError
+from pricetrail.operation.weekly.outcome import notify
 from pricetrail.operation.weekly.run import Report, weekly_run
-from pricetrail.operation.weekly.webhook import notify
 
 T = TypeVar("T")
 JITTER: Final = 0.5  # share of each delay that is drawn at random, so that two runs do not knock together

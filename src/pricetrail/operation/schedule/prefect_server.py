@@ -3,11 +3,7 @@
 Nothing here imports Prefect: it reads its settings from the environment when it is imported, and those are made here.
 """
 
-from __future__ import annotations
-
 import logging
-import os
-import subprocess
 import sys
 import threading
 import time
@@ -22,7 +18,7 @@ import psutil
 
 from pricetrail.base.errors import OperationError
 from pricetrail.base.files import write_text
-from pricetrail.base.processes import end, is_running
+from pricetrail.base.processes import end, is_running, start_server
 from pricetrail.operation.servers.s3 import HOST, answers, free_port
 
 PORT: Final = 4200  # where people look for Prefect
@@ -61,31 +57,23 @@ class Server:
         """What it says."""
         return self.folder / "prefect-server.log"
 
-    def start(self, settings: Mapping[str, str]) -> None:
+    def start(self) -> None:
         """Start it where it does not run, and wait until it answers.
 
         Raises:
             OperationError: it does not come up.
         """
         if self.pid() is None:
-            self._launch(settings)
+            self._launch()
         deadline = time.monotonic() + START_SECONDS
         while not self.is_healthy():
             if self.pid() is None or time.monotonic() > deadline:
                 raise OperationError("Prefect's server", f"must start: see {self.log}")
             time.sleep(0.1)
 
-    def _launch(self, settings: Mapping[str, str]) -> None:
+    def _launch(self) -> None:
         command = [sys.executable, "-m", "prefect", "server", "start", "--host", HOST, "--port", str(self.port)]
-        with self.log.open("ab") as told:
-            process = subprocess.Popen(
-                command,
-                env={**os.environ, **settings, MARK: str(self.folder)},
-                stdin=subprocess.DEVNULL,
-                stdout=told,
-                stderr=told,
-                start_new_session=True,  # so that Ctrl-C ends the runs first, and their server after them
-            )
+        process = start_server(command, self.log, {MARK: str(self.folder)})  # Ctrl-C ends the runs before their server
         write_text(_record(self.folder), f"{process.pid} {self.port}")
 
     def is_healthy(self) -> bool:
@@ -96,8 +84,7 @@ class Server:
 
     def pid(self) -> int | None:
         """The number of its process; None where that is gone, or is now another program's."""
-        process = self._process()
-        return None if process is None else int(process.pid)
+        return int(process.pid) if (process := self._process()) else None
 
     def _process(self) -> psutil.Process | None:
         with suppress(OSError, ValueError, IndexError, psutil.Error):
@@ -132,12 +119,8 @@ def settings(project: Path, environ: Mapping[str, str]) -> dict[str, str]:
 
 
 @contextmanager
-def serving(project: Path, env: Mapping[str, str]) -> Iterator[Server]:
+def serving(project: Path) -> Iterator[Server]:
     """The project's server, kept running inside of this, ended after it; one that outlived a kill is taken over.
-
-    Args:
-        project: whose ``.pricetrail`` has the record of it.
-        env: added to its environment.
 
     Raises:
         OperationError: it does not come up.
@@ -146,9 +129,9 @@ def serving(project: Path, env: Mapping[str, str]) -> Iterator[Server]:
     folder.mkdir(exist_ok=True)
     server = _recorded(folder) or Server(folder, free_port() if answers(PORT) else PORT)
     done = threading.Event()
-    watcher = threading.Thread(target=_watch, args=(server, env, done), daemon=True)
+    watcher = threading.Thread(target=_watch, args=(server, done), daemon=True)
     try:
-        server.start(env)
+        server.start()
         watcher.start()
         yield server
     finally:
@@ -159,14 +142,14 @@ def serving(project: Path, env: Mapping[str, str]) -> Iterator[Server]:
             server.stop()  # that the watcher may have started again just now
 
 
-def _watch(server: Server, env: Mapping[str, str], done: threading.Event) -> None:
+def _watch(server: Server, done: threading.Event) -> None:
     """Start a server again that was killed; runs wait for it, since their client tries again for a minute."""
     while not done.wait(WATCH_SECONDS):
         if server.pid() is not None:
             continue
         log.warning("Prefect's server is gone: started again")
         try:
-            server.start(env)
+            server.start()
         except OperationError as error:
             log.warning("%s", error)
 

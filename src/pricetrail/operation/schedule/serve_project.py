@@ -1,7 +1,5 @@
 """``pricetrail schedule``: Prefect's server, the embedded S3 and the weekly schedule of one project, until stopped."""
 
-from __future__ import annotations
-
 import logging
 import os
 from collections.abc import Callable, Iterator
@@ -37,7 +35,7 @@ def schedule(project: Path, tell: Callable[[str, datetime], None]) -> None:
     """
     project = project.absolute()
     weekly = files.read_params(project / "params.yaml").weekly
-    with alone(project / LOCK, is_waiting=False) as is_alone, ended_by_sigterm(0):
+    with alone(project / LOCK, is_waiting=False) as is_alone, ended_by_sigterm(SystemExit(0)):
         if not is_alone:
             raise OperationError(str(project / LOCK), "must be free: another schedule serves this project")
         s3.ensure_running(project)
@@ -56,5 +54,5 @@ def _api(project: Path) -> Iterator[str]:
     if given := os.environ.get("PREFECT_API_URL"):
         yield given
         return
-    with prefect_server.serving(project, {}) as server:
+    with prefect_server.serving(project) as server:
         yield server.api

@@ -1,9 +1,8 @@
 """Running git and DVC for the scheduled run: in sessions of their own, their words passed on, within a time limit."""
 
-from __future__ import annotations
-
 import logging
 import os
+import re
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -13,13 +12,10 @@ from typing import Final
 
 from pricetrail.base.errors import OperationError
 from pricetrail.base.processes import end_session, running
-from pricetrail.operation.servers.redacted import redacted
 
 KEPT_LINES: Final = 400
-PATIENCE: Final[Mapping[str, str]] = {  # a dead server is found out in seconds; the step tries again
-    "AWS_MAX_ATTEMPTS": "2",
-    "AWS_RETRY_MODE": "standard",
-}
+# A dead server is found out in seconds; the step tries again.
+PATIENCE: Final[Mapping[str, str]] = {"AWS_MAX_ATTEMPTS": "2", "AWS_RETRY_MODE": "standard"}
 QUIET: Final[Mapping[str, str]] = {
     "DVC_NO_ANALYTICS": "1",
     "GIT_TERMINAL_PROMPT": "0",  # a password prompt would wait for ever
@@ -29,6 +25,15 @@ QUIET: Final[Mapping[str, str]] = {
 }
 
 log = logging.getLogger(__name__)
+
+
+def redacted(text: str) -> str:
+    """What a program says, without user and password of its URLs.
+
+    >>> redacted("fatal: https://bot:s3cret@git.shop/x.git not found")
+    'fatal: https://***@git.shop/x.git not found'
+    """
+    return re.sub(r"://[^/\s]+@", "://***@", text)
 
 
 class UnreachableError(OperationError):

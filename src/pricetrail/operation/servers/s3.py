@@ -4,12 +4,8 @@ It serves a project whose remote points at 127.0.0.1 and names no other credenti
 MinIO, a folder) nothing here starts anything.
 """
 
-from __future__ import annotations
-
-import os
 import secrets
 import socket
-import subprocess
 import sys
 import time
 from dataclasses import dataclass
@@ -24,7 +20,7 @@ from psutil import Process
 from pricetrail.base.errors import OperationError
 from pricetrail.base.files import write_text
 from pricetrail.base.locks import alone
-from pricetrail.base.processes import end, matching
+from pricetrail.base.processes import end, matching, start_server
 
 HOST: Final = "127.0.0.1"
 FOLDER: Final = ".s3"
@@ -84,22 +80,13 @@ class Store:
 
     def _start(self) -> None:
         if not self._processes() and answers(self.port):
-            raise OperationError(
-                f"{HOST}:{self.port}", "must be free for the embedded S3: another server answers there"
-            )
+            rule = "must be free for the embedded S3: another server answers there"
+            raise OperationError(f"{HOST}:{self.port}", rule)
         (self.objects / self.bucket).mkdir(parents=True, exist_ok=True)
         command = [sys.executable, "-m", "nanio", "serve", "--data-dir", str(self.objects), "--no-access-log"]
         command += ["--host", HOST, "--port", str(self.port), "--log-level", "warning"]
         keys = {"NANIO_ACCESS_KEY": self.access_key, "NANIO_SECRET_KEY": self.secret_key}
-        with self.log.open("ab") as log:
-            process = subprocess.Popen(
-                command,
-                env={**os.environ, **keys},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+        process = start_server(command, self.log, keys)
         write_text(self.pid_file, str(process.pid))
         deadline = time.monotonic() + START_SECONDS
         while not answers(self.port):

@@ -4,8 +4,6 @@ Nothing that a run does reaches the project before it publishes. A run that was 
 started, to the next one, which removes both.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import secrets
@@ -20,7 +18,7 @@ from dvc.config import Config
 
 from pricetrail.base import files
 from pricetrail.base.errors import LineageError, OperationError
-from pricetrail.base.params import Weekly
+from pricetrail.base.params_schema import Weekly
 from pricetrail.base.processes import identity, kill_all_in, lives
 from pricetrail.lineage.git import git
 from pricetrail.operation.releases.keys import PUBLIC
@@ -106,9 +104,8 @@ def make(home: Path, weekly: Weekly, folder: Path) -> Clone:
     url, is_here = repository_of(home, weekly)
     branch = weekly.branch or _checked_out(home, url, is_here)
     if is_here and git("status", "--porcelain", "--untracked-files=no", folder=home):
-        raise OperationError(
-            str(home), "must have no uncommitted change, since the run publishes into it: commit or stash"
-        )
+        rule = "must have no uncommitted change, since the run publishes into it: commit or stash"
+        raise OperationError(str(home), rule)
     if is_here and git("status", "--porcelain", "--", str(PUBLIC.parent), folder=home):
         raise OperationError(
             str(PUBLIC.parent), "must be committed, since releases are verified by it: git add keys && git commit"
@@ -151,9 +148,8 @@ def _give_settings(home: Path, clone: Path) -> None:
     """The project's own settings and cache, without what a run must not do."""
     local = Config(dvc_dir=str(home / ".dvc"), validate=False).load_one("local")
     kept = {
-        f"{section}.{name}.{key}": value
-        for section in ("remote",)
-        for name, settings in local.get(section, {}).items()
+        f"remote.{name}.{key}": value
+        for name, settings in local.get("remote", {}).items()
         for key, value in settings.items()
     }
     core = {f"core.{key}": value for key, value in local.get("core", {}).items()}

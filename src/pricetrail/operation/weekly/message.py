@@ -1,7 +1,5 @@
 """What a run says of its results: the message of its commit, and the tables of its report. No I/O."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Final
 

@@ -1,10 +1,18 @@
-"""How a run can end, and what it says of itself."""
+"""How a run can end, what it says of itself, and telling a webhook."""
 
-from __future__ import annotations
-
+import logging
+import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
+from typing import Any, Final
+
+import httpx
+
+WEBHOOK_SECONDS: Final = 10.0
+WEBHOOK: Final = "PRICETRAIL_WEBHOOK_URL"
+
+log = logging.getLogger(__name__)
 
 
 class Outcome(StrEnum):
@@ -40,3 +48,25 @@ class Ending:
     object_bytes: int = 0
     message: str = ""
     seconds: Mapping[str, float] = field(default_factory=dict)
+
+
+def notify(url: str, ending: Ending | str) -> None:
+    """Post an ending, or the cause of a fault, as JSON with a ``text`` that Slack and Mattermost show.
+
+    A webhook that does not answer is logged, and no fault of the run.
+
+    Args:
+        url: empty for none; the environment's ``PRICETRAIL_WEBHOOK_URL`` goes before it.
+        ending: of the run, or the cause of its fault.
+    """
+    url = os.environ.get(WEBHOOK, url)
+    if not url:
+        return
+    if isinstance(ending, Ending):
+        body: dict[str, Any] = {"text": f"Weekly run: {ending.outcome}. {ending.headline}", **asdict(ending)}
+    else:
+        body = {"text": f"Weekly run: Failed. {ending}", "outcome": "Failed", "headline": ending}
+    try:
+        httpx.post(url, json=body, timeout=WEBHOOK_SECONDS).raise_for_status()
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        log.warning("webhook: must take the message of the run: %s", error)

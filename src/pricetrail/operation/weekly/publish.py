@@ -4,8 +4,6 @@ Until that push nothing of the run can be seen; after it all of it can. Where th
 is put on top of what does not touch the pipeline; otherwise the run is superseded, and publishes nothing.
 """
 
-from __future__ import annotations
-
 import logging
 import re
 from collections.abc import Callable, Sequence
@@ -14,8 +12,8 @@ from typing import Final
 
 from pricetrail.base.errors import OperationError
 from pricetrail.lineage.git import git
-from pricetrail.operation.servers.programs import Done, UnreachableError, must, run
-from pricetrail.operation.servers.redacted import redacted
+from pricetrail.operation.releases.tags import drop, parted
+from pricetrail.operation.servers.programs import Done, UnreachableError, must, redacted, run
 from pricetrail.operation.weekly.clone import Clone
 
 TRACKED: Final = ("dvc.lock", "demo/dvc.lock", "metrics", "reports", "keys")  # that a run may have made anew
@@ -82,11 +80,11 @@ def publish(clone: Clone, author: str, minutes: float, tag: Callable[[], Sequenc
         try:
             winner = _push(clone, base, tags, minutes)
         except BaseException:
-            _forget(clone, tags)
+            drop(clone.folder, *tags)
             raise
         if not winner:
             return Published(_head(clone), tags)
-        _forget(clone, tags)
+        drop(clone.folder, *tags)
         if winner in {base, _head(clone)} or _touches_inputs(clone, base, winner):
             return Published(base, superseded_by=winner)
         log.info("the branch moved to %s, which touches no input: rebased", winner[:12])
@@ -144,12 +142,6 @@ def _refusal(clone: Clone, done: Done) -> OperationError:
     return kind("git push", redacted(f"must be accepted by {clone.repository}: {reason}"))
 
 
-def _forget(clone: Clone, tags: Sequence[str]) -> None:
-    """Take back tags that were not pushed."""
-    if tags:
-        git("tag", "--delete", *tags, folder=clone.folder)
-
-
 def _head(clone: Clone) -> str:
     return git("rev-parse", "HEAD", folder=clone.folder).strip()
 
@@ -163,5 +155,5 @@ def _touches_inputs(clone: Clone, base: str, tip: str) -> bool:
 
 
 def _as(author: str) -> Sequence[str]:
-    name, _, mail = author.rpartition(" <")
-    return ("-c", f"user.name={name}", "-c", f"user.email={mail.rstrip('>')}", "-c", "commit.gpgsign=false")
+    name, mail = parted(author)
+    return ("-c", f"user.name={name}", "-c", f"user.email={mail}", "-c", "commit.gpgsign=false")

@@ -4,18 +4,16 @@ DVC looks at names only when it pushes, so an object that was cut off or altered
 bad or lost one is sent again from the cache, and read again. A program of its own, so that a hanging one can be killed.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from pricetrail.base.dvc_hashes import CHUNK_BYTES, md5_of_file
+from pricetrail.base.dvc_hashes import md5_of_file
 from pricetrail.base.errors import OperationError
 
 PIPELINE: Final = "dvc.yaml"  # what a run reproduces, with all that it reads
@@ -73,9 +71,8 @@ def read_back(remote: Objects, cache: Objects, names: frozenset[str], fresh: fro
 def _repair(remote: Objects, cache: Objects, name: str) -> None:
     place, source, md5 = remote.oid_to_path(name), Path(cache.oid_to_path(name)), name.removesuffix(".dir")
     if not source.is_file() or md5_of_file(source) != md5:
-        raise OperationError(
-            f"remote object {name}", "must have the bytes that its name says, and the cache has not them either"
-        )
+        rule = "must have the bytes that its name says, and the cache has not them either"
+        raise OperationError(f"remote object {name}", rule)
     with suppress(FileNotFoundError):
         remote.fs.rm_file(place)
     remote.fs.put_file(str(source), place)
@@ -85,19 +82,11 @@ def _repair(remote: Objects, cache: Objects, name: str) -> None:
 
 def _md5_in(remote: Objects, name: str) -> str:
     """The md5 of an object's bytes; empty where there is none."""
-    digest = hashlib.md5(usedforsecurity=False)
     try:
-        for chunk in _chunks(remote, name):
-            digest.update(chunk)
+        with remote.fs.open(remote.oid_to_path(name), "rb") as file:
+            return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
     except FileNotFoundError:
         return ""
-    return digest.hexdigest()
-
-
-def _chunks(remote: Objects, name: str) -> Iterator[bytes]:
-    with remote.fs.open(remote.oid_to_path(name), "rb") as file:
-        while chunk := file.read(CHUNK_BYTES):
-            yield chunk
 
 
 def main(published: str, pushed: int = 0) -> ReadBack:

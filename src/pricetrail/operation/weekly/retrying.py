@@ -1,7 +1,5 @@
 """Running the steps of a run in this process, without Prefect."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable
 from typing import TypeVar
@@ -15,7 +13,7 @@ from tenacity import (
     wait_random,
 )
 
-from pricetrail.base.params import Weekly
+from pricetrail.base.params_schema import Weekly
 from pricetrail.operation.servers.programs import UnreachableError
 
 T = TypeVar("T")

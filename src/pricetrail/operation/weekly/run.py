@@ -17,7 +17,8 @@ from typing import Final, Protocol, TypeVar
 from pricetrail.base import files
 from pricetrail.base.errors import OperationError, PricetrailError
 from pricetrail.base.json_type import Json
-from pricetrail.base.params import Params, Weekly
+from pricetrail.base.params import Params
+from pricetrail.base.params_schema import Weekly
 from pricetrail.checks.decision import headline, read_decision
 from pricetrail.lineage.changes import flat
 from pricetrail.lineage.commit import WORKSPACE, Commit
@@ -104,11 +105,11 @@ def _run(home: Path, folder: Path, params: Params, engine: _Timed, report: Calla
     s3.ensure_running(home)
     start = engine.step("snapshot", lambda: snapshot(home, weekly, folder), retried=True)
     clone = start.clone
-    reproduced = engine.step("reproduce", lambda: steps.reproduce(clone), retried=True)
+    stopped = engine.step("reproduce", lambda: steps.reproduce(clone), retried=True)
     pushed = engine.step("push", lambda: steps.push(clone, minutes), retried=True)
     readback = engine.step("verify", lambda: steps.verify(clone, minutes, pushed), retried=True)
-    ending = engine.step("publish", lambda: publish(start, reproduced, readback, weekly), retried=True)
-    found = Report(ending, *_metrics(clone), _page(clone, reproduced))
+    ending = engine.step("publish", lambda: publish(start, stopped, readback, weekly), retried=True)
+    found = Report(ending, *_metrics(clone), _page(clone, stopped))
     try:
         engine.step("report", lambda: report(found))
     except Exception:  # all is published; who could not be told must not make it look otherwise
@@ -127,7 +128,7 @@ def snapshot(home: Path, weekly: Weekly, folder: Path) -> Snapshot:
     return Snapshot(clone, sources, steps.plan_tuning(clone))
 
 
-def publish(start: Snapshot, reproduced: steps.Reproduced, readback: ReadBack, weekly: Weekly) -> Ending:
+def publish(start: Snapshot, stopped: str, readback: ReadBack, weekly: Weekly) -> Ending:
     """Commit, tag where a release is due, and push both at once.
 
     Raises:
@@ -135,7 +136,7 @@ def publish(start: Snapshot, reproduced: steps.Reproduced, readback: ReadBack, w
         OperationError: it refuses.
     """
     clone = start.clone
-    outcome, sentence = _outcome(clone, reproduced)
+    outcome, sentence = _outcome(clone, stopped)
     keys = ensure_keys(clone.folder, clone.home) if outcome == Outcome.RELEASED else None
     text = message(outcome, sentence, *_metrics(clone), start.dials, start.sources)
     has_commit = publishing.commit(clone, text, weekly.author)
@@ -148,12 +149,12 @@ def publish(start: Snapshot, reproduced: steps.Reproduced, readback: ReadBack, w
             release = make.tag_release(clone.folder, "HEAD", weekly.author, keys, clone.cache)
         except NoAnswerError as error:
             raise UnreachableError(error.place, error.rule) from None
-        versions.append(release.version)
+        versions.append(release.record.version)
         return (release.tag, release.stage_tag)
 
     done = publishing.publish(clone, weekly.author, weekly.timeout_minutes, tag)
     ending = Ending(
-        outcome=_named(outcome, done, has_commit or bool(reproduced.stopped)),
+        outcome=_named(outcome, done, has_commit or bool(stopped)),
         headline=sentence,
         base=clone.base,
         commit=clone.base if done.superseded_by else done.commit,
@@ -177,30 +178,29 @@ def _named(outcome: Outcome, done: Published, has_news: bool) -> Outcome:
     return Outcome.PUBLISHED if outcome == Outcome.RELEASED else outcome
 
 
-def _outcome(clone: Clone, reproduced: steps.Reproduced) -> tuple[Outcome, str]:
+def _outcome(clone: Clone, stopped: str) -> tuple[Outcome, str]:
     """What the gates say of the candidate, and one sentence on it."""
-    if reproduced.stopped:
-        return Outcome.WITHHELD, f"Stopped by the drift gate: {reproduced.stopped}."
-    path = clone.folder / DECISION
-    decision = read_decision(files.read_json(path), str(DECISION))
+    if stopped:
+        return Outcome.WITHHELD, f"Stopped by the drift gate: {stopped}."
+    decision = read_decision(files.read_json(clone.folder / DECISION), str(DECISION))
     return (Outcome.WITHHELD if decision.closed else Outcome.RELEASED), headline(decision)
 
 
 def _metrics(clone: Clone) -> tuple[Metrics, Metrics]:
     """Values of the metrics files at the base and in the clone."""
     before, after = (Commit.at(rev, clone.folder).metrics for rev in (clone.base, WORKSPACE))
+    # Without the verdicts of metrics/gates/, which the files of the checks have too.
     return _flat(before), _flat(after)
 
 
 def _flat(metrics: Mapping[str, Mapping[str, Json]]) -> Metrics:
-    """Without the verdicts of ``metrics/gates/``, which the files of the checks have too."""
     return dict(flat({name: tree for name, tree in metrics.items() if "." not in name}))
 
 
-def _page(clone: Clone, reproduced: steps.Reproduced) -> str:
+def _page(clone: Clone, stopped: str) -> str:
     """The decision's page; empty where the run stopped before it, and the page is an older run's."""
     page = clone.folder / "reports/decision.md"
-    return files.read_text(page) if page.exists() and not reproduced.stopped else ""
+    return files.read_text(page) if page.exists() and not stopped else ""
 
 
 class _Timed:

@@ -1,13 +1,10 @@
 """The steps of a run: each a function from what the earlier ones left to what it leaves, safe to be tried again."""
 
-from __future__ import annotations
-
 import json
 import logging
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -27,9 +24,7 @@ from pricetrail.operation.weekly.remote_check import ReadBack
 from pricetrail.operation.weekly.study_due import dials_of_next_run
 
 FAILED_STAGE: Final = re.compile(r"failed to reproduce '(?:.*:)?([^':]+)'")
-OF_DVC: Final = re.compile(
-    r"failed to reproduce '[^']+': (?!failed to run: )(.+)"
-)  # what fails is not the stage's program
+OF_DVC: Final = re.compile(r"failed to reproduce '[^']+': (?!failed to run: )(.+)")  # not the stage's own program
 GATE: Final = "drift_gate"
 EVIDENCE: Final = Path("metrics/drift.json")
 LEDGER, VALIDATION = Path("reports/runs.jsonl"), Path("metrics/validation.json")
@@ -37,20 +32,8 @@ UNREACHABLE: Final = re.compile(
     r"connect|timed? ?out|unavailable|reset|endpoint|slow ?down|50[0-9]|internal ?error", re.I
 )
 PUSHED: Final = re.compile(r"^(\d+) files? pushed", re.M)
-CORRUPTED: Final = re.compile(r"is corrupted")
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Reproduced:
-    """A pipeline that ran to its end, or to a closed gate.
-
-    Attributes:
-        stopped: why the drift gate stopped it; empty where it did not.
-    """
-
-    stopped: str
 
 
 def update_sources(clone: Clone, minutes: float) -> tuple[str, ...]:
@@ -102,20 +85,23 @@ def _has_new_data(clone: Clone, params: Params) -> bool:
     return used is None or used.deps.get(path) != tracked
 
 
-def reproduce(clone: Clone) -> Reproduced:
+def reproduce(clone: Clone) -> str:
     """Run what is out of date, with its output passed on to the log.
+
+    Returns:
+        Why the drift gate stopped it; empty where it did not.
 
     Raises:
         OperationError: a stage failed, and it is not the drift gate that stopped the run.
     """
     done = run(["dvc", "repro", "--pull", "--allow-missing"], clone.folder, clone.env, tell=log.info)
     if done.code == 0:
-        return Reproduced("")
+        return ""
     failed = [name for line in done.lines for name in FAILED_STAGE.findall(line)]
     if failed == [GATE]:
         reason = _closed_gate(clone)
         _put_back_outputs(clone)
-        return Reproduced(reason)
+        return reason
     named = f"stage {failed[0]}" if failed else "dvc repro"
     if UNREACHABLE.search(done.reason) and not failed:
         raise UnreachableError(named, f"must succeed: {done.reason}")
@@ -166,7 +152,7 @@ def push(clone: Clone, minutes: float) -> int:
     try:
         told = must(["dvc", "push"], clone.folder, minutes, clone.env)
     except UnreachableError as error:
-        if CORRUPTED.search(error.rule):  # a list that was cut off when an earlier run sent it
+        if "is corrupted" in error.rule:  # a list that was cut off when an earlier run sent it
             verify(clone, minutes)
         raise
     return sum(int(count) for count in PUSHED.findall(told))
@@ -188,7 +174,6 @@ def verify(clone: Clone, minutes: float, pushed: int = 0) -> ReadBack:
     published = git("log", "-1", "--format=%H", clone.base, "--", "dvc.lock", folder=clone.folder).strip()
     command = [sys.executable, "-m", "pricetrail.operation.weekly.remote_check", published, str(pushed)]
     found = json.loads(must(command, clone.folder, minutes).splitlines()[-1])
-    repaired = tuple(found["repaired"])
-    if repaired:
+    if repaired := tuple(found["repaired"]):
         log.warning("%d objects in the remote had other bytes than their names say, sent again", len(repaired))
     return ReadBack(found["objects"], found["object_bytes"], repaired)

@@ -1,15 +1,13 @@
 """Whether the next run on new data has a study, or trains what the last one chose: the dials that say so."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from itertools import takewhile
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pricetrail.base.errors import DataError
 from pricetrail.base.json_type import Json
-from pricetrail.base.params import Fixed, Tuning
+from pricetrail.base.params_schema import Fixed, Tuning
 from pricetrail.lineage.ledger import Run
 
 VALIDATION = "metrics/validation.json"
@@ -17,10 +15,16 @@ METHOD, NETWORK = "tuning.method", "tuning.fixed"
 FIXED, USUAL_STUDY = "fixed", "tpe"
 
 
-class _Validation(BaseModel):
-    """What is read of ``metrics/validation.json``."""
+class _Chosen(Fixed):
+    """A network of ``metrics/validation.json``, which says more of it."""
 
-    chosen: list[dict[str, object]] = Field(min_length=1)
+    model_config = ConfigDict(extra="ignore")
+
+
+class _Validation(BaseModel):
+    """What is read of that file."""
+
+    chosen: list[_Chosen] = Field(min_length=1)
 
 
 def dials_of_next_run(
@@ -65,16 +69,8 @@ def _study_method(tuning: Tuning, ledger: Sequence[Run]) -> str:
 def _chosen(validation: Mapping[str, object]) -> Fixed:
     """The network of ``metrics/validation.json``; what the file says besides is no dial of it."""
     try:
-        first = _Validation.model_validate(dict(validation)).chosen[0]
+        return _Validation.model_validate(dict(validation)).chosen[0]
     except ValidationError as error:
-        raise _unreadable("", error) from None
-    try:
-        return Fixed.model_validate({name: value for name, value in first.items() if name in Fixed.model_fields})
-    except ValidationError as error:
-        raise _unreadable("chosen.0.", error) from None
-
-
-def _unreadable(parent: str, error: ValidationError) -> DataError:
-    first = error.errors()[0]
-    key = parent + ".".join(str(part) for part in first["loc"])
-    return DataError(VALIDATION, f"{key.rstrip('.')} must be as tune_primary_model writes it: {first['msg']}")
+        first = error.errors()[0]
+        key = ".".join(map(str, first["loc"]))
+        raise DataError(VALIDATION, f"{key} must be as tune_primary_model writes it: {first['msg']}") from None
