@@ -29,7 +29,8 @@ from pricetrail.data.encoder import Encoder
 from pricetrail.data.features import DAY, FEATURE_UNITS
 from pricetrail.data.past_lines import HISTORY_UNITS
 from pricetrail.model.baselines.naive import fit_medians
-from pricetrail.model.bundle import Backup, Bundle, Primary
+from pricetrail.model.bundle import Bundle
+from pricetrail.model.bundle_files import Backup, Primary
 from pricetrail.model.explain import figures as shap_images
 from pricetrail.model.explain.deepshap import DeepShap
 from pricetrail.model.explain.shap_values import Explanation, explain

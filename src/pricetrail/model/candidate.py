@@ -19,7 +19,8 @@ from pricetrail.data.encoder import Encoder
 from pricetrail.data.features import TARGET
 from pricetrail.data.past_lines import History
 from pricetrail.model.baselines.naive import INDEX, load_baseline
-from pricetrail.model.bundle import Backup, Bundle, Primary
+from pricetrail.model.bundle import Bundle
+from pricetrail.model.bundle_files import Backup, Primary
 from pricetrail.model.conformal import buyers, fit_conformal
 from pricetrail.model.inputs import Inputs, LookBack, TargetScale
 from pricetrail.model.study import Choice
@@ -85,7 +86,7 @@ def assemble(
     tables: TrainingTables, choice: Choice, trained: Trained, product_state: pd.DataFrame, backups: tuple[Backup, ...]
 ) -> Bundle:
     """The bundle, its intervals calibrated on the validation rows; without intervals where these are too few."""
-    primary = Primary.of(trained, choice.network, tables.look_back)
+    primary = Primary(choice.network, trained.weights, trained.scale, tables.look_back)
     bundle = Bundle(tables.encoder, tables.history, product_state, primary, backups)
     rows = tables.validation
     try:
