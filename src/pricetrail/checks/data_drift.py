@@ -26,7 +26,7 @@ from pricetrail.base.params_schema import CategoricalMethod
 from pricetrail.base.random_streams import draw_rows
 from pricetrail.checks.drift_page import Page, split_page
 from pricetrail.checks.estimates import known
-from pricetrail.checks.gates import Verdict, at_most, not_computed
+from pricetrail.checks.gates import Verdict, hold, not_computed
 from pricetrail.checks.results import ColumnDrift, DriftResult
 from pricetrail.data.contract import UNSPECIFIED
 from pricetrail.data.features import CATEGORICAL_FEATURES, COUNT_FEATURES, DAY, NUMERIC_FEATURES, TARGET, TIME_FEATURES
@@ -57,19 +57,18 @@ class Windows:
 
 @dataclass(frozen=True)
 class DriftReport:
-    """Input drift and target drift told apart, the verdict, and a page to look at.
+    """What was found, and a page to look at.
 
     Attributes:
+        rows: of the reference and of the current window.
         columns: every column checked, the target last.
-        input_share: share of input columns that drifted.
-        verdict: ``input_share`` against ``drift.max_share``, and every column against ``drift.max_column_ratio``.
+        verdict: the share of drifted input columns against ``drift.max_share``, and every column against
+            ``drift.max_column_ratio``.
         page: Evidently's offline page.
     """
 
-    reference_rows: int
-    current_rows: int
+    rows: tuple[int, int]
     columns: tuple[ColumnDrift, ...]
-    input_share: float
     verdict: Verdict
     page: Page
 
@@ -93,7 +92,7 @@ class DriftReport:
             worst_column=worst.column if worst else None,
             worst_column_ratio=worst.ratio if worst else None,
             passed=self.verdict.passed,
-            rows=(self.reference_rows, self.current_rows),
+            rows=self.rows,
             columns=self.columns,
             verdicts=(self.verdict,),
         )
@@ -135,16 +134,17 @@ def check_drift(windows: Windows, dials: Drift, rng: np.random.Generator) -> Dri
         reason = f"drift needs two windows, has {len(reference)} reference and {len(current)} current rows"
         verdict = not_computed("drift", dials.max_share, reason)
         page = Page(f"<!doctype html><p>{reason}</p>\n", {})
-        return DriftReport(len(reference), len(current), (), math.nan, verdict, page)
+        return DriftReport((len(reference), len(current)), (), verdict, page)
     known = [c for c in COLUMNS if _is_known(reference, c) and _is_known(current, c)]
     snapshot = _compare(reference, current, known, dials)
     distances = dict(zip(known, _distances(snapshot), strict=True))
     columns = tuple(_column(name, distances, windows, dials) for name in COLUMNS)
     inputs = [column for column in columns if column.role == "input"]
     share = sum(column.drifted for column in inputs) / len(inputs)
-    verdict = _verdict(share, columns, dials)
-    page = split_page(snapshot.get_html_str(as_iframe=False))
-    return DriftReport(len(windows.reference), len(windows.current), columns, share, verdict, page)
+    rows = (len(windows.reference), len(windows.current))
+    return DriftReport(
+        rows, columns, _verdict(share, columns, dials), split_page(snapshot.get_html_str(as_iframe=False))
+    )
 
 
 def require_columns(dials: Drift) -> None:
@@ -192,7 +192,7 @@ def missing_share(rows: pd.DataFrame, column: str) -> float:
 
 def _verdict(share: float, columns: tuple[ColumnDrift, ...], dials: Drift) -> Verdict:
     """The share of columns that drifted a little, and the one that drifted most."""
-    verdict = at_most("drift", share, dials.max_share, "share of drifted input columns")
+    verdict = hold("drift", share, dials.max_share, "share of drifted input columns")
     worst = max(columns, key=_times)
     if _times(worst) < dials.max_column_ratio:
         return verdict

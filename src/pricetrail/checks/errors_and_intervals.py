@@ -15,7 +15,7 @@ from sklearn.metrics import mean_absolute_error, mean_squared_error, root_mean_s
 
 from pricetrail.base.params import Gates
 from pricetrail.checks.estimates import Errors, Interval, known
-from pricetrail.checks.gates import Verdict, at_least
+from pricetrail.checks.gates import Verdict, hold
 from pricetrail.data.features import DAY, TARGET
 
 Floats = NDArray[np.float64]
@@ -165,7 +165,7 @@ def score(predictions: pd.DataFrame, dials: Gates, rng: np.random.Generator) -> 
         predictions[name].to_numpy() for name in (TARGET, f"predicted_{TARGET}", f"baseline_{TARGET}")
     )
     gained = skill(truth, prediction, baseline, predictions[DAY], dials.bootstrap_samples, dials.confidence, rng)
-    verdict = at_least("accuracy", gained.value, dials.min_skill, "skill over the training median")
+    verdict = hold("accuracy", gained.value, dials.min_skill, "skill over the training median")
     if verdict.passed and not (gained.low is not None and gained.low > 0):
         reached = "could not be computed" if gained.low is None else f"reaches down to {gained.low:.4g}"
         reason = f"{verdict.reason}, but its interval {reached}"

@@ -22,6 +22,7 @@ from torch import Tensor
 
 from pricetrail.base.errors import BundleError
 from pricetrail.base.parquet import partition_bytes, table_from_bytes, table_to_bytes
+from pricetrail.base.typed_json import record
 from pricetrail.data.contract import iso_week
 from pricetrail.data.encoder import Encoder
 from pricetrail.data.features import DAY, FEATURE_UNITS, TARGET
@@ -114,7 +115,7 @@ def pack(parts: Parts) -> dict[str, bytes]:
             {"name": backup.model.name, "validation_mse_log_quantity": backup.validation_mse_log_quantity}
             for backup in parts.backups
         ],
-        "intervals": parts.intervals.record() if parts.intervals else None,
+        "intervals": record(parts.intervals) if parts.intervals else None,
     }
     files = {
         WEIGHTS: save_tensors(dict(primary.weights)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -14,7 +14,7 @@ import torch
 from pricetrail.base.errors import BundleError, DataError
 from pricetrail.base.random_streams import stream_seed
 from pricetrail.checks.errors_and_intervals import errors
-from pricetrail.checks.estimates import Errors
+from pricetrail.checks.estimates import ValidationResult
 from pricetrail.data.encoder import Encoder
 from pricetrail.data.features import TARGET
 from pricetrail.data.past_lines import History
@@ -97,6 +97,8 @@ def assemble(
     return replace(bundle, intervals=intervals)
 
 
-def errors_on(rows: pd.DataFrame, bundle: Bundle) -> Errors:
-    """The bundle's errors on rows with a target."""
-    return errors(rows[TARGET].to_numpy(np.float64), bundle.predict(rows))
+def validation_result(rows: pd.DataFrame, bundle: Bundle, choice: Choice, trained: Trained) -> ValidationResult:
+    """The bundle's errors on the validation rows, and what was chosen."""
+    chosen = {**asdict(choice.network), **asdict(choice.training), "epochs": trained.best.number + 1}
+    found = errors(rows[TARGET].to_numpy(np.float64), bundle.predict(rows))
+    return ValidationResult(**asdict(found), chosen=(chosen,))

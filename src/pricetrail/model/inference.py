@@ -13,10 +13,10 @@ from pricetrail.base.params import Explain, Gates
 from pricetrail.base.random_streams import draw_rows, stream
 from pricetrail.base.typed_json import record
 from pricetrail.checks.errors_and_intervals import Floats, Scores, units
-from pricetrail.checks.results import AccuracyResult, GroupCoverage, IntervalsResult, LevelCoverage
+from pricetrail.checks.results import AccuracyResult
 from pricetrail.data.features import DAY, TARGET
 from pricetrail.model.bundle import Bundle
-from pricetrail.model.conformal import Coverage, buyers, coverage
+from pricetrail.model.conformal import buyers, coverage
 from pricetrail.model.explain.shap_values import LARGEST_GAP_LOG_QUANTITY, Explanation, explain
 
 
@@ -93,8 +93,7 @@ def coverage_record(bundle: Bundle, predictions: pd.DataFrame, dials: Gates, see
     if bundle.intervals is None:
         return {}
     rng = stream(seed, "coverage")
-    found = coverage(bundle.intervals, predictions, dials.bootstrap_samples, dials.confidence, rng)
-    return record(intervals_result(found))
+    return record(coverage(bundle.intervals, predictions, dials.bootstrap_samples, dials.confidence, rng))
 
 
 def accuracy_result(scores: Scores, explanation: Explanation) -> AccuracyResult:
@@ -109,16 +108,6 @@ def accuracy_result(scores: Scores, explanation: Explanation) -> AccuracyResult:
         skill_interval=(scores.skill.low, scores.skill.high),
         verdicts=(scores.verdict,),
     )
-
-
-def intervals_result(found: Coverage) -> IntervalsResult:
-    """Coverage at the two levels of ``conformal.LEVELS``, overall and by group."""
-    low, high = (
-        LevelCoverage(whole.value, whole.low, whole.high, float(found.by_group[f"mean_width_{100 * level:g}"].iloc[0]))
-        for level, whole in found.overall.items()
-    )
-    rows = ({str(name): value for name, value in row.items()} for row in found.by_group.to_dict("records"))
-    return IntervalsResult(low, high, tuple(GroupCoverage(**row) for row in rows))
 
 
 def explain_sample(

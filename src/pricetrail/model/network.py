@@ -165,19 +165,6 @@ class Head(nn.Module):
         return wide + (x * self.deep).sum(dim=2)
 
 
-class MeanHead(nn.Module):
-    """The mean of the members, (batch, columns) -> (batch, 1): what is predicted, and what SHAP explains."""
-
-    def __init__(self, head: Head) -> None:
-        super().__init__()
-        self.head = head
-
-    def forward(self, encoded: Tensor) -> Tensor:
-        """Predict a batch."""
-        members: Tensor = self.head(encoded)
-        return members.mean(dim=1, keepdim=True)
-
-
 class Network(nn.Module):
     """Columns and past lines encoded, then the head.
 

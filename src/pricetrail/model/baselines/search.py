@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import logging
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -55,21 +55,6 @@ FIRST_TRIALS: Final[Mapping[str, Values]] = {
 # What a library raises on rows it cannot learn from; anything else is an error of ours, and stops the run.
 LIBRARY_ERRORS: Final = (LightGBMError, ConvergenceWarning, TrainingError, ValueError, RuntimeError, ArithmeticError)
 _TRIAL_COLUMNS: Final = {"model": "str", "trial": "int64", "fold_mse": "float64", "reason": "str"}
-
-
-@dataclass(frozen=True)
-class Trial:
-    """A trial that ended.
-
-    Attributes:
-        model: name of the baseline.
-        number: from 0.
-        fold_mse: mean over the folds, of log quantity; NaN where it failed.
-    """
-
-    model: str
-    number: int
-    fold_mse: float
 
 
 @dataclass(frozen=True)
@@ -126,9 +111,7 @@ def time_folds(days: pd.Series, folds: int) -> tuple[Fold, ...]:
 class _Tuning:
     """What every trial of every model works on.
 
-    Attributes:
-        train, validation: all rows; the final fit.
-        folds: training and validation rows of each fold.
+    ``train`` and ``validation`` are all rows, for the final fit; ``folds`` what each fold learns from and is scored on.
     """
 
     train: Encoded
@@ -159,7 +142,6 @@ def tune_baselines(
     dials: Baselines,
     seed: int,
     threads: int,
-    on_trial: Callable[[Trial], None] = lambda trial: None,
 ) -> tuple[TunedBaseline, ...]:
     """Fit the naive models, and tune and fit those of ``dials.models``.
 
@@ -170,7 +152,6 @@ def tune_baselines(
         dials: models and budget.
         seed: of the samplers and of LightGBM.
         threads: of LightGBM; results repeat for an equal number only.
-        on_trial: called after each trial.
 
     Returns:
         The naive ones first; a model that could not be fitted is left out, and its reason logged.
@@ -184,7 +165,7 @@ def tune_baselines(
     tuning = _prepare(train, validation, encoder, dials, seed, threads)
     for model in dials.models:
         try:
-            tuned.append(_tune(model, tuning, on_trial))
+            tuned.append(_tune(model, tuning))
         except LIBRARY_ERRORS as error:
             if model == "lightgbm":
                 raise TrainingError(model, "must be fitted to be compared with", str(error)) from None
@@ -203,13 +184,10 @@ def _prepare(
     return _Tuning(rows, held_out, folds, dials, seed, threads)
 
 
-def _tune(model: str, tuning: _Tuning, on_trial: Callable[[Trial], None]) -> TunedBaseline:
+def _tune(model: str, tuning: _Tuning) -> TunedBaseline:
     """Search, then fit the best choice on all training rows."""
-    study = optuna.create_study(
-        sampler=optuna.samplers.TPESampler(
-            seed=stream_seed(tuning.seed, f"study of {model}"), n_startup_trials=STARTUP_TRIALS
-        ),
-    )
+    seed = stream_seed(tuning.seed, f"study of {model}")
+    study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=seed, n_startup_trials=STARTUP_TRIALS))
     study.enqueue_trial(dict(FIRST_TRIALS[model]))
 
     def objective(trial: optuna.Trial) -> float:
@@ -219,7 +197,7 @@ def _tune(model: str, tuning: _Tuning, on_trial: Callable[[Trial], None]) -> Tun
             trial.set_user_attr("reason", " ".join(str(error).split()))
             log.warning("trial %d of %s failed: %s", trial.number, model, error)
             fold_mse = math.nan
-        on_trial(Trial(model, trial.number, fold_mse))
+        log.info("%s trial %d: MSE over the folds %.4f", model, trial.number + 1, fold_mse)
         return fold_mse
 
     study.optimize(objective, n_trials=tuning.dials.n_trials)
@@ -259,7 +237,7 @@ def suggest(model: str, trial: optuna.trial.BaseTrial) -> Values:
 
 
 def _mse(baseline: MatrixBaseline, rows: Encoded) -> float:
-    """Mean squared error of log quantity; predictions that are not finite are an error (scikit-learn)."""
+    """Of log quantity; predictions that are not finite are an error (scikit-learn)."""
     return float(mean_squared_error(rows.y.astype(np.float64), baseline.predict_matrix(rows.x)))
 
 
