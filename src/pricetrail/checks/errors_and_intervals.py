@@ -153,19 +153,19 @@ def error_ratio(
         return interval(float(value), means[0] / means[1], confidence)
 
 
-def score(predictions: pd.DataFrame, dials: Gates, rng: np.random.Generator) -> Scores:
+def score(predictions: pd.DataFrame, settings: Gates, rng: np.random.Generator) -> Scores:
     """Errors, skill and the accuracy verdict of the test rows.
 
     Args:
         predictions: the table of ``model.inference.prediction_table``, shape (n, …).
-        dials: threshold and bootstrap of the gate.
+        settings: threshold and bootstrap of the gate.
         rng: draws the days.
     """
     truth, prediction, baseline = (
         predictions[name].to_numpy() for name in (TARGET, f"predicted_{TARGET}", f"baseline_{TARGET}")
     )
-    gained = skill(truth, prediction, baseline, predictions[DAY], dials.bootstrap_samples, dials.confidence, rng)
-    verdict = hold("accuracy", gained.value, dials.min_skill, "skill over the training median")
+    gained = skill(truth, prediction, baseline, predictions[DAY], settings.bootstrap_samples, settings.confidence, rng)
+    verdict = hold("accuracy", gained.value, settings.min_skill, "skill over the training median")
     if verdict.passed and not (gained.low is not None and gained.low > 0):
         reached = "could not be computed" if gained.low is None else f"reaches down to {gained.low:.4g}"
         reason = f"{verdict.reason}, but its interval {reached}"

@@ -29,7 +29,7 @@ class Errors:
 
 @dataclass(frozen=True)
 class ValidationResult(Errors):
-    """``metrics/validation.json``: errors on the validation days, and the one network that was chosen, by its dials."""
+    """``metrics/validation.json``: errors on the validation days, and the network that was chosen, by its settings."""
 
     chosen: tuple[Mapping[str, Any]]
 

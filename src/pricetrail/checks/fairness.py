@@ -137,12 +137,12 @@ class FairnessReport:
         return pd.concat([entry.plot_rows() for entry in (*self.columns, *self.intersections)], ignore_index=True)
 
 
-def assess_fairness(predictions: pd.DataFrame, dials: Fairness, gates: Gates, seed: int) -> FairnessReport:
+def assess_fairness(predictions: pd.DataFrame, settings: Fairness, gates: Gates, seed: int) -> FairnessReport:
     """Compare the groups of every sensitive column, and the cells of all columns together.
 
     Args:
         predictions: the table of ``model.inference.prediction_table``, shape (n, …).
-        dials: columns, figure, threshold and smallest group.
+        settings: columns, figure, threshold and smallest group.
         gates: bootstrap of the intervals.
         seed: of the run.
 
@@ -150,18 +150,18 @@ def assess_fairness(predictions: pd.DataFrame, dials: Fairness, gates: Gates, se
         DataError: a truth or prediction is no finite number, or a column is not there.
     """
     columns = tuple(
-        compare_groups(predictions, (column,), dials, gates, stream(seed, f"fairness {column}"))
-        for column in dials.columns
+        compare_groups(predictions, (column,), settings, gates, stream(seed, f"fairness {column}"))
+        for column in settings.columns
     )
     cells: tuple[GroupFigures, ...] = ()
-    if dials.intersections and len(dials.columns) > 1:
-        rng = stream(seed, f"fairness {AND.join(dials.columns)}")
-        cells = (compare_groups(predictions, dials.columns, dials, gates, rng),)
-    return FairnessReport(dials.metric, columns, cells)
+    if settings.intersections and len(settings.columns) > 1:
+        rng = stream(seed, f"fairness {AND.join(settings.columns)}")
+        cells = (compare_groups(predictions, settings.columns, settings, gates, rng),)
+    return FairnessReport(settings.metric, columns, cells)
 
 
 def compare_groups(
-    predictions: pd.DataFrame, columns: Sequence[str], dials: Fairness, gates: Gates, rng: np.random.Generator
+    predictions: pd.DataFrame, columns: Sequence[str], settings: Fairness, gates: Gates, rng: np.random.Generator
 ) -> GroupFigures:
     """Compare the groups of one sensitive column, or the cells of several.
 
@@ -170,9 +170,9 @@ def compare_groups(
     """
     found = group_errors(predictions, columns, gates, rng)
     rows, of_cells = found.by_group["rows"], len(columns) > 1
-    small = tuple(str(name) for name in rows.index[rows < dials.min_rows])
+    small = tuple(str(name) for name in rows.index[rows < settings.min_rows])
     figures = _gaps(found, small, gates.confidence)
-    reason, least = None, f"fairness.min_rows = {dials.min_rows} rows"
+    reason, least = None, f"fairness.min_rows = {settings.min_rows} rows"
     if of_cells and len(rows) - len(small) < 2:
         reason = f"{found.column}: fewer than two cells have {least}"
     elif not of_cells and len(rows) < 2:
@@ -180,13 +180,13 @@ def compare_groups(
     elif not of_cells and small:
         reason = f"{found.column}: {', '.join(small)} not assessed, fewer than {least}"
     if reason is not None:
-        verdict = not_computed("fairness", dials.threshold, reason)
+        verdict = not_computed("fairness", settings.threshold, reason)
     else:
-        figure = figures[dials.metric]
-        value, what = _counted(dials.metric, figure.low if of_cells else figure.value)
+        figure = figures[settings.metric]
+        value, what = _counted(settings.metric, figure.low if of_cells else figure.value)
         named = f"{what} by {found.column} ({figure.highest} over {figure.lowest})"
         named = f"lower end of the interval of {named}" if of_cells else named
-        verdict = hold("fairness", value, dials.threshold, named)
+        verdict = hold("fairness", value, settings.threshold, named)
     return GroupFigures(found.column, found.by_group, small, found.empty, figures, verdict)
 
 

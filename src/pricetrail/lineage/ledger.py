@@ -86,7 +86,7 @@ def run_of(
         decision: ``metrics/decision.json``.
         etl: ``metrics/etl.json``: days and clean lines.
         metrics: every metrics file by its name below ``metrics/``, no suffix.
-        params: the dials that the stage which records declares, by section.
+        params: the settings that the stage which records declares, by section.
 
     Raises:
         DataError: the decision or the ETL's file is not whole.

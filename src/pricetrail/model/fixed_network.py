@@ -8,7 +8,7 @@ import pandas as pd
 
 from pricetrail.base.params import Fixed, Tuning
 from pricetrail.model.network import NetworkSpec
-from pricetrail.model.study import Choice, Dial, Study
+from pricetrail.model.study import Choice, Parameter, Study
 from pricetrail.model.study_figures import FIXED
 from pricetrail.model.training import Trained, TrainingSpec
 
@@ -17,7 +17,7 @@ def fixed_study(tuning: Tuning) -> Study | None:
     """What ``study.search`` would find, without a trial: the network given; None where ``tuning.method`` is another."""
     if tuning.fixed is None or tuning.method != "fixed":
         return None
-    return Study(choice_of(tuning.fixed, tuning), pd.DataFrame(), pd.DataFrame({"dial": [], "importance": []}))
+    return Study(choice_of(tuning.fixed, tuning), pd.DataFrame(), pd.DataFrame({"parameter": [], "importance": []}))
 
 
 def choice_of(fixed: Fixed, tuning: Tuning) -> Choice:
@@ -55,12 +55,12 @@ def with_final_fit(study: Study, trained: Trained) -> Study:
         "validation_mse": trained.best.validation_mse,
         "epochs": len(trained.curve),
         "reason": "",
-        **_dials(study.best),
+        **_parameters(study.best),
     }
     return replace(study, trials=pd.DataFrame([row]))
 
 
-def _dials(choice: Choice) -> dict[str, Dial]:
+def _parameters(choice: Choice) -> dict[str, Parameter]:
     """Under the names that ``study.suggest`` gives them."""
     network, training = choice.network, choice.training
     return {

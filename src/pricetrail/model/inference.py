@@ -88,12 +88,12 @@ def require_same_rows(predictions: pd.DataFrame, explanation: Explanation) -> No
         raise BundleError(f"prediction of row {wrong[0]}", rule, float(f"{gaps[wrong[0]]:.3g}"))
 
 
-def coverage_record(bundle: Bundle, predictions: pd.DataFrame, dials: Gates, seed: int) -> Json:
+def coverage_record(bundle: Bundle, predictions: pd.DataFrame, settings: Gates, seed: int) -> Json:
     """How many of the test rows the intervals cover, for ``metrics/intervals.json``; empty without intervals."""
     if bundle.intervals is None:
         return {}
     rng = stream(seed, "coverage")
-    return record(coverage(bundle.intervals, predictions, dials.bootstrap_samples, dials.confidence, rng))
+    return record(coverage(bundle.intervals, predictions, settings.bootstrap_samples, settings.confidence, rng))
 
 
 def accuracy_result(scores: Scores, explanation: Explanation) -> AccuracyResult:
@@ -111,13 +111,13 @@ def accuracy_result(scores: Scores, explanation: Explanation) -> AccuracyResult:
 
 
 def explain_sample(
-    bundle: Bundle, train: pd.DataFrame, test: pd.DataFrame, dials: Explain, seed: int
+    bundle: Bundle, train: pd.DataFrame, test: pd.DataFrame, settings: Explain, seed: int
 ) -> tuple[pd.DataFrame, Explanation]:
     """Explain test rows against a background of training rows, both drawn with the seed.
 
     Returns:
         The rows explained, in their order and with their index in ``test``, and their explanation.
     """
-    background = draw_rows(train, dials.background_rows, stream(seed, "shap background"))
-    rows = draw_rows(test, dials.max_rows, stream(seed, "shap rows")) if dials.max_rows else test
+    background = draw_rows(train, settings.background_rows, stream(seed, "shap background"))
+    rows = draw_rows(test, settings.max_rows, stream(seed, "shap rows")) if settings.max_rows else test
     return rows, explain(bundle, rows, background)

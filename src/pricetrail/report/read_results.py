@@ -87,7 +87,7 @@ def read_page_results(texts: Mapping[str, str], images: Mapping[str, bytes]) -> 
             parse_series(texts[VALIDATION_MSE], VALIDATION_MSE, "step", "validation_mse", "\t").values()
         ),
         trials=parse_rows(Trial, [{**row, "cells": row} for row in _cells(texts[TRIALS])], TRIALS),
-        importances=parse_series(texts[IMPORTANCES], IMPORTANCES, "dial", "importance"),
+        importances=parse_series(texts[IMPORTANCES], IMPORTANCES, "parameter", "importance"),
         shap=parse_series(texts[SHAP], SHAP, "feature", "mean_abs_shap"),
         price_points=parse_rows(PricePoint, _cells(texts[PRICE_CURVES]), PRICE_CURVES),
         images=images,

@@ -32,10 +32,10 @@ def main() -> None:
     backups = candidate.read_backups(files.read_folder(BASELINES))
     look_back = LookBack(params.tuning.sku_lines, params.tuning.customer_lines)
     tables = candidate.TrainingTables(train, validation, encoder, History(history), look_back)
-    data, dials = tables.tensors(), [params.tuning.model_dump_json(), str(params.seed), str(params.threads)]
+    data, settings = tables.tensors(), [params.tuning.model_dump_json(), str(params.seed), str(params.threads)]
     rows = (path for folder in ROWS for path in sorted(folder.iterdir()))
     decisive = map(files.read_bytes, [*rows, ENCODER, *sorted(SOURCE.rglob("*.py"))])
-    trials = open_journal(JOURNALS, [*(dial.encode() for dial in dials), *decisive])
+    trials = open_journal(JOURNALS, [*(setting.encode() for setting in settings), *decisive])
     with watching() as watch, live_curve(CURVE) as live:
         edges, fixed = encoder.column_edges, fixed_study(params.tuning)
         study = fixed or search(data, edges, params.tuning, params.seed, watch, trials)

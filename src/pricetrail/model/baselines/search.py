@@ -117,7 +117,7 @@ class _Tuning:
     train: Encoded
     validation: Encoded
     folds: tuple[tuple[Encoded, Encoded], ...]
-    dials: Baselines
+    settings: Baselines
     seed: int
     threads: int
 
@@ -126,7 +126,7 @@ class _Tuning:
         if model == "lightgbm":
             return fit_lightgbm(train, validation, values, stream_seed(self.seed, model), self.threads)
         if model == "svr":
-            return fit_svr(train, values, self.dials.svr_rows)
+            return fit_svr(train, values, self.settings.svr_rows)
         return fit_elastic_net(train, values)
 
     def fold_mse(self, model: str, values: Values) -> float:
@@ -139,17 +139,17 @@ def tune_baselines(
     train: pd.DataFrame,
     validation: pd.DataFrame,
     encoder: Encoder,
-    dials: Baselines,
+    settings: Baselines,
     seed: int,
     threads: int,
 ) -> tuple[TunedBaseline, ...]:
-    """Fit the naive models, and tune and fit those of ``dials.models``.
+    """Fit the naive models, and tune and fit those of ``settings.models``.
 
     Args:
         train: training rows in order of time, shape (n, …).
         validation: rows of later days; LightGBM's final fit is stopped by them.
         encoder: fitted on ``train``.
-        dials: models and budget.
+        settings: models and budget.
         seed: of the samplers and of LightGBM.
         threads: of LightGBM; results repeat for an equal number only.
 
@@ -162,8 +162,8 @@ def tune_baselines(
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     tuned = [TunedBaseline(baseline, {}, math.nan, _trial_table("", ())) for baseline in fit_medians(train)]
-    tuning = _prepare(train, validation, encoder, dials, seed, threads)
-    for model in dials.models:
+    tuning = _prepare(train, validation, encoder, settings, seed, threads)
+    for model in settings.models:
         try:
             tuned.append(_tune(model, tuning))
         except LIBRARY_ERRORS as error:
@@ -174,14 +174,14 @@ def tune_baselines(
 
 
 def _prepare(
-    train: pd.DataFrame, validation: pd.DataFrame, encoder: Encoder, dials: Baselines, seed: int, threads: int
+    train: pd.DataFrame, validation: pd.DataFrame, encoder: Encoder, settings: Baselines, seed: int, threads: int
 ) -> _Tuning:
     """Encode the rows and cut the folds; where one training day gives none, the validation rows stand in."""
     rows, held_out = (Encoded(encoder.transform(part), part[TARGET].to_numpy()) for part in (train, validation))
-    seen = rows[-dials.search_rows :]
-    cuts = time_folds(train[DAY].iloc[-dials.search_rows :], dials.folds)
+    seen = rows[-settings.search_rows :]
+    cuts = time_folds(train[DAY].iloc[-settings.search_rows :], settings.folds)
     folds = tuple((seen[fold.train], seen[fold.validation]) for fold in cuts) or ((seen, held_out),)
-    return _Tuning(rows, held_out, folds, dials, seed, threads)
+    return _Tuning(rows, held_out, folds, settings, seed, threads)
 
 
 def _tune(model: str, tuning: _Tuning) -> TunedBaseline:
@@ -200,7 +200,7 @@ def _tune(model: str, tuning: _Tuning) -> TunedBaseline:
         log.info("%s trial %d: MSE over the folds %.4f", model, trial.number + 1, fold_mse)
         return fold_mse
 
-    study.optimize(objective, n_trials=tuning.dials.n_trials)
+    study.optimize(objective, n_trials=tuning.settings.n_trials)
     trials = _trial_table(model, study.trials)
     if not trials["fold_mse"].notna().any():
         raise TrainingError(model, "must have one trial that ends well", trials["reason"].iloc[-1])

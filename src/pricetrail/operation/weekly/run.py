@@ -45,7 +45,7 @@ class Engine(Protocol):
     """What runs a step."""
 
     def step(self, name: str, work: Callable[[], T], retried: bool = False) -> T:
-        """Run a step; a retried one again where it raised `UnreachableError`, as often as the dials say."""
+        """Run a step; a retried one again where it raised `UnreachableError`, as often as the settings say."""
 
 
 @dataclass(frozen=True)
@@ -54,12 +54,12 @@ class Snapshot:
 
     Attributes:
         sources: imported ``.dvc`` files that were looked at.
-        dials: of ``params.yaml`` that were set for this run.
+        settings: of ``params.yaml`` that were set for this run.
     """
 
     clone: Clone
     sources: tuple[str, ...]
-    dials: Mapping[str, Json]
+    settings: Mapping[str, Json]
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def weekly_run(home: Path, engine: Engine, report: Callable[[Report], None]) -> 
     """Run once.
 
     Args:
-        home: the project, whose ``params.yaml`` has the dials of the run.
+        home: the project, whose ``params.yaml`` has the settings of the run.
         engine: runs each step.
         report: tells people; what it raises is logged, since all is published by then.
 
@@ -117,7 +117,7 @@ def _run(home: Path, folder: Path, params: Params, engine: _Timed, report: Calla
 
 
 def snapshot(home: Path, weekly: Weekly, folder: Path) -> Snapshot:
-    """Clone the branch, update imported sources, set the dials of this run.
+    """Clone the branch, update imported sources, set the settings of this run.
 
     Raises:
         UnreachableError: the repository or a source does not answer.
@@ -137,7 +137,7 @@ def publish(start: Snapshot, reproduced: steps.Reproduced, readback: ReadBack, w
     clone = start.clone
     outcome, sentence = _outcome(clone, reproduced)
     keys = ensure_keys(clone.folder, clone.home) if outcome == Outcome.RELEASED else None
-    text = message(outcome, sentence, *_metrics(clone), start.dials, start.sources)
+    text = message(outcome, sentence, *_metrics(clone), start.settings, start.sources)
     has_commit = publishing.commit(clone, text, weekly.author)
     versions = list[str]()
 

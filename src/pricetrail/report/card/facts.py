@@ -40,20 +40,20 @@ class RunChange:
     """A run of the ledger, and what is other than in the run before it on the same data source.
 
     Attributes:
-        dials: dotted key with its old and new value as JSON, in order of key.
+        settings: dotted key with its old and new value as JSON, in order of key.
         data: whether the lines are others.
-        code: whether the bundle is another where neither dials nor data are: code or packages made it.
+        code: whether the bundle is another where neither settings nor data are: code or packages made it.
         first: there is no run before on its data source.
     """
 
     run: Run
-    dials: tuple[tuple[str, str, str], ...]
+    settings: tuple[tuple[str, str, str], ...]
     data: bool
     code: bool
     first: bool
 
 
-def dials(stages: Lineage) -> dict[str, Json]:
+def settings(stages: Lineage) -> dict[str, Json]:
     """Every declared parameter of a run by dotted key, sections taken apart."""
     return {key: value for stage in stages.stages for key, value in flat(stage.params)}
 
@@ -63,7 +63,7 @@ def fingerprints(lineage: Lineage) -> Fingerprints:
     deps = {path: md5 for stage in lineage.stages for path, md5 in stage.deps.items()}
     made = tuple(path for stage in lineage.stages for path in stage.outs)
     kinds = by_kind(deps)
-    source = dials(lineage).get("data.path")
+    source = settings(lineage).get("data.path")
     data = {
         path: md5 for path, md5 in kinds["data"].items() if path == source or not any(inside(path, out) for out in made)
     }
@@ -71,7 +71,7 @@ def fingerprints(lineage: Lineage) -> Fingerprints:
         data=data,
         code=_digest(kinds["code"]),
         code_files=len(kinds["code"]),
-        params=_digest(dials(lineage)),
+        params=_digest(settings(lineage)),
         packages=deps.get(PACKAGES),
     )
 

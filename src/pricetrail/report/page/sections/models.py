@@ -136,7 +136,7 @@ def _held(coverage: IntervalsResult) -> str:
 
 
 def training_section(results: PageResults) -> Section:
-    """The learning curve of the network that was kept, the trials it came from, and which dials mattered."""
+    """The learning curve of the network that was kept, the trials it came from, and which parameters mattered."""
     if any(trial.state == FIXED for trial in results.trials):
         return _training_without_a_study(results)
     done = [trial for trial in results.trials if trial.validation_mse is not None]
@@ -149,8 +149,10 @@ def training_section(results: PageResults) -> Section:
             f"Of {plural(len(results.trials), 'trial')}, trial {best.trial} had the lowest validation error, "
             f"{number(best.validation_mse)}. Its settings were trained on all training lines."
         )
-    dials = _dials(results) if results.importances else Note("The study was too small to rank its dials.")
-    return Section("training", "Training", finding, (_curve(results), _trials(done, results.trials, best), dials))
+    parameters = (
+        _parameters(results) if results.importances else Note("The study was too small to rank its parameters.")
+    )
+    return Section("training", "Training", finding, (_curve(results), _trials(done, results.trials, best), parameters))
 
 
 def _training_without_a_study(results: PageResults) -> Section:
@@ -160,7 +162,7 @@ def _training_without_a_study(results: PageResults) -> Section:
         f"Its validation error is {number(fit.validation_mse)}."
     )
     told = {"trial", "state", "validation_mse", "reason"}
-    settings = [(dial, value) for dial, value in fit.cells.items() if value and dial not in told]
+    settings = [(parameter, value) for parameter, value in fit.cells.items() if value and parameter not in told]
     shown = table("The network and its training", ("setting", "#value"), settings)
     return Section("training", "Training", finding, (_curve(results), shown))
 
@@ -215,7 +217,7 @@ def _trials(done: list[Trial], every: tuple[Trial, ...], best: Trial | None) -> 
     return Figure("Trials of the study", chart, table("Every trial and its settings", titles, rows), legend)
 
 
-def _dials(results: PageResults) -> Figure:
+def _parameters(results: PageResults) -> Figure:
     ranked = sorted(results.importances.items(), key=lambda entry: -entry[1])
     top = ranked[:8]
     axis = Axis(
@@ -224,11 +226,13 @@ def _dials(results: PageResults) -> Figure:
         "share of the variance of the trials’ errors",
         percent,
     )
-    rows = [Row(dial, (Item(share, "bar"),), percent(share)) for dial, share in top]
+    rows = [Row(parameter, (Item(share, "bar"),), percent(share)) for parameter, share in top]
     says = f"{top[0][0]} explains {percent(top[0][1])} of the variance."
     shown = table(
-        "Importance of every dial (PED-ANOVA)",
-        ("dial", "#share"),
-        [(dial, percent(share, 1)) for dial, share in ranked],
+        "Importance of every parameter (PED-ANOVA)",
+        ("parameter", "#share"),
+        [(parameter, percent(share, 1)) for parameter, share in ranked],
     )
-    return Figure("Which dials mattered", rows_chart("dials", "Importance of the dials", says, rows, axis), shown)
+    return Figure(
+        "Which parameters mattered", rows_chart("parameters", "Importance of the parameters", says, rows, axis), shown
+    )
