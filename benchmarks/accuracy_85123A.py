@@ -46,7 +46,7 @@ def test_share(days: pd.Series) -> float:
     return float(share)
 
 
-def set_dial(params: Path, name: str, value: str) -> None:
+def set_setting(params: Path, name: str, value: str) -> None:
     """Set a dial, which must stand in params.yaml once, on a line of its own."""
     text, count = re.subn(rf"^(  {name}: )\S+", rf"\g<1>{value}", params.read_text(encoding="utf-8"), flags=re.M)
     if count != 1:
@@ -63,8 +63,8 @@ def run(clone: Clone) -> float:
     clone.run("dvc", "repro", "etl_pipeline")
     lines = select_sku(files.read_table(clone.path / "data/processed"), SKU)
     share = test_share(lines[DAY])
-    set_dial(clone.path / "params.yaml", "sku", SKU)
-    set_dial(clone.path / "params.yaml", "test_share", f"{share:.6f}")
+    set_setting(clone.path / "params.yaml", "sku", SKU)
+    set_setting(clone.path / "params.yaml", "test_share", f"{share:.6f}")
     clone.run("dvc", "repro", "compare_models")
     return share
 

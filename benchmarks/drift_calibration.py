@@ -65,8 +65,8 @@ def record(last_day: pd.Timestamp, windows: Windows, report: DriftReport) -> dic
     return {
         "last_day": f"{last_day:%Y-%m-%d}",
         "reference_until": f"{windows.reference[DAY].max():%Y-%m-%d}",
-        "rows": [report.reference_rows, report.current_rows],
-        "drifted_input_share": report.input_share,
+        "rows": list(report.rows),
+        "drifted_input_share": report.verdict.value,
         "drifted": [column.column for column in report.columns if column.drifted],
         "target_distance": report.target.distance,
         "worst_column": report.worst.column,

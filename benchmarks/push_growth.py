@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 import harness
 from append_week import week_of
 from harness import BenchmarkError, Clone, Goal, Result
-from pricetrail.base.params_edit import with_dials
+from pricetrail.base.params_edit import with_settings
 from pricetrail.lineage.dvc_cache import listing, object_at
 
 WEEK = "2011-W48"  # the last whole one
@@ -92,7 +92,7 @@ def measure() -> Result:
             if week_of(file) >= WEEK:
                 shutil.move(file, aside)
         params = clone.path / "params.yaml"
-        params.write_text(with_dials(params.read_text(encoding="utf-8"), {"tuning.n_trials": 1}), encoding="utf-8")
+        params.write_text(with_settings(params.read_text(encoding="utf-8"), {"tuning.n_trials": 1}), encoding="utf-8")
         clone.run("dvc", "remote", "add", "--local", "folder", str(remote))
         clone.run("dvc", "repro")
         known, pushed = publish(clone), bytes_below(remote)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,10 @@ from pricetrail.base import files
 from pricetrail.base.random_streams import draw_rows, stream
 from pricetrail.model.bundle import Bundle
 from pricetrail.model.explain.shap_values import explain
-from pricetrail.model.network import MeanHead
 from pricetrail.model.trust import trust_this_run
+
+sys.path.insert(0, str(harness.ROOT / "tests"))
+from support.mean_head import MeanHead
 
 SPLITS, BUNDLE = Path("data/splits"), Path("models/candidate")
 BACKGROUND_ROWS = 100

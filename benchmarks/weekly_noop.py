@@ -22,7 +22,7 @@ import harness
 from harness import Clone, Goal, Result
 from pricetrail.base import files
 from pricetrail.base.json_type import Json
-from pricetrail.base.params_edit import with_dials
+from pricetrail.base.params_edit import with_settings
 from pricetrail.lineage.git import git
 from usage import BenchmarkError
 
@@ -113,7 +113,7 @@ def _both_ways(flow: Clone, plain: Clone, change: str, dials: Mapping[str, Json]
     """
     for clone in (flow, plain):
         params = clone.path / "params.yaml"
-        files.write_text(params, with_dials(files.read_text(params), dials))
+        files.write_text(params, with_settings(files.read_text(params), dials))
         _commit(clone)
     early = _weekly(flow) if is_flow_first else None
     repro, push = plain.run("dvc", "repro"), plain.run("dvc", "push")

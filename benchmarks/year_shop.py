@@ -19,7 +19,7 @@ import harness
 from pricetrail.base import files
 from pricetrail.base.json_type import Json
 from pricetrail.base.params import parse_params
-from pricetrail.base.params_edit import with_dials
+from pricetrail.base.params_edit import with_settings
 from pricetrail.lineage.git import git
 from pricetrail.operation.releases.registry import Registry
 from pricetrail.operation.servers.s3 import embedded
@@ -69,7 +69,7 @@ class Shop:
         shop.git("config", "user.email", "shop@localhost")
         shop.git("remote", "remove", "origin")  # the benchmark's own repository is not to be touched
         params = shop.path / "params.yaml"
-        files.write_text(params, with_dials(files.read_text(params), SETTINGS))
+        files.write_text(params, with_settings(files.read_text(params), SETTINGS))
         shop.run("keys", "--replace")
         shop.git("add", "--all")
         shop.git("commit", "--quiet", "--message", "Set up the shop")

@@ -53,7 +53,7 @@ BAD_EDITS = {
     ),
     "unknown section": ("\npricing:", "\nprizing:", "prizing is not a known key, did you mean pricing? (and 1 more)"),
     "unknown and like nothing": ("threads: 1 ", "threads: 1\nxyzzy: 1 #", "xyzzy is not a known key"),
-    "missing key": ("  half_life_days: 28", "  # 28", "features must be a section with the dials of Features"),
+    "missing key": ("  half_life_days: 28", "  # 28", "features must be a section with the settings of Features"),
     "missing root key": ("seed: 20101201", "", "seed is missing"),
     "missing column": ("    country: Country\n", "", "data.columns.country is missing"),
     "text for a number": (

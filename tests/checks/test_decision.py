@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 from pricetrail.base.errors import DataError
 from pricetrail.base.files import write_json
 from pricetrail.checks.decision import decision_page, read_decision
-from pricetrail.checks.gates import EVIDENCE, OUTCOME_WORDS, Decision, GateName, at_least, at_most, decide, not_computed
+from pricetrail.checks.gates import EVIDENCE, OUTCOME_WORDS, Decision, GateName, decide, hold, not_computed
 from pricetrail.cli.app import app
 from support.clone import Clone
 from support.commands import stage_command
@@ -32,8 +32,8 @@ def decision(
     overrides: dict[GateName, str] | None = None, drift: float = 0.5, restated: dict[str, str] | None = None
 ) -> Decision:
     verdicts = [
-        at_most("drift", drift, 0.3, "share of drifted input columns"),
-        at_least("accuracy", 0.68, 0.1, "skill over the training median"),
+        hold("drift", drift, 0.3, "share of drifted input columns"),
+        hold("accuracy", 0.68, 0.1, "skill over the training median"),
         not_computed("fairness", 0.1, "registered: guest not assessed"),
     ]
     return decide(verdicts, overrides or {}, restated)

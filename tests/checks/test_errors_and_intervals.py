@@ -10,7 +10,8 @@ import pytest
 
 from pricetrail.base.params_schema import Fairness, Gates
 from pricetrail.checks.errors_and_intervals import errors, score, skill
-from pricetrail.checks.fairness import fairness_by_group, fairness_verdict
+from pricetrail.checks.fairness import compare_groups
+from pricetrail.checks.gates import worst
 from pricetrail.data.features import DAY, TARGET
 
 GATES = Gates(min_skill=0.1, bootstrap_samples=200, confidence=0.95, overrides={})
@@ -90,9 +91,9 @@ def test_accuracy_fails_closed() -> None:
 
 def test_fairness_figures_by_hand() -> None:
     """Guests: truth 1, predicted 1.5. Registered: truth 3, predicted 3.1. MODs 1.6 and 2; biases 0.5 and 0.1."""
-    found = fairness_by_group(
+    found = compare_groups(
         table([1, 1, 3, 3], [1.5, 1.5, 3.1, 3.1], ["guest", "guest", "registered", "registered"], [0, 1, 0, 1]),
-        "registered",
+        ("registered",),
         FAIR,
         GATES,
         rng(),
@@ -109,7 +110,7 @@ def test_fairness_figures_by_hand() -> None:
 
 
 def test_a_model_that_repeats_the_truth_adds_no_disparity() -> None:
-    found = fairness_by_group(table([1, 1, 3, 3], [1, 1, 3, 3], ["a", "a", "b", "b"]), "registered", FAIR, GATES, rng())
+    found = compare_groups(table([1, 1, 3, 3], [1, 1, 3, 3], ["a", "a", "b", "b"]), ("registered",), FAIR, GATES, rng())
     assert found.figures["added_disparity"].value == 0
     assert found.figures["truth_mod"].value == 2
     assert found.verdict.passed
@@ -117,19 +118,17 @@ def test_a_model_that_repeats_the_truth_adds_no_disparity() -> None:
 
 def test_opposite_biases_add_up_instead_of_cancelling() -> None:
     """Prediction swaps the groups: both MODs are 2, so their difference is 0, yet each group is off by 2."""
-    found = fairness_by_group(table([1, 1, 3, 3], [3, 3, 1, 1], ["a", "a", "b", "b"]), "registered", FAIR, GATES, rng())
+    found = compare_groups(table([1, 1, 3, 3], [3, 3, 1, 1], ["a", "a", "b", "b"]), ("registered",), FAIR, GATES, rng())
     assert found.figures["prediction_mod"].value == found.figures["truth_mod"].value == 2
     assert found.figures["added_disparity"].value == 4
 
 
 def test_small_and_missing_groups_fail_closed() -> None:
-    small = fairness_by_group(table([1, 1, 3], [1, 1, 3], ["a", "a", "b"]), "registered", FAIR, GATES, rng())
+    small = compare_groups(table([1, 1, 3], [1, 1, 3], ["a", "a", "b"]), ("registered",), FAIR, GATES, rng())
     assert small.not_assessed == ("b",)
     assert not small.verdict.passed
     assert small.verdict.value is None
-    single = fairness_by_group(table([1, 1], [1, 1], ["a", "a"]), "registered", FAIR, GATES, rng())
+    single = compare_groups(table([1, 1], [1, 1], ["a", "a"]), ("registered",), FAIR, GATES, rng())
     assert not single.verdict.passed
-    good = fairness_by_group(table([1, 1, 3, 3], [1, 1, 3, 3], ["a", "a", "b", "b"]), "registered", FAIR, GATES, rng())
-    assert fairness_verdict([good, small]) == small.verdict
-    with pytest.raises(ValueError, match="at least one verdict"):
-        fairness_verdict([])
+    good = compare_groups(table([1, 1, 3, 3], [1, 1, 3, 3], ["a", "a", "b", "b"]), ("registered",), FAIR, GATES, rng())
+    assert worst([good.verdict, small.verdict]) == small.verdict

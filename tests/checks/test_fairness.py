@@ -17,7 +17,8 @@ from sklearn.metrics import mean_absolute_error, mean_squared_error, mean_square
 from pricetrail.base.errors import DataError
 from pricetrail.base.files import csv_bytes, write_json
 from pricetrail.base.params_schema import Fairness, Gates
-from pricetrail.checks.fairness import FairnessReport, GroupFigures, assess_fairness, fairness_by_group
+from pricetrail.base.typed_json import record
+from pricetrail.checks.fairness import FairnessReport, GroupFigures, assess_fairness, compare_groups
 from pricetrail.checks.group_errors import group_errors
 from pricetrail.data.features import DAY, TARGET
 
@@ -188,12 +189,12 @@ def test_swapped_groups_are_found_though_both_mods_stay(seed: int, apart: float)
             "registered": ["guest"] * 20 + ["registered"] * 20,
         }
     )
-    figures = fairness_by_group(predictions, "registered", dials(), GATES, rng()).figures
+    figures = compare_groups(predictions, ("registered",), dials(), GATES, rng()).figures
     assert figures["prediction_mod"].value == pytest.approx(apart)
     assert figures["truth_mod"].value == pytest.approx(apart)
     assert figures["added_disparity"].value == pytest.approx(2 * apart)
     honest = predictions.assign(**{f"predicted_{TARGET}": truth})
-    assert fairness_by_group(honest, "registered", dials(), GATES, rng()).figures["added_disparity"].value == 0
+    assert compare_groups(honest, ("registered",), dials(), GATES, rng()).figures["added_disparity"].value == 0
 
 
 @pytest.mark.parametrize("unknown", [None, np.nan, pd.NA])
@@ -212,14 +213,14 @@ def test_rows_of_an_unknown_group_are_a_group_and_never_fair(unknown: object) ->
             y_pred=predictions[TARGET],
             sensitive_features=predictions["registered"],
         )
-    found = fairness_by_group(predictions, "registered", dials(), GATES, rng())
+    found = compare_groups(predictions, ("registered",), dials(), GATES, rng())
     assert found.by_group["rows"].sum() == len(predictions)
     assert found.by_group.loc["missing", "rows"] == 50
     assert found.worst_group == "missing"
     assert found.figures["added_disparity"].value == pytest.approx(1)
     assert not found.verdict.passed
-    assert fairness_by_group(predictions, "registered", dials(min_rows=50), GATES, rng()).not_assessed == ()
-    closed = fairness_by_group(predictions, "registered", dials(threshold=9.0, min_rows=51), GATES, rng())
+    assert compare_groups(predictions, ("registered",), dials(min_rows=50), GATES, rng()).not_assessed == ()
+    closed = compare_groups(predictions, ("registered",), dials(threshold=9.0, min_rows=51), GATES, rng())
     assert closed.not_assessed == ("missing",)
     assert not closed.verdict.passed
     assert closed.verdict.value is None
@@ -229,12 +230,12 @@ def test_only_assessed_groups_compare_and_none_is_not_zero() -> None:
     predictions = shop()
     predictions["registered"] = np.where(np.arange(len(predictions)) < 3, "few", predictions["registered"])
     predictions.loc[:2, f"predicted_{TARGET}"] += 50
-    found = fairness_by_group(predictions, "registered", dials(min_rows=10), GATES, rng())
+    found = compare_groups(predictions, ("registered",), dials(min_rows=10), GATES, rng())
     assert found.by_group.loc["few", "mse"] > 2000
     assert found.figures["added_disparity"].value < 1
     assert found.worst_group != "few"
     assert not found.verdict.passed
-    single = fairness_by_group(predictions.assign(registered="guest"), "registered", dials(), GATES, rng())
+    single = compare_groups(predictions.assign(registered="guest"), ("registered",), dials(), GATES, rng())
     assert all(figure.value is None for figure in single.figures.values())
     assert "one group only" in single.verdict.reason
 
@@ -317,23 +318,23 @@ def test_the_worst_group_is_named_by_column_and_over_all() -> None:
     report = assess(predictions)
     worst = max(by_hand, key=lambda name: by_hand[name])
     assert report.worst_group == (worst, pytest.approx(by_hand[worst]))
-    tree: Any = report.record()
+    tree: Any = record(report.result())
     assert tree["worst_group"] == worst
     assert tree["worst_group_mse_log_quantity"] == pytest.approx(by_hand[worst])
     for entry in (*tree["columns"], *tree["intersections"]):
         own = {name: mse for name, mse in by_hand.items() if name.startswith(f"{entry['column']}: ")}
         assert f"{entry['column']}: {entry['worst_group']}" == max(own, key=lambda name: own[name])
-    assert assess(predictions, min_rows=10**6).record()["worst_group"] is None
+    assert assess(predictions, min_rows=10**6).result().worst_group is None
 
 
 def test_the_ratio_is_held_from_one_on() -> None:
     predictions = shop()
     mse = ((predictions[TARGET] - predictions[f"predicted_{TARGET}"]) ** 2).groupby(predictions["registered"]).mean()
-    found = fairness_by_group(predictions, "registered", dials(metric="mse_ratio"), GATES, rng())
+    found = compare_groups(predictions, ("registered",), dials(metric="mse_ratio"), GATES, rng())
     assert found.verdict.value == pytest.approx(mse.max() / mse.min() - 1)
     assert "mse_ratio less 1 by registered" in found.verdict.reason
     exact = predictions.assign(**{f"predicted_{TARGET}": predictions[TARGET]})
-    assert not fairness_by_group(exact, "registered", dials(metric="mse_ratio"), GATES, rng()).verdict.passed
+    assert not compare_groups(exact, ("registered",), dials(metric="mse_ratio"), GATES, rng()).verdict.passed
 
 
 @pytest.mark.parametrize(
@@ -360,7 +361,7 @@ def test_predictions_that_cannot_be_judged_are_an_error(edit: Any, rule: str) ->
 
 def test_the_record_and_the_plot_say_the_same(tmp_path: Any) -> None:
     report = assess(shop(), min_rows=30)
-    write_json(tmp_path / "fairness.json", report.record())
+    write_json(tmp_path / "fairness.json", record(report.result()))
     tree = json.loads((tmp_path / "fairness.json").read_text())
     (tmp_path / "plot.csv").write_bytes(csv_bytes(report.plot_rows()))
     plot = pd.read_csv(tmp_path / "plot.csv").set_index("group")

@@ -14,23 +14,23 @@ from hypothesis import strategies as st
 
 from pricetrail.base.errors import DataError
 from pricetrail.base.files import write_json
-from pricetrail.checks.gates import GATES, Verdict, at_least, at_most, decide, gate_state, not_computed, worst
+from pricetrail.checks.gates import GATES, Verdict, decide, gate_state, hold, not_computed, worst
 from pricetrail.checks.gates import read_verdict as read
 
-PASSED = at_least("accuracy", 0.5, 0.1, "skill")
-FAILED = at_most("drift", 0.5, 0.3, "share of drifted input columns")
-CALM = at_most("drift", 0.1, 0.3, "share of drifted input columns")
-FAIR = at_most("fairness", 0.02, 0.1, "added_disparity by registered")
+PASSED = hold("accuracy", 0.5, 0.1, "skill")
+FAILED = hold("drift", 0.5, 0.3, "share of drifted input columns")
+CALM = hold("drift", 0.1, 0.3, "share of drifted input columns")
+FAIR = hold("fairness", 0.02, 0.1, "added_disparity by registered")
 
 
 def test_thresholds_count_as_passed_and_nan_does_not() -> None:
-    assert at_least("accuracy", 0.1, 0.1, "skill").passed
-    assert not at_least("accuracy", 0.0999, 0.1, "skill").passed
-    assert at_most("drift", 0.3, 0.3, "share").passed
-    assert not at_most("drift", 0.3001, 0.3, "share").passed
+    assert hold("accuracy", 0.1, 0.1, "skill").passed
+    assert not hold("accuracy", 0.0999, 0.1, "skill").passed
+    assert hold("drift", 0.3, 0.3, "share").passed
+    assert not hold("drift", 0.3001, 0.3, "share").passed
     for value in (math.nan, math.inf, -math.inf):
-        for hold in (at_least, at_most):
-            verdict = hold("fairness", value, 0.1, "figure")
+        for gate in GATES:
+            verdict = hold(gate, value, 0.1, "figure")
             assert not verdict.passed
             assert verdict.value is None
             assert verdict.reason == "figure could not be computed"
@@ -65,7 +65,7 @@ def test_no_override_changes_a_verdict(values: tuple[float | None, ...], overrid
     """With overrides or without: the same verdicts; a gate that passed leaves its override unused."""
     verdicts = [
         not_computed(gate, 0.5, "no rows") if value is None else hold(gate, value, 0.5, "figure")
-        for gate, value, hold in zip(GATES, values, (at_most, at_least, at_most), strict=True)
+        for gate, value in zip(GATES, values, strict=True)
     ]
     decision = decide(verdicts, dict.fromkeys(overridden, "a reason"))
     assert [gate.verdict for gate in decision.gates] == verdicts
@@ -87,7 +87,7 @@ def test_an_override_keeps_the_failed_verdict_and_its_reason() -> None:
 
 
 def test_the_worst_of_several_verdicts_speaks() -> None:
-    mild, strong = at_most("fairness", 0.01, 0.1, "a"), at_most("fairness", 0.09, 0.1, "b")
+    mild, strong = hold("fairness", 0.01, 0.1, "a"), hold("fairness", 0.09, 0.1, "b")
     unknown = not_computed("fairness", 0.1, "too few rows")
     assert worst([mild, strong]) == strong
     assert worst([strong, unknown, mild]) == unknown
@@ -145,7 +145,7 @@ def test_a_record_without_one_of_its_keys_is_no_pass(key: str) -> None:
 
 @pytest.mark.parametrize("gate", ["drift", "fairness"])
 def test_a_figure_above_the_threshold_never_reads_as_passed(gate: Any) -> None:
-    high = at_most(gate, 0.5, 0.3, "figure")
+    high = hold(gate, 0.5, 0.3, "figure")
     assert read(recorded(high), "metrics/x.json", gate) == high
     with pytest.raises(DataError, match=r"does not follow from its figures, 0\.5 <= 0\.3, got True"):
         read(recorded(high, passed=True), "metrics/x.json", gate)
@@ -154,7 +154,7 @@ def test_a_figure_above_the_threshold_never_reads_as_passed(gate: Any) -> None:
 def test_the_rounding_of_metrics_files_keeps_verdicts_sound(tmp_path: Path) -> None:
     """A value just inside its threshold is rounded to it, and still holds; one just outside stays failed."""
     for value in (0.3, 0.29999999, 0.30000001, 0.2999995, 0.3000005):
-        verdict = at_most("drift", value, 0.3, "share")
+        verdict = hold("drift", value, 0.3, "share")
         write_json(tmp_path / "drift.json", {"verdicts": [asdict(verdict)]})
         back = read(json.loads((tmp_path / "drift.json").read_text()), "drift.json", "drift")
         assert back.passed == verdict.passed == (value <= 0.3)

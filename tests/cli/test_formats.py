@@ -15,7 +15,7 @@ import pytest
 from typer.testing import CliRunner
 
 from pricetrail.base.files import write_json, write_table
-from pricetrail.checks.gates import EVIDENCE, at_least, at_most, decide, not_computed
+from pricetrail.checks.gates import EVIDENCE, decide, hold, not_computed
 from pricetrail.cli.app import app
 from pricetrail.operation.doctor.findings import Finding, State
 from pricetrail.operation.releases import registry, verify
@@ -106,7 +106,7 @@ def test_the_doctor_in_csv(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_decision_in_csv(run: Run) -> None:
-    verdicts = [at_most("drift", 0.5, 0.3, "share, of drifted columns"), at_least("accuracy", 0.68, 0.1, "skill")]
+    verdicts = [hold("drift", 0.5, 0.3, "share, of drifted columns"), hold("accuracy", 0.68, 0.1, "skill")]
     made = decide([*verdicts, not_computed("fairness", 0.1, "too few")], {"drift": "Christmas"})
     write_json(Path("metrics/decision.json"), made.record())
     for gate in made.gates:

@@ -19,7 +19,7 @@ import pytest
 from pricetrail.base.errors import SourceError
 from pricetrail.base.params_schema import Data
 from pricetrail.data import contract, source_files
-from support.tables import HEADER, SHOP, Row, csv_text, data_dials
+from support.tables import HEADER, SHOP, Row, csv_text, data_settings
 
 Line = tuple[str, str, str | None, int, dt.datetime, float, str | None, str]
 Cells = Sequence[Sequence[object]]
@@ -136,11 +136,11 @@ SHAPES = [
 
 @pytest.mark.parametrize("write", SHAPES, ids=[write.__name__ for write in SHAPES])
 def test_the_same_shop_gives_the_same_lines(tmp_path: Path, write: Callable[[Path], Path]) -> None:
-    assert lines_of(data_dials(write(tmp_path))) == LINES
+    assert lines_of(data_settings(write(tmp_path))) == LINES
 
 
 def test_an_empty_cell_is_missing_in_the_raw_table(tmp_path: Path) -> None:
-    raw = source_files.read_lines(data_dials(as_csv(tmp_path)))
+    raw = source_files.read_lines(data_settings(as_csv(tmp_path)))
     assert raw["customer_id"].isna().tolist() == [False, False, True, False]
     assert raw["description"].isna().tolist() == [False, False, False, True]
 
@@ -149,7 +149,7 @@ def test_a_parquet_file_of_float_codes_gives_whole_ones(tmp_path: Path) -> None:
     rows = [row for row in TYPED if row[1] == 22423]
     floats = {"InvoiceNo": pa.array([536365.0, 536370.0]), "StockCode": pa.array([22423.0, 22423.0])}
     write_parquet(tmp_path / "a.parquet", rows, **floats)
-    assert lines_of(data_dials(tmp_path)) == [LINES[0], LINES[2]]
+    assert lines_of(data_settings(tmp_path)) == [LINES[0], LINES[2]]
 
 
 def test_columns_are_read_under_the_names_of_the_user(tmp_path: Path) -> None:
@@ -158,20 +158,20 @@ def test_columns_are_read_under_the_names_of_the_user(tmp_path: Path) -> None:
     rows = [(*row, "unused") for row in SHOP]
     path = tmp_path / "shop.csv"
     path.write_text(csv_text(rows, [" Beleg", *names[1:], "Menge 2"]))
-    assert lines_of(data_dials(path, columns=columns)) == LINES
+    assert lines_of(data_settings(path, columns=columns)) == LINES
 
 
 def test_columns_may_come_in_any_order_and_differ_between_files(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text(csv_text([row[::-1] for row in SHOP[:2]], HEADER[::-1]))
     (tmp_path / "b.csv").write_text(csv_text(SHOP[2:]))
-    assert lines_of(data_dials(tmp_path)) == LINES
+    assert lines_of(data_settings(tmp_path)) == LINES
 
 
 @pytest.mark.parametrize("delimiter", [";", "\t", "|"])
 def test_another_delimiter_is_read(tmp_path: Path, delimiter: str) -> None:
     path = tmp_path / "shop.csv"
     path.write_text(csv_text(SHOP, delimiter=delimiter))
-    assert lines_of(data_dials(path, delimiter=delimiter)) == LINES
+    assert lines_of(data_settings(path, delimiter=delimiter)) == LINES
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"], ids=["unix", "windows", "old mac"])
@@ -180,7 +180,7 @@ def test_each_kind_of_line_end_is_read(tmp_path: Path, end: str, last: bool) -> 
     path = tmp_path / "shop.csv"
     text = csv_text(SHOP) if last else csv_text(SHOP).rstrip("\n")
     path.write_bytes(text.replace("\n", end).encode())
-    assert lines_of(data_dials(path)) == LINES
+    assert lines_of(data_settings(path)) == LINES
 
 
 FOREIGN: Row = ("1", "22423", "CAFÉ £5 PLÄTZCHEN", "1", "2010-12-01 08:26", "1", "", "Côte d'Ivoire")
@@ -203,14 +203,14 @@ FOREIGN: Row = ("1", "22423", "CAFÉ £5 PLÄTZCHEN", "1", "2010-12-01 08:26", "
 def test_letters_survive_the_encoding_of_the_file(tmp_path: Path, written: str, dial: str) -> None:
     path = tmp_path / "shop.csv"
     path.write_bytes(csv_text([FOREIGN]).encode(written))
-    line = lines_of(data_dials(path, encoding=dial))[0]
+    line = lines_of(data_settings(path, encoding=dial))[0]
     assert (line[2], line[7]) == ("CAFÉ £5 PLÄTZCHEN", "Côte d'Ivoire")
 
 
 def test_big_endian_utf_16_tells_itself(tmp_path: Path) -> None:
     path = tmp_path / "shop.csv"
     path.write_bytes(b"\xfe\xff" + csv_text(SHOP).encode("utf-16-be"))
-    assert lines_of(data_dials(path)) == LINES
+    assert lines_of(data_settings(path)) == LINES
 
 
 @pytest.mark.parametrize(
@@ -227,29 +227,29 @@ def test_an_encoding_that_cannot_be_told_is_said_to_be(tmp_path: Path, content: 
     path = tmp_path / "shop.csv"
     path.write_bytes(content)
     with pytest.raises(SourceError) as caught:
-        source_files.read_lines(data_dials(path, encoding=dial))
+        source_files.read_lines(data_settings(path, encoding=dial))
     assert str(caught.value).startswith(f"{path}: {rule}")
 
 
 @pytest.mark.parametrize("dial", ["klingon", "hex"])
 def test_an_unknown_encoding_is_a_mistake_in_params(tmp_path: Path, dial: str) -> None:
     with pytest.raises(SourceError, match=r"^params.yaml: data.encoding must be auto or a known encoding, got "):
-        source_files.read_lines(data_dials(as_csv(tmp_path), encoding=dial))
+        source_files.read_lines(data_settings(as_csv(tmp_path), encoding=dial))
 
 
 def test_a_description_may_hold_quotes_delimiters_and_line_ends(tmp_path: Path) -> None:
     text = 'SAID "HI",\nTHEN\r\n\r\nLEFT'
     path = tmp_path / "shop.csv"
     path.write_bytes(csv_text([(*row[:2], text, *row[3:]) for row in SHOP]).encode())
-    assert lines_of(data_dials(path)) == [(*line[:2], text, *line[3:]) for line in LINES]
+    assert lines_of(data_settings(path)) == [(*line[:2], text, *line[3:]) for line in LINES]
 
 
 def test_the_pattern_picks_the_files(tmp_path: Path) -> None:
     as_folder(tmp_path)
-    assert lines_of(data_dials(tmp_path, pattern="*.csv")) == [LINES[0], LINES[2], LINES[3]]
-    assert lines_of(data_dials(tmp_path, pattern="2010/*")) == [LINES[1]]
+    assert lines_of(data_settings(tmp_path, pattern="*.csv")) == [LINES[0], LINES[2], LINES[3]]
+    assert lines_of(data_settings(tmp_path, pattern="2010/*")) == [LINES[1]]
     with pytest.raises(SourceError, match="must hold a file that matches 'x"):
-        source_files.read_lines(data_dials(tmp_path, pattern="x*"))
+        source_files.read_lines(data_settings(tmp_path, pattern="x*"))
 
 
 def places(raw: pd.DataFrame) -> list[tuple[str, int]]:
@@ -261,7 +261,7 @@ def test_files_are_read_by_name_and_rows_counted_in_each(tmp_path: Path, monkeyp
     for path in names:
         path.write_text(csv_text(SHOP[:2]))
     monkeypatch.setattr(Path, "glob", lambda *_: iter(names))  # the order of a file system is its own
-    raw = source_files.read_lines(data_dials(tmp_path))
+    raw = source_files.read_lines(data_settings(tmp_path))
     assert places(raw) == [(name, row) for name in ("a.csv", "b.csv", "c.csv") for row in (2, 3)]
 
 
@@ -271,18 +271,18 @@ def test_a_row_has_the_number_that_a_spreadsheet_shows(tmp_path: Path, end: str)
     quoted = first.replace("WHITE HEART", '"two\n\nlines"')
     path = tmp_path / "shop.csv"
     path.write_bytes("\n".join([header, quoted, "", "", second, third, "", ""]).replace("\n", end).encode())
-    assert places(source_files.read_lines(data_dials(path))) == [("shop.csv", 2), ("shop.csv", 5), ("shop.csv", 6)]
+    assert places(source_files.read_lines(data_settings(path))) == [("shop.csv", 2), ("shop.csv", 5), ("shop.csv", 6)]
 
 
 def test_a_blank_line_above_the_header_counts_too(tmp_path: Path) -> None:
     path = tmp_path / "shop.csv"
     path.write_text("\n" + csv_text(SHOP))
-    assert places(source_files.read_lines(data_dials(path))) == [("shop.csv", row) for row in (3, 4, 5, 6)]
+    assert places(source_files.read_lines(data_settings(path))) == [("shop.csv", row) for row in (3, 4, 5, 6)]
 
 
 def test_a_blank_row_of_a_sheet_keeps_the_numbers_below_it(tmp_path: Path) -> None:
     write_xlsx(tmp_path / "a.xlsx", [TYPED[0], [None] * 8, TYPED[1]])
-    raw = source_files.read_lines(data_dials(tmp_path))
+    raw = source_files.read_lines(data_settings(tmp_path))
     assert raw.loc[raw["quantity"] == "2", "source_row"].tolist() == [4]
 
 
@@ -291,7 +291,7 @@ def test_real_dates_are_read_beside_files_that_need_a_format(tmp_path: Path) -> 
     (tmp_path / "a.csv").write_text(csv_text(american))
     write_parquet(tmp_path / "b.parquet", TYPED[2:3])
     write_xlsx(tmp_path / "c.xlsx", TYPED[3:])
-    assert lines_of(data_dials(tmp_path, datetime_format="%m/%d/%Y %H:%M")) == LINES
+    assert lines_of(data_settings(tmp_path, datetime_format="%m/%d/%Y %H:%M")) == LINES
 
 
 @pytest.mark.parametrize("beside_text", [False, True])
@@ -304,13 +304,13 @@ def test_a_time_with_a_zone_is_what_the_shop_s_clock_showed(tmp_path: Path, besi
         (tmp_path / "b.csv").write_text(csv_text(SHOP[:1]))
         expected = LINES
     for datetime_format in ("ISO8601", "%Y-%m-%d %H:%M:%S"):
-        assert lines_of(data_dials(tmp_path, datetime_format=datetime_format)) == expected
+        assert lines_of(data_settings(tmp_path, datetime_format=datetime_format)) == expected
 
 
 def test_text_that_a_parquet_file_holds_as_bytes_is_text(tmp_path: Path) -> None:
     codes = pa.array([row[1].encode() for row in SHOP])
     write_parquet(tmp_path / "a.parquet", SHOP, StockCode=codes)
-    assert lines_of(data_dials(tmp_path)) == LINES
+    assert lines_of(data_settings(tmp_path)) == LINES
 
 
 @pytest.mark.parametrize(
@@ -324,13 +324,13 @@ def test_text_that_a_parquet_file_holds_as_bytes_is_text(tmp_path: Path) -> None
 def test_a_column_that_is_no_plain_one_is_named(tmp_path: Path, codes: pa.Array, rule: str) -> None:
     write_parquet(tmp_path / "a.parquet", SHOP, StockCode=codes)
     with pytest.raises(SourceError) as caught:
-        source_files.read_lines(data_dials(tmp_path))
+        source_files.read_lines(data_settings(tmp_path))
     assert str(caught.value).startswith(f"{tmp_path / 'a.parquet'}: {rule}")
 
 
 def test_a_sheet_that_is_not_read_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     write_xlsx(tmp_path / "a.xlsx", TYPED, other_sheet="Year 2010-2011")
-    assert lines_of(data_dials(tmp_path)) == LINES
+    assert lines_of(data_settings(tmp_path)) == LINES
     warned = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
     assert warned == [f"{tmp_path / 'a.xlsx'}: only its first sheet is read, not Year 2010-2011"]
 
@@ -338,5 +338,5 @@ def test_a_sheet_that_is_not_read_is_told(tmp_path: Path, caplog: pytest.LogCapt
 def test_a_guess_of_latin_1_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = tmp_path / "shop.csv"
     path.write_bytes(csv_text([FOREIGN]).encode("latin-1"))
-    source_files.read_lines(data_dials(path))
+    source_files.read_lines(data_settings(path))
     assert f"{path}: not UTF-8, read as Latin-1" in caplog.messages

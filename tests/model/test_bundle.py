@@ -25,8 +25,8 @@ from pricetrail.data.past_lines import HISTORY_UNITS, History
 from pricetrail.model import bundle_files
 from pricetrail.model.baselines.learned import Encoded, fit_elastic_net
 from pricetrail.model.baselines.naive import Baseline, fit_medians
-from pricetrail.model.bundle import Backup, Bundle, Primary
-from pricetrail.model.bundle_files import MANIFEST, WEIGHTS
+from pricetrail.model.bundle import Bundle
+from pricetrail.model.bundle_files import MANIFEST, WEIGHTS, Backup, Primary
 from pricetrail.model.candidate import assemble, read_backups
 from pricetrail.model.explain.shap_values import explain
 from pricetrail.model.inference import prediction_table
@@ -313,7 +313,7 @@ def test_too_few_validation_rows_give_a_bundle_without_intervals(trained: Traine
 @pytest.mark.parametrize("spec", OPTIONS, ids=options_id)
 def test_shap_values_add_up_for_every_kind_of_network(spec: NetworkSpec) -> None:
     result = train(spec, replace(TRAINING, max_epochs=2), ENCODER.column_edges, DATA, seed=2)
-    bundle = Bundle(ENCODER, MATERIAL.history, STATE, Primary.of(result, spec, LOOK_BACK))
+    bundle = Bundle(ENCODER, MATERIAL.history, STATE, Primary(spec, result.weights, result.scale, LOOK_BACK))
     explanation = explain(bundle, TEST.head(40), TRAIN.head(50))
     total = explanation.base_log_quantity + explanation.values.sum(axis=1).to_numpy()
     np.testing.assert_allclose(total, bundle.predict(TEST.head(40)), atol=1e-4)
@@ -332,7 +332,7 @@ def test_shap_values_of_a_linear_model_are_known() -> None:
     """No hidden layer: the value of a feature is weight x (x - mean of the background), summed over its columns."""
     spec = NetworkSpec((), (), bins=4)
     linear = train(spec, replace(TRAINING, max_epochs=3), ENCODER.column_edges, DATA, seed=1)
-    bundle = Bundle(ENCODER, MATERIAL.history, STATE, Primary.of(linear, spec, LOOK_BACK))
+    bundle = Bundle(ENCODER, MATERIAL.history, STATE, Primary(spec, linear.weights, linear.scale, LOOK_BACK))
     rows, background = TEST.head(20), TRAIN.tail(60)
     with torch.inference_mode():
         x, x_background = (bundle.network().encode(bundle.inputs(part)).numpy() for part in (rows, background))

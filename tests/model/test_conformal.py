@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from scipy.stats import betabinom  # type: ignore[import-untyped]
 
 from pricetrail.base.errors import BundleError, DataError
+from pricetrail.base.typed_json import record
 from pricetrail.data.features import DAY, TARGET
 from pricetrail.model.conformal import SMALLEST_CELL, Cell, Conformal, coverage, fit_conformal
-from pricetrail.model.inference import intervals_result
 
 Floats = NDArray[np.float64]
 N = SMALLEST_CELL
@@ -192,10 +192,10 @@ def test_later_rows_change_nothing() -> None:
 
 def test_state_goes_through_json_and_back() -> None:
     found = fit(*shop(2000, seed=5))
-    text = json.dumps(found.record())
+    text = json.dumps(record(found))
     again = Conformal.from_record(json.loads(text))
     assert again == found
-    assert json.dumps(again.record()) == text
+    assert json.dumps(record(again)) == text
     shuffled = np.random.default_rng(6).permutation(2000)
     truth, prediction, groups = shop(2000, seed=5)
     assert fit(truth[shuffled], prediction[shuffled], np.array(groups)[shuffled].tolist()) == found
@@ -259,8 +259,8 @@ def test_coverage_by_hand() -> None:
     days = ["2011-11-29", "2011-11-29", "2011-11-30", "2011-12-01", "2011-12-01"]
     table = predictions(days, [1.5, 1.65, 1.2, 1.5, 3.0], [1.5, 1.5, 1.5, 1.5, 3.0], ["guest"] * 4 + ["registered"])
     found = coverage(STATE, table, 50, 0.9, np.random.default_rng(0))
-    assert [found.overall[level].value for level in (0.8, 0.95)] == pytest.approx([0.6, 0.8])
-    rows = {(row["column"], row["group"]): row for row in found.by_group.to_dict("records")}
+    assert [found.interval_80.coverage, found.interval_95.coverage] == pytest.approx([0.6, 0.8])
+    rows = {(row.column, row.group): dataclasses.asdict(row) for row in found.groups}
     assert list(rows) == [
         ("overall", "all"),
         ("month", "2011-11"),
@@ -279,10 +279,7 @@ def test_coverage_by_hand() -> None:
     }
     for key, figures in by_hand.items():
         assert [rows[key][name] for name in names] == pytest.approx(figures), key
-    record = json.loads(json.dumps(dataclasses.asdict(intervals_result(found)), allow_nan=False))
-    assert record["interval_95"]["mean_width_log_quantity"] == pytest.approx(0.92)
-    assert record["interval_80"]["coverage"] == pytest.approx(0.6)
-    assert len(record["groups"]) == 6
+    assert found.interval_95.mean_width_log_quantity == pytest.approx(0.92)
 
 
 def test_the_interval_of_coverage_resamples_whole_days() -> None:
@@ -290,8 +287,8 @@ def test_the_interval_of_coverage_resamples_whole_days() -> None:
     truth, even = [1.5, 2.5] * 40, ["guest"] * 80
     days = pd.date_range("2011-11-01", periods=40).astype(str).tolist()
     one = coverage(STATE, predictions(days[:1] * 80, truth, [1.5] * 80, even), 100, 0.9, np.random.default_rng(0))
-    assert (one.overall[0.8].low, one.overall[0.8].high) == pytest.approx((0.5, 0.5))
+    assert (one.interval_80.coverage_low, one.interval_80.coverage_high) == pytest.approx((0.5, 0.5))
     by_day = predictions(sorted(days * 2), sorted(truth), [1.5] * 80, even)
-    found = coverage(STATE, by_day, 1000, 0.9, np.random.default_rng(0)).overall[0.8]
+    found = coverage(STATE, by_day, 1000, 0.9, np.random.default_rng(0)).interval_80
     error = 1.645 * 0.5 / math.sqrt(40)
-    assert (found.low, found.high) == pytest.approx((0.5 - error, 0.5 + error), abs=0.03)
+    assert (found.coverage_low, found.coverage_high) == pytest.approx((0.5 - error, 0.5 + error), abs=0.03)

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 
 from pricetrail.model.explain import deepshap
 from pricetrail.model.explain.deepshap import DeepShap
-from pricetrail.model.network import Head, MeanHead, NetworkSpec
+from pricetrail.model.network import Head, NetworkSpec
+from support.mean_head import MeanHead
 from support.tiny_network import OPTIONS, options_id
 
 COLUMNS, FEATURES = 11, 4

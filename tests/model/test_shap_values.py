@@ -29,13 +29,15 @@ from pricetrail.data.encoder import Encoder
 from pricetrail.data.features import DAY, FEATURE_UNITS
 from pricetrail.data.past_lines import HISTORY_UNITS
 from pricetrail.model.baselines.naive import fit_medians
-from pricetrail.model.bundle import Backup, Bundle, Primary
+from pricetrail.model.bundle import Bundle
+from pricetrail.model.bundle_files import Backup, Primary
 from pricetrail.model.explain import figures as shap_images
 from pricetrail.model.explain.deepshap import DeepShap
 from pricetrail.model.explain.shap_values import Explanation, explain
 from pricetrail.model.inference import explain_sample, require_same_rows
-from pricetrail.model.network import MeanHead, Network, NetworkSpec
+from pricetrail.model.network import Network, NetworkSpec
 from support.clone import Clone
+from support.mean_head import MeanHead
 from support.tiny_network import DATA, ENCODER, HISTORY, LOOK_BACK, TEST, TRAIN
 
 SPEC = NetworkSpec((12, 12), (0.1, 0.1), bins=4, batch_norm=True, residual=True, ensemble_size=2)

@@ -28,7 +28,7 @@ from pricetrail.model.study_journal import Journal, digest
 from pricetrail.model.training import train
 from support.source_tree import ROOT
 from support.tiny_network import BROKEN, DATA, ENCODER
-from support.tiny_study import NO_DIALS, TINY, Watch, run
+from support.tiny_study import NO_PARAMETERS, TINY, Watch, run
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -73,7 +73,7 @@ def test_the_study_repeats_and_picks_the_lowest_validation_error(unbroken: Study
 def test_a_trial_is_trained_as_its_row_says_on_the_latest_rows(unbroken: Study) -> None:
     """Trial n anew by ``train``, from its row and the seed alone."""
     row = unbroken.trials.iloc[1]
-    dials = {name: value for name, value in row.items() if name not in NO_DIALS and value == value}
+    dials = {name: value for name, value in row.items() if name not in NO_PARAMETERS and value == value}
     dials = {name: int(value) if name.startswith(("width", "layers")) else value for name, value in dials.items()}
     choice = suggest(optuna.trial.FixedTrial(dials), TINY)
     latest = replace(DATA, train=DATA.train.take(torch.arange(len(DATA.y_train))[-400:]), y_train=DATA.y_train[-400:])
@@ -255,9 +255,9 @@ def test_no_good_trial_is_an_error_with_the_reason(tmp_path: Path) -> None:
 
 def test_importances_are_shares_or_empty_for_few_trials() -> None:
     many = run(TINY.model_copy(update={"pruner": "none", "n_trials": 8, "max_epochs": 1})).importances
-    assert list(many.columns) == ["dial", "importance"]
+    assert list(many.columns) == ["parameter", "importance"]
     assert many["importance"].sum() == pytest.approx(1)
     assert many["importance"].is_monotonic_decreasing
-    assert "learning_rate" in set(many["dial"])
+    assert "learning_rate" in set(many["parameter"])
     few = run(TINY.model_copy(update={"n_trials": 3, "max_epochs": 1})).importances
-    assert (list(few.columns), len(few)) == (["dial", "importance"], 0)
+    assert (list(few.columns), len(few)) == (["parameter", "importance"], 0)

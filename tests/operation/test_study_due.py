@@ -10,9 +10,9 @@ import pytest
 from pricetrail.base.errors import DataError
 from pricetrail.base.json_type import Json
 from pricetrail.base.params import parse_params
-from pricetrail.base.params_edit import with_dials
+from pricetrail.base.params_edit import with_settings
 from pricetrail.lineage.ledger import Run
-from pricetrail.operation.weekly.study_due import dials_of_next_run
+from pricetrail.operation.weekly.study_due import settings_of_next_run
 from support.tables import PARAMS
 
 CHOSEN: dict[str, Any] = {
@@ -41,12 +41,12 @@ def ledger(*methods: str | None) -> list[Run]:
     return [Run(f"{n}", "b", "withheld", ("a", "b"), 1, {}, params[n]) for n in range(len(methods))]
 
 
-def next_dials(text: str, every: int, runs: list[Run], found: Mapping[str, Any] | None = None) -> dict[str, Json]:
-    return dials_of_next_run(parse_params(text).tuning, every, runs, validation() if found is None else found)
+def next_settings(text: str, every: int, runs: list[Run], found: Mapping[str, Any] | None = None) -> dict[str, Json]:
+    return settings_of_next_run(parse_params(text).tuning, every, runs, validation() if found is None else found)
 
 
 def with_method(method: str, fixed: Mapping[str, Any] | None = None) -> str:
-    return with_dials(PARAMS, {"tuning.method": method, "tuning.fixed": fixed})
+    return with_settings(PARAMS, {"tuning.method": method, "tuning.fixed": fixed})
 
 
 @pytest.mark.parametrize("every", [1, 2, 4])
@@ -55,7 +55,7 @@ def test_a_year_has_a_study_every_so_many_weeks(every: int, method: str) -> None
     """Week by week as the flow does it: each edits the text that the week before left."""
     text, runs, chosen = with_method(method), [], {"bins": 0}
     for week in range(9):
-        text = with_dials(text, next_dials(text, every, runs, validation(**chosen)))
+        text = with_settings(text, next_settings(text, every, runs, validation(**chosen)))
         tuning = parse_params(text).tuning
         assert tuning.method == (method if week % every == 0 else "fixed"), f"week {week}"
         if tuning.method == "fixed":
@@ -88,32 +88,32 @@ def test_a_study_is_due_after_enough_runs_without_one(
     methods: tuple[str | None, ...], every: int, has_study: bool
 ) -> None:
     text = with_method("fixed", CHOSEN)
-    dials = next_dials(text, every, ledger(*methods))
-    assert (parse_params(with_dials(text, dials)).tuning.method != "fixed") == has_study
+    dials = next_settings(text, every, ledger(*methods))
+    assert (parse_params(with_settings(text, dials)).tuning.method != "fixed") == has_study
     assert "tuning.fixed" not in dials, "the network stays in the file"
 
 
 def test_the_method_of_a_study_is_that_of_the_last_one() -> None:
     text = with_method("fixed", CHOSEN)
-    assert next_dials(text, 2, ledger("tpe", "grid", "fixed")) == {"tuning.method": "grid"}
-    assert next_dials(text, 2, ledger("grid", "tpe", "fixed")) == {"tuning.method": "tpe"}
+    assert next_settings(text, 2, ledger("tpe", "grid", "fixed")) == {"tuning.method": "grid"}
+    assert next_settings(text, 2, ledger("grid", "tpe", "fixed")) == {"tuning.method": "tpe"}
     for methods in ((), ("fixed",), (None, "fixed")):
-        assert next_dials(text, 2, ledger(*methods)) == {"tuning.method": "tpe"}
-    assert next_dials(with_method("grid"), 2, ledger("tpe", "fixed")) == {}, "changed by hand since"
+        assert next_settings(text, 2, ledger(*methods)) == {"tuning.method": "tpe"}
+    assert next_settings(with_method("grid"), 2, ledger("tpe", "fixed")) == {}, "changed by hand since"
 
 
 def test_only_what_is_other_is_a_change() -> None:
     runs = ledger("tpe")
-    assert next_dials(PARAMS, 4, runs) == {"tuning.method": "fixed", "tuning.fixed": CHOSEN}
-    assert next_dials(with_method("tpe", CHOSEN), 4, runs) == {"tuning.method": "fixed"}
-    assert next_dials(with_method("fixed", {**CHOSEN, "bins": 8}), 4, runs) == {"tuning.fixed": CHOSEN}
-    assert next_dials(with_method("fixed", CHOSEN), 4, runs) == {}
-    assert next_dials(PARAMS, 4, []) == {}
+    assert next_settings(PARAMS, 4, runs) == {"tuning.method": "fixed", "tuning.fixed": CHOSEN}
+    assert next_settings(with_method("tpe", CHOSEN), 4, runs) == {"tuning.method": "fixed"}
+    assert next_settings(with_method("fixed", {**CHOSEN, "bins": 8}), 4, runs) == {"tuning.fixed": CHOSEN}
+    assert next_settings(with_method("fixed", CHOSEN), 4, runs) == {}
+    assert next_settings(PARAMS, 4, []) == {}
 
 
 def test_without_scheduled_studies_the_dials_stay_unread() -> None:
     for text in (PARAMS, with_method("fixed", CHOSEN)):
-        assert next_dials(text, 0, ledger("tpe", "fixed", "fixed"), {}) == {}
+        assert next_settings(text, 0, ledger("tpe", "fixed", "fixed"), {}) == {}
 
 
 @pytest.mark.parametrize(
@@ -132,5 +132,5 @@ def test_without_scheduled_studies_the_dials_stay_unread() -> None:
 )
 def test_what_is_no_network_is_named(found: dict[str, Any], message: str) -> None:
     with pytest.raises(DataError, match=f"^metrics/validation.json: {message}"):
-        next_dials(PARAMS, 4, ledger("tpe"), found)
-    assert next_dials(PARAMS, 4, [], found) == {}, "a study reads none"
+        next_settings(PARAMS, 4, ledger("tpe"), found)
+    assert next_settings(PARAMS, 4, [], found) == {}, "a study reads none"

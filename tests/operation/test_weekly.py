@@ -21,7 +21,7 @@ import pytest
 
 from pricetrail.base.errors import OperationError, ParamsError
 from pricetrail.base.params import parse_params
-from pricetrail.base.params_edit import with_dials
+from pricetrail.base.params_edit import with_settings
 from pricetrail.cli.weekly import _ended_by_sigterm
 from pricetrail.operation.servers import s3
 from pricetrail.operation.servers.programs import Done, UnreachableError, must, run
@@ -517,13 +517,13 @@ def test_the_webhook_gets_the_end_and_may_fail(caplog: pytest.LogCaptureFixture)
 
 
 def test_an_edit_changes_its_line_alone_and_keeps_the_comments() -> None:
-    edited = with_dials(PARAMS, {"tuning.n_trials": 9, "gates.overrides": {"drift": "Christmas, as every year"}})
+    edited = with_settings(PARAMS, {"tuning.n_trials": 9, "gates.overrides": {"drift": "Christmas, as every year"}})
     assert parse_params(edited).tuning.n_trials == 9
     assert dict(parse_params(edited).gates.overrides) == {"drift": "Christmas, as every year"}
     differ = [(a, b) for a, b in zip(PARAMS.splitlines(), edited.splitlines(), strict=True) if a != b]
     assert [a.split(":")[0].strip() for a, _ in differ] == ["n_trials", "overrides"]
     assert all(b.rpartition("#")[2] == a.rpartition("#")[2] for a, b in differ)
-    assert with_dials(PARAMS, {}) == PARAMS
+    assert with_settings(PARAMS, {}) == PARAMS
 
 
 @pytest.mark.parametrize(
@@ -535,7 +535,7 @@ def test_an_edit_changes_its_line_alone_and_keeps_the_comments() -> None:
 )
 def test_an_edit_that_breaks_a_rule_is_refused(dials: dict[str, int], told: str) -> None:
     with pytest.raises(ParamsError, match=told):
-        with_dials(PARAMS, dials)
+        with_settings(PARAMS, dials)
 
 
 # the tuning of the next run
@@ -545,7 +545,7 @@ def planned(
     folder: Path, tracked: str, used: str, search_every: int = 4, studied: str = "data/lines"
 ) -> dict[str, object]:
     lines = "../lines"
-    text = with_dials(PARAMS, {"weekly.search_every": search_every, "data.path": "data/lines"})
+    text = with_settings(PARAMS, {"weekly.search_every": search_every, "data.path": "data/lines"})
     (folder / "data").mkdir(parents=True)
     (folder / "params.yaml").write_text(text)
     (folder / "data/lines.dvc").write_text(f"outs:\n- md5: {tracked}\n  path: lines\n")

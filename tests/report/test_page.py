@@ -238,7 +238,7 @@ def test_a_run_with_almost_nothing_in_it_is_still_a_page() -> None:
 def test_without_a_study_the_settings_are_shown_once() -> None:
     header, first = TABLES["TRIALS"].splitlines()[:2]
     fit = f"{header}\n{first.replace('complete', 'fixed')}\n"
-    tree = Tree(page(TRIALS=fit, IMPORTANCES="dial,importance\n"))
+    tree = Tree(page(TRIALS=fit, IMPORTANCES="parameter,importance\n"))
     assert [one["id"] for one in tree.all("section")] == list(IDS)
     assert "No study ran: the network is that of an earlier one" in tree.said("p")
     assert "Its validation error is 0.3." in tree.said("p")

@@ -160,7 +160,7 @@ TABLES = {
     "VALIDATION_MSE": "step\tvalidation_mse\n0\t0.35\n1\t0.3\n",
     "TRIALS": "trial,state,validation_mse,epochs,reason,layers\n"
     "0,complete,0.3,7,,2\n1,pruned,0.33,3,,1\n2,failed,,,no memory,1\n",
-    "IMPORTANCES": "dial,importance\nlayers,0.75\nbins,0.25\n",
+    "IMPORTANCES": "parameter,importance\nlayers,0.75\nbins,0.25\n",
     "SHAP": "feature,mean_abs_shap\nsku_mean,0.2\nregistered,0.1\n",
 }
 

@@ -34,7 +34,7 @@ def csv_text(rows: Sequence[Row], header: Sequence[str] = HEADER, delimiter: str
     return sink.getvalue()
 
 
-def data_dials(path: Path | str, **dials: object) -> Data:
+def data_settings(path: Path | str, **dials: object) -> Data:
     """The shipped dials of ``data`` with another path, and some of them changed."""
     shipped = parse_params(PARAMS).data.model_dump()
     return Data.model_validate({**shipped, "path": str(path), **dials})

@@ -13,7 +13,7 @@ from pricetrail.model.training import Epoch
 from support.source_tree import ROOT
 from support.tiny_network import DATA, ENCODER
 
-NO_DIALS = ("trial", "state", "validation_mse", "epochs", "reason")
+NO_PARAMETERS = ("trial", "state", "validation_mse", "epochs", "reason")
 SHIPPED = read_params(ROOT / "params.yaml").tuning
 SPACE = {"width": (8, 16), "bins": (2, 4), "batch_size": (256,), "layers": (1, 2), "learning_rate": (1e-4, 1e-1)}
 SPACE |= {"dropout": (0.0, 0.4), "batch_norm": (False, True), "residual": (False, True), "ensemble_size": (1, 2)}

@@ -21,7 +21,7 @@ SIGNIFICANT_DIGITS = 6
 
 
 def read_params(path: Path = Path(FILE)) -> Params:
-    """The dials of this run.
+    """The settings of this run.
 
     Raises:
         SourceError: where the file is not there or is no UTF-8 text.

@@ -84,7 +84,7 @@ _SHORT = {
     "less than or equal to": "<=",
     "greater than": ">",
     "less than": "<",
-    "a valid dictionary or instance of": "a section with the dials of",
+    "a valid dictionary or instance of": "a section with the settings of",
     "a valid integer": "an integer",
     "a valid ": "a ",
 }

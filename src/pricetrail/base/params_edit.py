@@ -1,4 +1,4 @@
-"""Changing single dials in the text of ``params.yaml``: comments, order and layout stay."""
+"""Changing single settings in the text of ``params.yaml``: comments, order and layout stay."""
 
 import io
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from pricetrail.base.json_type import Json
 from pricetrail.base.params import FILE, parse_params
 
 
-def with_dials(text: str, dials: Mapping[str, Json]) -> str:
+def with_settings(text: str, settings: Mapping[str, Json]) -> str:
     """The text with other values, by dotted key; what the new text says is checked.
 
     Raises:
@@ -24,7 +24,7 @@ def with_dials(text: str, dials: Mapping[str, Json]) -> str:
         type(None), lambda writer, _: writer.represent_scalar("tag:yaml.org,2002:null", "null")
     )
     tree = yaml.load(text)
-    for key, value in dials.items():
+    for key, value in settings.items():
         *sections, last = key.split(".")
         section = tree
         for name in sections:

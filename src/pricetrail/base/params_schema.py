@@ -20,7 +20,7 @@ _TIME = dt.datetime(2011, 12, 31, 13, 45, tzinfo=dt.UTC)
 
 
 class Section(BaseModel):
-    """A frozen group of dials; unknown keys and implicit conversions are refused."""
+    """A frozen group of settings; unknown keys and implicit conversions are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
@@ -112,19 +112,19 @@ class Demo(Section):
 
 
 class Features(Section):
-    """Dials of the as-of features."""
+    """Settings of the as-of features."""
 
     half_life_days: Positive
 
 
 class Split(Section):
-    """Dials of the chronological split."""
+    """Settings of the chronological split."""
 
     test_share: float = Field(gt=0, le=0.4)
 
 
 class Encoding(Section):
-    """Dials of the encoder, fitted on the training rows."""
+    """Settings of the encoder, fitted on the training rows."""
 
     bins: int = Field(ge=2, le=512)
     max_countries: Count

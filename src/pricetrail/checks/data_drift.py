@@ -6,8 +6,6 @@ length of the history (counts of past lines, past extremes of the price, a count
 before) are left out: they drift by design. Defaults: ``docs/decisions/0010-drift-calibration.md``.
 """
 
-from __future__ import annotations
-
 import difflib
 import math
 from dataclasses import dataclass, replace
@@ -26,7 +24,7 @@ from pricetrail.base.params_schema import CategoricalMethod, Drift
 from pricetrail.base.random_streams import draw_rows
 from pricetrail.checks.drift_page import Page, split_page
 from pricetrail.checks.estimates import known
-from pricetrail.checks.gates import Verdict, at_most, not_computed
+from pricetrail.checks.gates import Verdict, hold, not_computed
 from pricetrail.checks.results import ColumnDrift, DriftResult
 from pricetrail.data.contract import UNSPECIFIED
 from pricetrail.data.features import CATEGORICAL_FEATURES, COUNT_FEATURES, DAY, NUMERIC_FEATURES, TARGET, TIME_FEATURES
@@ -57,19 +55,18 @@ class Windows:
 
 @dataclass(frozen=True)
 class DriftReport:
-    """Input drift and target drift told apart, the verdict, and a page to look at.
+    """What was found, and a page to look at.
 
     Attributes:
+        rows: of the reference and of the current window.
         columns: every column checked, the target last.
-        input_share: share of input columns that drifted.
-        verdict: ``input_share`` against ``drift.max_share``, and every column against ``drift.max_column_ratio``.
+        verdict: the share of drifted input columns against ``drift.max_share``, and every column against
+            ``drift.max_column_ratio``.
         page: Evidently's offline page.
     """
 
-    reference_rows: int
-    current_rows: int
+    rows: tuple[int, int]
     columns: tuple[ColumnDrift, ...]
-    input_share: float
     verdict: Verdict
     page: Page
 
@@ -93,7 +90,7 @@ class DriftReport:
             worst_column=worst.column if worst else None,
             worst_column_ratio=worst.ratio if worst else None,
             passed=self.verdict.passed,
-            rows=(self.reference_rows, self.current_rows),
+            rows=self.rows,
             columns=self.columns,
             verdicts=(self.verdict,),
         )
@@ -117,50 +114,51 @@ def find_windows(lines: pd.DataFrame, boundaries: Boundaries, current_days: int)
     return Windows(lines[lines[DAY] < reference_until], lines[lines[DAY] >= current_from])
 
 
-def check_drift(windows: Windows, dials: Drift, rng: np.random.Generator) -> DriftReport:
+def check_drift(windows: Windows, settings: Drift, rng: np.random.Generator) -> DriftReport:
     """Compare the windows column by column.
 
     Args:
         windows: rows with the features and the target.
-        dials: methods and thresholds.
+        settings: methods and thresholds.
         rng: samples windows longer than ``drift.max_rows``.
 
     Raises:
         ParamsError: ``drift.methods`` or ``drift.thresholds`` names a column that is not compared, or a method that
             does not fit its column.
     """
-    require_columns(dials)
-    reference, current = (draw_rows(rows, dials.max_rows, rng) for rows in (windows.reference, windows.current))
+    require_columns(settings)
+    reference, current = (draw_rows(rows, settings.max_rows, rng) for rows in (windows.reference, windows.current))
     if reference.empty or current.empty:
         reason = f"drift needs two windows, has {len(reference)} reference and {len(current)} current rows"
-        verdict = not_computed("drift", dials.max_share, reason)
+        verdict = not_computed("drift", settings.max_share, reason)
         page = Page(f"<!doctype html><p>{reason}</p>\n", {})
-        return DriftReport(len(reference), len(current), (), math.nan, verdict, page)
+        return DriftReport((len(reference), len(current)), (), verdict, page)
     known = [c for c in COLUMNS if _is_known(reference, c) and _is_known(current, c)]
-    snapshot = _compare(reference, current, known, dials)
+    snapshot = _compare(reference, current, known, settings)
     distances = dict(zip(known, _distances(snapshot), strict=True))
-    columns = tuple(_column(name, distances, windows, dials) for name in COLUMNS)
+    columns = tuple(_column(name, distances, windows, settings) for name in COLUMNS)
     inputs = [column for column in columns if column.role == "input"]
     share = sum(column.drifted for column in inputs) / len(inputs)
-    verdict = _verdict(share, columns, dials)
-    page = split_page(snapshot.get_html_str(as_iframe=False))
-    return DriftReport(len(windows.reference), len(windows.current), columns, share, verdict, page)
+    rows = (len(windows.reference), len(windows.current))
+    return DriftReport(
+        rows, columns, _verdict(share, columns, settings), split_page(snapshot.get_html_str(as_iframe=False))
+    )
 
 
-def require_columns(dials: Drift) -> None:
-    """Stop where a dial names a column that is not compared, or a method that does not fit its column.
+def require_columns(settings: Drift) -> None:
+    """Stop where a setting names a column that is not compared, or a method that does not fit its column.
 
     Raises:
-        ParamsError: naming the dial, and the column that is spelled most alike.
+        ParamsError: naming the setting, and the column that is spelled most alike.
     """
     for key in ("methods", "thresholds"):
-        for column in getattr(dials, key):
+        for column in getattr(settings, key):
             if column not in COLUMNS:
                 raise ParamsError(FILE, f"drift.{key}.{column} is not a compared column{_hint(column)}")
     for column in CATEGORICAL_COLUMNS:
-        if _method(column, dials) not in get_args(CategoricalMethod):
+        if _method(column, settings) not in get_args(CategoricalMethod):
             rule = f"drift.methods.{column} must be a method for categories: {', '.join(get_args(CategoricalMethod))}"
-            raise ParamsError(FILE, rule, dials.methods[column])
+            raise ParamsError(FILE, rule, settings.methods[column])
 
 
 def _hint(column: str) -> str:
@@ -190,18 +188,18 @@ def missing_share(rows: pd.DataFrame, column: str) -> float:
     return float(missing.mean())
 
 
-def _verdict(share: float, columns: tuple[ColumnDrift, ...], dials: Drift) -> Verdict:
+def _verdict(share: float, columns: tuple[ColumnDrift, ...], settings: Drift) -> Verdict:
     """The share of columns that drifted a little, and the one that drifted most."""
-    verdict = at_most("drift", share, dials.max_share, "share of drifted input columns")
+    verdict = hold("drift", share, settings.max_share, "share of drifted input columns")
     worst = max(columns, key=_times)
-    if _times(worst) < dials.max_column_ratio:
+    if _times(worst) < settings.max_column_ratio:
         return verdict
     told = f"{worst.column} could not be compared"
     if worst.ratio is not None:
         figure = "share of missing values" if worst.ratio == missing_ratio(worst) else "distance"
         told = f"the {figure} of {worst.column} is {worst.ratio:.3g} times its threshold"
     link = ", but" if verdict.passed else ";"
-    reason = f"{verdict.reason}{link} {told} (drift.max_column_ratio is {dials.max_column_ratio:g})"
+    reason = f"{verdict.reason}{link} {told} (drift.max_column_ratio is {settings.max_column_ratio:g})"
     return replace(verdict, passed=False, reason=reason)
 
 
@@ -209,7 +207,7 @@ def _is_known(rows: pd.DataFrame, column: str) -> bool:
     return bool(rows[column].notna().any())
 
 
-def _compare(reference: pd.DataFrame, current: pd.DataFrame, columns: list[str], dials: Drift) -> Snapshot:
+def _compare(reference: pd.DataFrame, current: pd.DataFrame, columns: list[str], settings: Drift) -> Snapshot:
     """Run Evidently over the columns, each with its own method and threshold."""
     numeric = [name for name in columns if name in NUMERIC_COLUMNS]
     categorical = [name for name in columns if name in CATEGORICAL_COLUMNS]
@@ -220,7 +218,7 @@ def _compare(reference: pd.DataFrame, current: pd.DataFrame, columns: list[str],
         return Dataset.from_pandas(table.reset_index(drop=True), data_definition=definition)
 
     metrics = [
-        ValueDrift(column=name, method=_METHODS[_method(name, dials)], threshold=_threshold(name, dials))
+        ValueDrift(column=name, method=_METHODS[_method(name, settings)], threshold=_threshold(name, settings))
         for name in columns
     ]
     return Report(metrics).run(dataset(current), dataset(reference))
@@ -232,28 +230,28 @@ def _distances(snapshot: Snapshot) -> list[float]:
     return [float(result.value) if isinstance(result, SingleValue) else math.nan for result in results]
 
 
-def _method(column: str, dials: Drift) -> str:
-    default = dials.numeric_method if column in NUMERIC_COLUMNS else dials.categorical_method
-    return dials.methods.get(column, default)
+def _method(column: str, settings: Drift) -> str:
+    default = settings.numeric_method if column in NUMERIC_COLUMNS else settings.categorical_method
+    return settings.methods.get(column, default)
 
 
-def _threshold(column: str, dials: Drift) -> float:
-    default = dials.numeric_threshold if column in NUMERIC_COLUMNS else dials.categorical_threshold
-    return dials.thresholds.get(column, default)
+def _threshold(column: str, settings: Drift) -> float:
+    default = settings.numeric_threshold if column in NUMERIC_COLUMNS else settings.categorical_threshold
+    return settings.thresholds.get(column, default)
 
 
-def _column(name: str, distances: dict[str, float], windows: Windows, dials: Drift) -> ColumnDrift:
+def _column(name: str, distances: dict[str, float], windows: Windows, settings: Drift) -> ColumnDrift:
     shares = (missing_share(windows.reference, name), missing_share(windows.current, name))
     return judged(
         ColumnDrift(
             column=name,
             role="target" if name == TARGET else "input",
-            method=_method(name, dials),
+            method=_method(name, settings),
             distance=known(distances.get(name)),
-            threshold=_threshold(name, dials),
+            threshold=_threshold(name, settings),
             reference_missing_share=known(shares[0]),
             current_missing_share=known(shares[1]),
-            missing_threshold=dials.missing_threshold,
+            missing_threshold=settings.missing_threshold,
             ratio=None,
             drifted=True,
         )

@@ -1,7 +1,5 @@
 """The decision over all gates as a page, and what a recorded one must be to be believed."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from typing import Any, Final

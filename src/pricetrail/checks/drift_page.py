@@ -3,8 +3,6 @@
 They are 3.7 of its 3.9 MB. As files of their own they are stored and pushed once, and not with every run.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ Each figure is the field's own (scikit-learn). Intervals resample whole days, be
 not independent (block bootstrap; Künsch 1989).
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,7 +13,7 @@ from sklearn.metrics import mean_absolute_error, mean_squared_error, root_mean_s
 
 from pricetrail.base.params_schema import Gates
 from pricetrail.checks.estimates import Errors, Interval, known
-from pricetrail.checks.gates import Verdict, at_least
+from pricetrail.checks.gates import Verdict, hold
 from pricetrail.data.features import DAY, TARGET
 
 Floats = NDArray[np.float64]
@@ -153,19 +151,19 @@ def error_ratio(
         return interval(float(value), means[0] / means[1], confidence)
 
 
-def score(predictions: pd.DataFrame, dials: Gates, rng: np.random.Generator) -> Scores:
+def score(predictions: pd.DataFrame, settings: Gates, rng: np.random.Generator) -> Scores:
     """Errors, skill and the accuracy verdict of the test rows.
 
     Args:
         predictions: the table of ``model.inference.prediction_table``, shape (n, …).
-        dials: threshold and bootstrap of the gate.
+        settings: threshold and bootstrap of the gate.
         rng: draws the days.
     """
     truth, prediction, baseline = (
         predictions[name].to_numpy() for name in (TARGET, f"predicted_{TARGET}", f"baseline_{TARGET}")
     )
-    gained = skill(truth, prediction, baseline, predictions[DAY], dials.bootstrap_samples, dials.confidence, rng)
-    verdict = at_least("accuracy", gained.value, dials.min_skill, "skill over the training median")
+    gained = skill(truth, prediction, baseline, predictions[DAY], settings.bootstrap_samples, settings.confidence, rng)
+    verdict = hold("accuracy", gained.value, settings.min_skill, "skill over the training median")
     if verdict.passed and not (gained.low is not None and gained.low > 0):
         reached = "could not be computed" if gained.low is None else f"reaches down to {gained.low:.4g}"
         reason = f"{verdict.reason}, but its interval {reached}"

@@ -1,7 +1,5 @@
 """Errors and intervals as they are recorded. A figure that could not be computed is None."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,7 +27,7 @@ class Errors:
 
 @dataclass(frozen=True)
 class ValidationResult(Errors):
-    """``metrics/validation.json``: errors on the validation days, and the one network that was chosen, by its dials."""
+    """``metrics/validation.json``: errors on the validation days, and the network that was chosen, by its settings."""
 
     chosen: tuple[Mapping[str, Any]]
 

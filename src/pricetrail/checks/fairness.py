@@ -6,8 +6,6 @@ of the groups' biases (mean prediction - mean truth): zero for a model that repe
 these are, and also where there are more than two groups.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,10 +15,9 @@ import pandas as pd
 
 from pricetrail.base.params_schema import Fairness, Gates
 from pricetrail.base.random_streams import stream
-from pricetrail.base.typed_json import record
 from pricetrail.checks.errors_and_intervals import Floats
 from pricetrail.checks.estimates import Number, known
-from pricetrail.checks.gates import Verdict, at_most, not_computed, worst
+from pricetrail.checks.gates import Verdict, hold, not_computed, worst
 from pricetrail.checks.group_errors import AND, COUNTS, GroupErrors, group_errors, known_percentiles
 from pricetrail.checks.results import FairnessResult, GroupGap, GroupResult, SensitiveColumn
 
@@ -40,10 +37,7 @@ class GroupFigures:
     Attributes:
         column: such as ``registered``, or ``registered & country_group``.
         by_group: see ``group_errors.GroupErrors``.
-        not_assessed: groups with too few rows; they are in ``by_group``, and in no figure.
-        empty: cells without a row.
-        figures: ``prediction_mod``, ``truth_mod``, ``added_disparity`` (log1p(units)) and ``mse_ratio`` of the assessed
-            groups; None where there are fewer than two.
+        not_assessed, empty, figures: see ``results.SensitiveColumn``.
         verdict: of the figure that ``fairness.metric`` picks.
     """
 
@@ -104,7 +98,7 @@ class FairnessReport:
     @property
     def verdict(self) -> Verdict:
         """The worst of all entries; its reason also names the cells that nobody assessed."""
-        found = fairness_verdict([*self.columns, *self.intersections])
+        found = worst([entry.verdict for entry in (*self.columns, *self.intersections)])
         small = [f"{name} ({c.by_group['rows'][name]} rows)" for c in self.intersections for name in c.not_assessed]
         if not small:
             return found
@@ -136,21 +130,17 @@ class FairnessReport:
             verdicts=(self.verdict,),
         )
 
-    def record(self) -> dict[str, Any]:
-        """The tree of its file."""
-        return record(self.result())
-
     def plot_rows(self) -> pd.DataFrame:
         """One row a group and cell, for ``reports/error_by_group.csv``."""
         return pd.concat([entry.plot_rows() for entry in (*self.columns, *self.intersections)], ignore_index=True)
 
 
-def assess_fairness(predictions: pd.DataFrame, dials: Fairness, gates: Gates, seed: int) -> FairnessReport:
+def assess_fairness(predictions: pd.DataFrame, settings: Fairness, gates: Gates, seed: int) -> FairnessReport:
     """Compare the groups of every sensitive column, and the cells of all columns together.
 
     Args:
         predictions: the table of ``model.inference.prediction_table``, shape (n, …).
-        dials: columns, figure, threshold and smallest group.
+        settings: columns, figure, threshold and smallest group.
         gates: bootstrap of the intervals.
         seed: of the run.
 
@@ -158,74 +148,47 @@ def assess_fairness(predictions: pd.DataFrame, dials: Fairness, gates: Gates, se
         DataError: a truth or prediction is no finite number, or a column is not there.
     """
     columns = tuple(
-        fairness_by_group(predictions, column, dials, gates, stream(seed, f"fairness {column}"))
-        for column in dials.columns
+        compare_groups(predictions, (column,), settings, gates, stream(seed, f"fairness {column}"))
+        for column in settings.columns
     )
     cells: tuple[GroupFigures, ...] = ()
-    if dials.intersections and len(dials.columns) > 1:
-        rng = stream(seed, f"fairness {AND.join(dials.columns)}")
-        cells = (fairness_by_cell(predictions, dials.columns, dials, gates, rng),)
-    return FairnessReport(dials.metric, columns, cells)
+    if settings.intersections and len(settings.columns) > 1:
+        rng = stream(seed, f"fairness {AND.join(settings.columns)}")
+        cells = (compare_groups(predictions, settings.columns, settings, gates, rng),)
+    return FairnessReport(settings.metric, columns, cells)
 
 
-def fairness_by_group(
-    predictions: pd.DataFrame, column: str, dials: Fairness, gates: Gates, rng: np.random.Generator
+def compare_groups(
+    predictions: pd.DataFrame, columns: Sequence[str], settings: Fairness, gates: Gates, rng: np.random.Generator
 ) -> GroupFigures:
-    """Compare the groups of one sensitive column; too small a group, or a single one, fails closed."""
-    found = group_errors(predictions, (column,), gates, rng)
-    small = _too_small(found, dials)
-    figures = _gaps(found, small, gates.confidence)
-    if len(found.by_group) < 2:
-        verdict = not_computed("fairness", dials.threshold, f"{column} has one group only, nothing to compare")
-    elif small:
-        reason = f"{column}: {', '.join(small)} not assessed, fewer than fairness.min_rows = {dials.min_rows} rows"
-        verdict = not_computed("fairness", dials.threshold, reason)
-    else:
-        figure = figures[dials.metric]
-        value, what = _held(dials.metric, figure.value)
-        apart = f"{figure.highest} over {figure.lowest}"
-        verdict = at_most("fairness", value, dials.threshold, f"{what} by {column} ({apart})")
-    return GroupFigures(column, found.by_group, small, found.empty, figures, verdict)
+    """Compare the groups of one sensitive column, or the cells of several.
 
-
-def fairness_by_cell(
-    predictions: pd.DataFrame, columns: Sequence[str], dials: Fairness, gates: Gates, rng: np.random.Generator
-) -> GroupFigures:
-    """Compare the cells of several sensitive columns.
-
-    Unlike a group, a cell that is too small does not close the gate, and the lower end of the interval is held against
-    the threshold, for a difference of extremes grows with the number of cells (docs/decisions/0007).
+    Too small a group, or a single one, fails closed. Too small a cell does not, and of cells the lower end of the
+    interval is held against the threshold: a difference of extremes grows with their number (docs/decisions/0007).
     """
     found = group_errors(predictions, columns, gates, rng)
-    small = _too_small(found, dials)
+    rows, of_cells = found.by_group["rows"], len(columns) > 1
+    small = tuple(str(name) for name in rows.index[rows < settings.min_rows])
     figures = _gaps(found, small, gates.confidence)
-    if len(found.by_group) - len(small) < 2:
-        reason = f"{found.column}: fewer than two cells have fairness.min_rows = {dials.min_rows} rows"
-        verdict = not_computed("fairness", dials.threshold, reason)
+    reason, least = None, f"fairness.min_rows = {settings.min_rows} rows"
+    if of_cells and len(rows) - len(small) < 2:
+        reason = f"{found.column}: fewer than two cells have {least}"
+    elif not of_cells and len(rows) < 2:
+        reason = f"{found.column} has one group only, nothing to compare"
+    elif not of_cells and small:
+        reason = f"{found.column}: {', '.join(small)} not assessed, fewer than {least}"
+    if reason is not None:
+        verdict = not_computed("fairness", settings.threshold, reason)
     else:
-        figure = figures[dials.metric]
-        value, what = _held(dials.metric, figure.low)
-        apart = f"{figure.highest} over {figure.lowest}"
-        named = f"lower end of the interval of {what} by {found.column} ({apart})"
-        verdict = at_most("fairness", value, dials.threshold, named)
+        figure = figures[settings.metric]
+        value, what = _counted(settings.metric, figure.low if of_cells else figure.value)
+        named = f"{what} by {found.column} ({figure.highest} over {figure.lowest})"
+        named = f"lower end of the interval of {named}" if of_cells else named
+        verdict = hold("fairness", value, settings.threshold, named)
     return GroupFigures(found.column, found.by_group, small, found.empty, figures, verdict)
 
 
-def fairness_verdict(entries: Sequence[GroupFigures]) -> Verdict:
-    """The verdict of the fairness gate over all entries.
-
-    Raises:
-        ValueError: there is none.
-    """
-    return worst([figures.verdict for figures in entries])
-
-
-def _too_small(found: GroupErrors, dials: Fairness) -> tuple[str, ...]:
-    rows = found.by_group["rows"]
-    return tuple(str(name) for name in rows.index[rows < dials.min_rows])
-
-
-def _held(metric: str, value: Number) -> tuple[Number, str]:
+def _counted(metric: str, value: Number) -> tuple[Number, str]:
     """What is held against the threshold, and its name: a ratio counts from one."""
     if metric != "mse_ratio":
         return value, metric

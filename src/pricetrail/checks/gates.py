@@ -5,8 +5,6 @@ gate, and never turns a verdict into a passed one. A recorded verdict is derived
 not follow from its own figures is refused.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -143,19 +141,11 @@ def outcome_word(outcome: str) -> str:
     return OUTCOME_WORDS.get(outcome, outcome).removeprefix("is ")
 
 
-def at_least(gate: GateName, value: float | None, threshold: float, what: str) -> Verdict:
-    """A verdict that passes from the threshold on; None and NaN fail."""
-    return _hold(gate, value, threshold, what, ">=")
-
-
-def at_most(gate: GateName, value: float | None, threshold: float, what: str) -> Verdict:
-    """A verdict that passes up to the threshold; None and NaN fail."""
-    return _hold(gate, value, threshold, what, "<=")
-
-
-def _hold(gate: GateName, value: float | None, threshold: float, what: str, rule: Rule) -> Verdict:
+def hold(gate: GateName, value: float | None, threshold: float, what: str) -> Verdict:
+    """A value against its threshold, which still passes, by the gate's rule; None and NaN fail."""
     if value is None or not math.isfinite(value):
         return not_computed(gate, threshold, f"{what} could not be computed")
+    rule = RULES[gate]
     verdict = Verdict(gate, value, threshold, False, f"{what} is {value:.4g}, must be {rule} {threshold:g}", rule)
     return replace(verdict, passed=verdict.holds)
 

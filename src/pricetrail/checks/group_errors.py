@@ -4,8 +4,6 @@ A group is a value of one sensitive column, or a cell of several. Rows whose val
 own, ``missing``: nobody is left out of the table.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -73,14 +71,14 @@ def require_predictions(predictions: pd.DataFrame, columns: Sequence[str]) -> No
 
 
 def group_errors(
-    predictions: pd.DataFrame, columns: Sequence[str], dials: Gates, rng: np.random.Generator
+    predictions: pd.DataFrame, columns: Sequence[str], settings: Gates, rng: np.random.Generator
 ) -> GroupErrors:
     """Errors by the values of one sensitive column, or by the cells of several.
 
     Args:
         predictions: the table of ``model.inference.prediction_table``, shape (n, …).
         columns: the sensitive columns.
-        dials: bootstrap of the intervals.
+        settings: bootstrap of the intervals.
         rng: draws the days.
 
     Raises:
@@ -93,9 +91,9 @@ def group_errors(
     found = table[table["rows"] > 0].astype(float)
     codes = pd.MultiIndex.from_frame(found.index.to_frame()).get_indexer(pd.MultiIndex.from_frame(groups))
     days = predictions[DAY].groupby(codes).nunique().to_numpy()
-    resampled = _resample(codes, truth, prediction, predictions[DAY], dials.bootstrap_samples, rng)
+    resampled = _resample(codes, truth, prediction, predictions[DAY], settings.bootstrap_samples, rng)
     resampled = {name: np.where(days > 1, sample, np.nan) for name, sample in resampled.items()}
-    by_group = found.assign(days=days, **_intervals(found, resampled, dials.confidence))
+    by_group = found.assign(days=days, **_intervals(found, resampled, settings.confidence))
     return GroupErrors(
         column=AND.join(columns),
         by_group=by_group.astype(dict.fromkeys(COUNTS, int)).set_axis(pd.Index(_labels(found.index), name="group")),

@@ -1,7 +1,5 @@
 """The primary model beside all others on the same rows: errors, and whether the difference is more than chance."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import asdict
 
@@ -19,7 +17,7 @@ IN_A_ROW = ("mse_log_quantity", "mae_units", "rmsle")  # of `dvc metrics show`, 
 
 
 def compare(
-    predictions: pd.DataFrame, others: Mapping[str, Floats], primary: str, dials: Gates, rng: np.random.Generator
+    predictions: pd.DataFrame, others: Mapping[str, Floats], primary: str, settings: Gates, rng: np.random.Generator
 ) -> tuple[Rival, ...]:
     """Every model on the same rows and the same resampled days, lowest error first; the primary is one of them.
 
@@ -27,12 +25,12 @@ def compare(
         predictions: the table of ``model.inference.prediction_table``, shape (n, …).
         others: predictions of the other models by name, log1p(units), each of shape (n,).
         primary: name for the model whose predictions the table has.
-        dials: bootstrap.
+        settings: bootstrap.
         rng: draws the days.
     """
     truth = predictions[TARGET].to_numpy(np.float64)
     models = {primary: predictions[f"predicted_{TARGET}"].to_numpy(np.float64), **others}
-    codes, times = resample_days(predictions[DAY], dials.bootstrap_samples, rng)
+    codes, times = resample_days(predictions[DAY], settings.bootstrap_samples, rng)
     resampled = {name: resampled_mean(codes, times, (truth - predicted) ** 2) for name, predicted in models.items()}
     scored = {name: errors(truth, predicted) for name, predicted in models.items()}
     ours = scored[primary].mse_log_quantity
@@ -40,8 +38,10 @@ def compare(
         Rival(
             name=name,
             errors=found,
-            mse=interval(found.mse_log_quantity, resampled[name], dials.confidence),
-            difference=interval(ours - found.mse_log_quantity, resampled[primary] - resampled[name], dials.confidence),
+            mse=interval(found.mse_log_quantity, resampled[name], settings.confidence),
+            difference=interval(
+                ours - found.mse_log_quantity, resampled[primary] - resampled[name], settings.confidence
+            ),
             ratio=ours / found.mse_log_quantity if found.mse_log_quantity > 0 else None,
         )
         for name, found in scored.items()

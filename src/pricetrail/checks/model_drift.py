@@ -4,8 +4,6 @@ Inputs may drift and the model stay right, or nothing drift that is measured and
 told apart from ``drift.py``. It is reported, and no gate (``docs/decisions/0010-drift-calibration.md``).
 """
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 
@@ -20,7 +18,7 @@ def check_model_drift(
     validation: pd.DataFrame,
     predicted: Floats,
     predictions: pd.DataFrame,
-    dials: Drift,
+    settings: Drift,
     bootstrap: Gates,
     rng: np.random.Generator,
 ) -> ModelDriftResult:
@@ -30,18 +28,18 @@ def check_model_drift(
         validation: the validation rows, with day and target, shape (n, …).
         predicted: the candidate's log quantities of them, shape (n,).
         predictions: the test rows, the table of ``model.inference.prediction_table``, shape (m, …).
-        dials: length of the current window, at most the test days; the growth that is allowed.
+        settings: length of the current window, at most the test days; the growth that is allowed.
         bootstrap: resamples and confidence.
         rng: draws the days.
     """
     last = predictions[DAY].max()
-    current = predictions[predictions[DAY] > last - pd.Timedelta(days=dials.current_days)]
+    current = predictions[predictions[DAY] > last - pd.Timedelta(days=settings.current_days)]
     now = _squared(current[TARGET], current[f"predicted_{TARGET}"])
     before = _squared(validation[TARGET], predicted)
     ratio = error_ratio(
         now, current[DAY], before, validation[DAY], bootstrap.bootstrap_samples, bootstrap.confidence, rng
     )
-    most = 1 + dials.max_error_growth
+    most = 1 + settings.max_error_growth
     drifted = ratio.low is None or ratio.low > most
     return ModelDriftResult(
         error_ratio=ratio.value,

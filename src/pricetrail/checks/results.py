@@ -5,8 +5,6 @@
 ``pricing.recommend.PriceSummary``. A figure that could not be computed is None.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 

@@ -31,18 +31,18 @@ def weekly(
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     logging.getLogger("pricetrail").setLevel(logging.INFO)
     with one_line_errors():
-        dials = files.read_params().weekly
+        settings = files.read_params().weekly
 
         def report(told: Report) -> None:
             if not as_json and told.ending.message:
                 typer.echo(metrics_table(told.before, told.after), nl=False)
-            notify(dials.webhook_url, told.ending)
+            notify(settings.webhook_url, told.ending)
 
         try:
             with _ended_by_sigterm():
-                ending = weekly_run(Path(), Foreground(dials), report)
+                ending = weekly_run(Path(), Foreground(settings), report)
         except PricetrailError as error:
-            notify(dials.webhook_url, str(error))
+            notify(settings.webhook_url, str(error))
             raise
     if as_json:
         typer.echo(json.dumps(asdict(ending), indent=2))

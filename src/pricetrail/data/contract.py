@@ -4,8 +4,6 @@ A raw row ends in exactly one of three places: the clean lines, the quarantine (
 of one drop reason (it was parsed, but is no sale of a product). Nothing is lost in silence (law 4).
 """
 
-from __future__ import annotations
-
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """What the ETL leaves in ``metrics/etl.json``."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 

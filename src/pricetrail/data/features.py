@@ -4,8 +4,6 @@ The days are walked in order. A day's lines first read what is known that mornin
 cannot reach an earlier one by construction.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Final
 

@@ -4,8 +4,6 @@ CSV and Excel are read as text: only the contract decides what is a number. Ever
 so that an error or the quarantine can point at it.
 """
 
-from __future__ import annotations
-
 import csv
 import gzip
 import io

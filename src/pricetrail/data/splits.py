@@ -1,7 +1,5 @@
 """Chronological train, validation and test rows, cut between days."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

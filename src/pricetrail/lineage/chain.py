@@ -1,7 +1,5 @@
 """Where an output comes from, as types: the stages behind it, the commit, the gates, and whether it all holds."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any

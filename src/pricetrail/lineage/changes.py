@@ -1,7 +1,5 @@
 """What differs between two mappings, and which way figures moved. Exchanging the two exchanges old and new only."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """What two revisions do not share: their locks, packages, metrics and raw data, brought to ``why``."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -55,9 +53,9 @@ def not_run_yet(here: Commit) -> list[str]:
     read = {path: md5 for stage in here.stages for path, md5 in stage.deps.items()}
     sources = {path: md5 for source in here.sources for path, md5 in source.outs.items()}
     now = sources | {path: md5_where_there(Path(path)) or "" for path in read if kind_of(path) != "data"}
-    dials = parse_yaml((here.read(FILE) or b"").decode(), FILE)
+    settings = parse_yaml((here.read(FILE) or b"").decode(), FILE)
     params = {key: value for stage in here.stages for key, value in stage.params.items()}
-    changed = [key for key, value in params.items() if value_at(dials, key) != value]
+    changed = [key for key, value in params.items() if value_at(settings, key) != value]
     return sorted(path for path, md5 in now.items() if read.get(path, md5) != md5) + sorted(changed)
 
 

@@ -1,7 +1,5 @@
 """The objects of DVC's cache, read without DVC: a file by its md5, a folder by that of its list."""
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

@@ -3,8 +3,6 @@
 Read from its text, with the values of ``vars`` and ``params.yaml`` put in, as DVC does.
 """
 
-from __future__ import annotations
-
 import posixpath
 import re
 from collections.abc import Mapping, Sequence

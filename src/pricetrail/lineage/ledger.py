@@ -1,7 +1,5 @@
 """The ledger of runs, ``reports/runs.jsonl``: one JSON object a line, oldest first. And what names a run."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -86,7 +84,7 @@ def run_of(
         decision: ``metrics/decision.json``.
         etl: ``metrics/etl.json``: days and clean lines.
         metrics: every metrics file by its name below ``metrics/``, no suffix.
-        params: the dials that the stage which records declares, by section.
+        params: the settings that the stage which records declares, by section.
 
     Raises:
         DataError: the decision or the ETL's file is not whole.

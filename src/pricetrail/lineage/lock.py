@@ -3,8 +3,6 @@
 Read from the text of ``dvc.lock`` files and of ``.dvc`` files (tracked sources, which no stage made).
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath

@@ -1,7 +1,5 @@
 """Paths of a project as locks name them: which lies in which, and what kind of thing a stage reads there."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Final, Literal, TypeVar, get_args

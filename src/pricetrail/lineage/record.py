@@ -1,7 +1,5 @@
 """Records of stages, made by hashing what they read and wrote."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any

@@ -4,8 +4,6 @@ The clone has the commit's files from git, its raw data by hash from the project
 and none of the outputs that DVC keeps. Its code is the commit's; the packages are those installed here.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress

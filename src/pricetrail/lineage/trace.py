@@ -1,7 +1,5 @@
 """From an output, a release, or one prediction's id back to the raw files: ``trace``."""
 
-from __future__ import annotations
-
 import hashlib
 import posixpath
 from collections.abc import Mapping, Sequence

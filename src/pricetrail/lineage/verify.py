@@ -1,7 +1,5 @@
 """Does what is there agree with the lock? Files by their bytes, stages with each other, and the run's own record."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

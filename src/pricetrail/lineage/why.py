@@ -4,8 +4,6 @@ Only records of runs come in (``dvc.lock``); what was changed since and never ru
 exchanges old and new, added and removed, and nothing else.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final

@@ -5,8 +5,6 @@ how a past line relates to the row (price ratio, days between, alike customers),
 sold. It is a kernel regression whose kernel is learned; a row without past lines pools nothing.
 """
 
-from __future__ import annotations
-
 from typing import Final
 
 import torch

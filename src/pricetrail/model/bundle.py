@@ -2,13 +2,10 @@
 
 ``Bundle.predict`` is the one prediction path of inference, SHAP, fairness and the API (law 6). Where the network cannot
 be loaded, or gives a value that is no number, the backup with the lowest validation error answers, and the log says so.
-``model.storage`` is its form on disk.
+``model.bundle_files`` is its form on disk.
 """
 
-from __future__ import annotations
-
 import logging
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,15 +17,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pricetrail.base.errors import BundleError
-from pricetrail.data.encoder import Encoder
-from pricetrail.data.past_lines import History
-from pricetrail.model import bundle_files
-from pricetrail.model.baselines.naive import Baseline
-from pricetrail.model.conformal import Conformal
-from pricetrail.model.inputs import Inputs, LookBack, TargetScale
-from pricetrail.model.network import Network, NetworkSpec
+from pricetrail.model.bundle_files import Parts, pack, unpack
+from pricetrail.model.inputs import Inputs
+from pricetrail.model.network import Network
 from pricetrail.model.prediction_id import LineageId
-from pricetrail.model.training import Trained, predict_standardised
+from pricetrail.model.training import predict_standardised
 from pricetrail.model.trust import TrustedManifest
 
 log = logging.getLogger(__name__)
@@ -37,71 +30,13 @@ PRIMARY = "network"
 
 
 @dataclass(frozen=True)
-class Primary:
-    """The trained network.
-
-    Attributes:
-        spec: its shape.
-        weights: its parameters by name.
-        scale: prediction = output * std + mean, in log1p(units).
-        look_back: how many past lines it sees.
-    """
-
-    spec: NetworkSpec
-    weights: Mapping[str, Tensor]
-    scale: TargetScale
-    look_back: LookBack
-
-    @classmethod
-    def of(cls, trained: Trained, spec: NetworkSpec, look_back: LookBack) -> Primary:
-        """A training run's result."""
-        return cls(spec, trained.weights, trained.scale, look_back)
-
-
-@dataclass(frozen=True)
-class Backup:
-    """A model that answers where the network cannot, and its error on the validation days."""
-
-    model: Baseline
-    validation_mse_log_quantity: float
-
-
-@dataclass(frozen=True)
-class Bundle:
-    """All that a prediction needs.
-
-    Attributes:
-        encoder: features to matrix.
-        history: all lines up to the last day of data; a row sees those of earlier days than its own.
-        product_state: what was known of each SKU after the last day of data, see ``features.FeatureTable``.
-        primary: the network; None where it could not be loaded.
-        backups: by validation error, lowest first.
-        intervals: calibrated on the validation days; None where these were too few.
-        manifest_sha256: the bundle's name in every lineage id; None for one that was not loaded from a folder.
-    """
-
-    encoder: Encoder
-    history: History
-    product_state: pd.DataFrame
-    primary: Primary | None
-    backups: tuple[Backup, ...] = ()
-    intervals: Conformal | None = None
-    manifest_sha256: str | None = None
+class Bundle(Parts):
+    """All that a prediction needs, and the predictions."""
 
     @cached_property
     def _events(self) -> Tensor:
         scale = self.require_primary().scale
         return torch.from_numpy(self.history.events(scale.mean, scale.std))
-
-    def require_primary(self) -> Primary:
-        """The network's parts.
-
-        Raises:
-            BundleError: it could not be loaded.
-        """
-        if self.primary is None:
-            raise BundleError("bundle", "must hold a network that can be loaded")
-        return self.primary
 
     def lineage_id(self, number: int) -> LineageId:
         """The id of this bundle's prediction for a row or request, from 0.
@@ -169,20 +104,7 @@ class Bundle:
 
     def files(self) -> dict[str, bytes]:
         """The bundle as file names and bytes, the manifest last."""
-        primary = self.require_primary()
-        return bundle_files.pack(
-            bundle_files.Parts(
-                encoder=self.encoder,
-                history=self.history.table,
-                product_state=self.product_state,
-                spec=primary.spec,
-                weights=primary.weights,
-                scale=primary.scale,
-                look_back=primary.look_back,
-                backups=tuple((backup.model, backup.validation_mse_log_quantity) for backup in self.backups),
-                intervals=self.intervals,
-            )
-        )
+        return pack(self)
 
     @classmethod
     def load(cls, folder: Path, trusted: TrustedManifest | None) -> Bundle:
@@ -200,23 +122,10 @@ class Bundle:
         if trusted is None:
             rule = "must be trusted, by the run that built it or a release's signature"
             raise BundleError(str(folder), rule)
-        parts = bundle_files.unpack(folder, trusted)
-        primary = None
-        if parts.weights is not None:
-            primary = Primary(parts.spec, parts.weights, parts.scale, parts.look_back)
-        backups = tuple(Backup(model, mse) for model, mse in parts.backups)
-        bundle = cls(
-            encoder=parts.encoder,
-            history=History(parts.history),
-            product_state=parts.product_state,
-            primary=primary,
-            backups=backups,
-            intervals=parts.intervals,
-            manifest_sha256=parts.manifest_sha256,
-        )
-        if primary is None and not backups:
+        bundle = cls(**vars(unpack(folder, trusted)))
+        if bundle.primary is None and not bundle.backups:
             raise BundleError(str(folder), "must hold a model that can be loaded")
-        if primary is not None:
+        if bundle.primary is not None:
             try:
                 bundle.network()
             except RuntimeError as error:

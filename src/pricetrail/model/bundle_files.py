@@ -3,8 +3,6 @@
 Hashes are checked before anything is read, and nothing from a file is executed (law 5).
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import logging
@@ -22,10 +20,11 @@ from torch import Tensor
 
 from pricetrail.base.errors import BundleError
 from pricetrail.base.parquet import partition_bytes, table_from_bytes, table_to_bytes
+from pricetrail.base.typed_json import record
 from pricetrail.data.contract import iso_week
 from pricetrail.data.encoder import Encoder
 from pricetrail.data.features import DAY, FEATURE_UNITS, TARGET
-from pricetrail.data.past_lines import HISTORY_UNITS
+from pricetrail.data.past_lines import HISTORY_UNITS, History
 from pricetrail.model.baselines.naive import BACKUP_FILES, Baseline, load_baseline
 from pricetrail.model.conformal import Conformal
 from pricetrail.model.inputs import LookBack, TargetScale
@@ -43,46 +42,89 @@ _HISTORY_FILE: Final = re.compile(rf"{_HISTORY}\d{{4}}-W\d\d\.parquet")
 
 
 @dataclass(frozen=True)
-class Parts:
-    """What a bundle is made of; see ``model.bundle.Bundle``.
+class Primary:
+    """The trained network.
 
-    ``weights`` is None where they cannot be trusted, ``manifest_sha256`` for parts that were not read from files.
+    Attributes:
+        spec: its shape.
+        weights: its parameters by name.
+        scale: prediction = output * std + mean, in log1p(units).
+        look_back: how many past lines it sees.
+    """
+
+    spec: NetworkSpec
+    weights: Mapping[str, Tensor]
+    scale: TargetScale
+    look_back: LookBack
+
+
+@dataclass(frozen=True)
+class Backup:
+    """A model that answers where the network cannot, and its error on the validation days."""
+
+    model: Baseline
+    validation_mse_log_quantity: float
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a bundle is made of.
+
+    Attributes:
+        encoder: features to matrix.
+        history: all lines up to the last day of data; a row sees those of earlier days than its own.
+        product_state: what was known of each SKU after the last day of data, see ``features.FeatureTable``.
+        primary: the network; None where it could not be loaded.
+        backups: by validation error, lowest first.
+        intervals: calibrated on the validation days; None where these were too few.
+        manifest_sha256: the bundle's name in every lineage id; None for one that was not loaded from a folder.
     """
 
     encoder: Encoder
-    history: pd.DataFrame
+    history: History
     product_state: pd.DataFrame
-    spec: NetworkSpec
-    weights: Mapping[str, Tensor] | None
-    scale: TargetScale
-    look_back: LookBack
-    backups: tuple[tuple[Baseline, float], ...]
-    intervals: Conformal | None
+    primary: Primary | None
+    backups: tuple[Backup, ...] = ()
+    intervals: Conformal | None = None
     manifest_sha256: str | None = None
+
+    def require_primary(self) -> Primary:
+        """The network's parts.
+
+        Raises:
+            BundleError: it could not be loaded.
+        """
+        if self.primary is None:
+            raise BundleError("bundle", "must hold a network that can be loaded")
+        return self.primary
 
 
 def pack(parts: Parts) -> dict[str, bytes]:
     """File names and bytes, the manifest last; the same parts give the same bytes."""
+    primary = parts.require_primary()
     units = {name: FEATURE_UNITS.get(name, "category") for name in parts.encoder.feature_names} | HISTORY_UNITS
     model = {
         "format": 3,
-        "target": {"name": TARGET, "unit": "log1p(units)", **asdict(parts.scale)},
+        "target": {"name": TARGET, "unit": "log1p(units)", **asdict(primary.scale)},
         "features": units,
-        "network": asdict(parts.spec),
-        "look_back": asdict(parts.look_back),
-        "backups": [{"name": backup.name, "validation_mse_log_quantity": mse} for backup, mse in parts.backups],
-        "intervals": parts.intervals.record() if parts.intervals else None,
+        "network": asdict(primary.spec),
+        "look_back": asdict(primary.look_back),
+        "backups": [
+            {"name": backup.model.name, "validation_mse_log_quantity": backup.validation_mse_log_quantity}
+            for backup in parts.backups
+        ],
+        "intervals": record(parts.intervals) if parts.intervals else None,
     }
     files = {
-        WEIGHTS: save_tensors(dict(parts.weights or {})),
+        WEIGHTS: save_tensors(dict(primary.weights)),
         _ENCODER: parts.encoder.to_json().encode(),
         _MODEL: (json.dumps(model, indent=1) + "\n").encode(),
         _STATE: table_to_bytes(parts.product_state),
     }
-    weeks = partition_bytes(parts.history, iso_week(parts.history[DAY]))
+    weeks = partition_bytes(parts.history.table, iso_week(parts.history.table[DAY]))
     files |= {f"{_HISTORY}{week}": content for week, content in weeks.items()}
-    for backup, _ in parts.backups:
-        files |= backup.to_files()
+    for backup in parts.backups:
+        files |= backup.model.to_files()
     hashes = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
     return {**files, MANIFEST: (json.dumps({"sha256": hashes}, indent=1) + "\n").encode()}
 
@@ -102,12 +144,9 @@ def unpack(folder: Path, trusted: TrustedManifest) -> Parts:
         model = json.loads(files[_MODEL])
         return Parts(
             encoder=Encoder.from_json(files[_ENCODER].decode()),
-            history=pa.concat_tables([table_from_bytes(week) for week in weeks]).to_pandas(),
+            history=History(pa.concat_tables([table_from_bytes(week) for week in weeks]).to_pandas()),
             product_state=table_from_bytes(files[_STATE]).to_pandas(),
-            spec=_spec(model["network"]),
-            weights=_weights(folder, hashes),
-            scale=TargetScale(float(model["target"]["mean"]), float(model["target"]["std"])),
-            look_back=LookBack(**model["look_back"]),
+            primary=_primary(folder, hashes, model),
             backups=_backups(folder, hashes, model["backups"]),
             intervals=Conformal.from_record(model["intervals"]) if model["intervals"] else None,
             manifest_sha256=trusted.manifest_sha256,
@@ -158,18 +197,20 @@ def _verified(folder: Path, name: str, hashes: Mapping[str, str]) -> bytes:
     return content
 
 
-def _weights(folder: Path, hashes: Mapping[str, str]) -> dict[str, Tensor] | None:
-    """The network's weights, None where their file cannot be trusted."""
+def _primary(folder: Path, hashes: Mapping[str, str], model: dict[str, Any]) -> Primary | None:
+    """The network, None where the file of its weights cannot be trusted."""
+    tree = model["network"]
+    spec = NetworkSpec(**{**tree, "widths": tuple(tree["widths"]), "dropouts": tuple(tree["dropouts"])})
+    scale = TargetScale(float(model["target"]["mean"]), float(model["target"]["std"]))
+    look_back = LookBack(**model["look_back"])
     try:
-        return load_tensors(_verified(folder, WEIGHTS, hashes))
+        return Primary(spec, load_tensors(_verified(folder, WEIGHTS, hashes)), scale, look_back)
     except BundleError as error:
         log.error("the network is not loaded, backups answer: %s", error)
         return None
 
 
-def _backups(
-    folder: Path, hashes: Mapping[str, str], listed: list[dict[str, Any]]
-) -> tuple[tuple[Baseline, float], ...]:
+def _backups(folder: Path, hashes: Mapping[str, str], listed: list[dict[str, Any]]) -> tuple[Backup, ...]:
     """The backups that can be trusted, in the order of the list."""
     backups = []
     for entry in listed:
@@ -180,9 +221,5 @@ def _backups(
         except BundleError as error:
             log.error("backup %s is not loaded: %s", name, error)
             continue
-        backups.append((model, float(entry["validation_mse_log_quantity"])))
+        backups.append(Backup(model, float(entry["validation_mse_log_quantity"])))
     return tuple(backups)
-
-
-def _spec(tree: dict[str, Any]) -> NetworkSpec:
-    return NetworkSpec(**{**tree, "widths": tuple(tree["widths"]), "dropouts": tuple(tree["dropouts"])})

@@ -1,11 +1,9 @@
 """The candidate: the study's best network fitted on all training rows, with its intervals and the models behind it."""
 
-from __future__ import annotations
-
 import json
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -14,12 +12,13 @@ import torch
 from pricetrail.base.errors import BundleError, DataError
 from pricetrail.base.random_streams import stream_seed
 from pricetrail.checks.errors_and_intervals import errors
-from pricetrail.checks.estimates import Errors
+from pricetrail.checks.estimates import ValidationResult
 from pricetrail.data.encoder import Encoder
 from pricetrail.data.features import TARGET
 from pricetrail.data.past_lines import History
 from pricetrail.model.baselines.naive import INDEX, load_baseline
-from pricetrail.model.bundle import Backup, Bundle, Primary
+from pricetrail.model.bundle import Bundle
+from pricetrail.model.bundle_files import Backup, Primary
 from pricetrail.model.conformal import buyers, fit_conformal
 from pricetrail.model.inputs import Inputs, LookBack, TargetScale
 from pricetrail.model.study import Choice
@@ -85,7 +84,7 @@ def assemble(
     tables: TrainingTables, choice: Choice, trained: Trained, product_state: pd.DataFrame, backups: tuple[Backup, ...]
 ) -> Bundle:
     """The bundle, its intervals calibrated on the validation rows; without intervals where these are too few."""
-    primary = Primary.of(trained, choice.network, tables.look_back)
+    primary = Primary(choice.network, trained.weights, trained.scale, tables.look_back)
     bundle = Bundle(tables.encoder, tables.history, product_state, primary, backups)
     rows = tables.validation
     try:
@@ -96,6 +95,8 @@ def assemble(
     return replace(bundle, intervals=intervals)
 
 
-def errors_on(rows: pd.DataFrame, bundle: Bundle) -> Errors:
-    """The bundle's errors on rows with a target."""
-    return errors(rows[TARGET].to_numpy(np.float64), bundle.predict(rows))
+def validation_result(rows: pd.DataFrame, bundle: Bundle, choice: Choice, trained: Trained) -> ValidationResult:
+    """The bundle's errors on the validation rows, and what was chosen."""
+    chosen = {**asdict(choice.network), **asdict(choice.training), "epochs": trained.best.number + 1}
+    found = errors(rows[TARGET].to_numpy(np.float64), bundle.predict(rows))
+    return ValidationResult(**asdict(found), chosen=(chosen,))

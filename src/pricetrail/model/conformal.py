@@ -8,13 +8,11 @@ rows exchangeable with the calibration rows. Days to come need not be, and the s
 validation days, so ``coverage`` measures what is kept of the promise on the test days.
 """
 
-from __future__ import annotations
-
 import itertools
 import json
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -23,9 +21,9 @@ from numpy.typing import ArrayLike, NDArray
 from pydantic import TypeAdapter, ValidationError
 
 from pricetrail.base.errors import BundleError, DataError
-from pricetrail.base.json_type import Json
 from pricetrail.checks.errors_and_intervals import Floats, interval, resample_days, resampled_mean
 from pricetrail.checks.estimates import Interval
+from pricetrail.checks.results import GroupCoverage, IntervalsResult, LevelCoverage
 from pricetrail.data.features import DAY, TARGET
 
 LEVELS: Final = (0.8, 0.95)
@@ -117,13 +115,8 @@ class Conformal:
         middle = prediction.astype(np.float64)[:, np.newaxis]
         return np.maximum(middle - half, LOWEST), np.maximum(middle + half, LOWEST)
 
-    def record(self) -> Json:
-        """The state as a JSON tree; ``from_record`` reads it."""
-        tree: Json = json.loads(json.dumps(asdict(self), allow_nan=False))
-        return tree
-
     @classmethod
-    def from_record(cls, tree: object, place: str = "model.json") -> Conformal:
+    def from_record(cls, tree: object) -> Conformal:
         """The state from its tree.
 
         Raises:
@@ -133,7 +126,7 @@ class Conformal:
             return _STATE.validate_json(json.dumps(tree), strict=True)
         except (TypeError, ValidationError) as error:
             reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
-            raise BundleError(place, f"must hold calibrated intervals: {reason}") from None
+            raise BundleError("model.json", f"must hold calibrated intervals: {reason}") from None
 
 
 _STATE: Final = TypeAdapter(Conformal)
@@ -200,29 +193,14 @@ def _check_finite(place: str, *columns: Floats) -> None:
             raise DataError(place, "must be finite to get intervals", float(values[~np.isfinite(values)][0]))
 
 
-@dataclass(frozen=True)
-class Coverage:
-    """Which share of rows the intervals cover.
-
-    Attributes:
-        overall: coverage by level, with its bootstrap interval over days.
-        by_group: one row a group: ``column, group, rows``, then ``coverage_80, mean_width_80`` and so on by level;
-            widths in log1p(units). ``column`` is ``overall``, ``month``, or a sensitive column.
-    """
-
-    overall: Mapping[float, Interval]
-    by_group: pd.DataFrame
-
-
 def coverage(
     conformal: Conformal,
     predictions: pd.DataFrame,
     samples: int,
     confidence: float,
     rng: np.random.Generator,
-    columns: Sequence[str] = ("registered", "country_group"),
-) -> Coverage:
-    """Measure the intervals on rows that came after calibration.
+) -> IntervalsResult:
+    """Measure the intervals of the two ``LEVELS`` on rows that came after calibration.
 
     Args:
         conformal: calibrated with the groups of the column ``registered``.
@@ -230,7 +208,6 @@ def coverage(
         samples: bootstrap resamples of days.
         confidence: of the bootstrap interval, such as 0.95.
         rng: draws the days.
-        columns: whose groups to tell apart.
 
     Raises:
         DataError: there are no rows, or a value is not finite.
@@ -241,17 +218,20 @@ def coverage(
     _check_finite("predictions", truth)
     low, high = conformal.bounds(predictions[f"predicted_{TARGET}"].to_numpy(np.float64), predictions["registered"])
     codes, times = resample_days(predictions[DAY], samples, rng)
-    overall: dict[float, Interval] = {}
+    overall: list[Interval] = []
     figures: dict[str, Floats] = {}
     for i, level in enumerate(conformal.levels):
         covered = ((low[:, i] <= truth) & (truth <= high[:, i])).astype(np.float64)
-        overall[level] = interval(float(covered.mean()), resampled_mean(codes, times, covered), confidence)
+        overall.append(interval(float(covered.mean()), resampled_mean(codes, times, covered), confidence))
         figures |= {f"coverage_{100 * level:g}": covered, f"mean_width_{100 * level:g}": high[:, i] - low[:, i]}
     table = pd.DataFrame(figures)
     cuts = {"overall": np.full(len(table), "all"), "month": predictions[DAY].dt.strftime("%Y-%m").to_numpy()}
-    cuts |= {column: predictions[column].to_numpy() for column in columns}
-    parts = [_by_group(table, column, groups) for column, groups in cuts.items()]
-    return Coverage(overall, pd.concat(parts, ignore_index=True))
+    cuts |= {column: predictions[column].to_numpy() for column in ("registered", "country_group")}
+    rows = pd.concat([_by_group(table, column, groups) for column, groups in cuts.items()]).to_dict("records")
+    widths = (float(rows[0][f"mean_width_{100 * level:g}"]) for level in conformal.levels)
+    lowest, highest = (LevelCoverage(o.value, o.low, o.high, width) for o, width in zip(overall, widths, strict=True))
+    groups = (GroupCoverage(**{str(name): value for name, value in row.items()}) for row in rows)
+    return IntervalsResult(lowest, highest, tuple(groups))
 
 
 def _by_group(figures: pd.DataFrame, column: str, groups: ArrayLike) -> pd.DataFrame:

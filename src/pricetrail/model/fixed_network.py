@@ -1,36 +1,21 @@
 """``tuning.method: fixed``: the network that an earlier study chose, trained without another study."""
 
-from __future__ import annotations
-
-from collections.abc import Sequence
 from dataclasses import replace
 
 import pandas as pd
 
 from pricetrail.base.params_schema import Fixed, Tuning
 from pricetrail.model.network import NetworkSpec
-from pricetrail.model.study import Choice, Dial, Study, Watch, search
+from pricetrail.model.study import Choice, Parameter, Study
 from pricetrail.model.study_figures import FIXED
-from pricetrail.model.study_journal import Journal
-from pricetrail.model.training import Trained, TrainingData, TrainingSpec
+from pricetrail.model.training import Trained, TrainingSpec
 
 
-def find(
-    data: TrainingData,
-    column_edges: Sequence[Sequence[float]],
-    tuning: Tuning,
-    seed: int,
-    watch: Watch,
-    journal: Journal | None = None,
-) -> Study:
-    """What ``search.search`` finds; where ``tuning.method`` is ``fixed``, the network given there, and no trial.
-
-    Raises:
-        TrainingError: as ``search.search``.
-    """
+def fixed_study(tuning: Tuning) -> Study | None:
+    """What ``study.search`` would find, without a trial: the network given; None where ``tuning.method`` is another."""
     if tuning.fixed is None or tuning.method != "fixed":
-        return search(data, column_edges, tuning, seed, watch, journal)
-    return Study(choice_of(tuning.fixed, tuning), pd.DataFrame(), pd.DataFrame({"dial": [], "importance": []}))
+        return None
+    return Study(choice_of(tuning.fixed, tuning), pd.DataFrame(), pd.DataFrame({"parameter": [], "importance": []}))
 
 
 def choice_of(fixed: Fixed, tuning: Tuning) -> Choice:
@@ -68,13 +53,13 @@ def with_final_fit(study: Study, trained: Trained) -> Study:
         "validation_mse": trained.best.validation_mse,
         "epochs": len(trained.curve),
         "reason": "",
-        **_dials(study.best),
+        **_parameters(study.best),
     }
     return replace(study, trials=pd.DataFrame([row]))
 
 
-def _dials(choice: Choice) -> dict[str, Dial]:
-    """Under the names that ``search.suggest`` gives them."""
+def _parameters(choice: Choice) -> dict[str, Parameter]:
+    """Under the names that ``study.suggest`` gives them."""
     network, training = choice.network, choice.training
     return {
         "layers": len(network.widths),

@@ -1,7 +1,5 @@
 """The test rows through the bundle: one table of predictions, and SHAP values of a sample."""
 
-from __future__ import annotations
-
 from dataclasses import asdict
 
 import numpy as np
@@ -13,10 +11,10 @@ from pricetrail.base.params_schema import Explain, Gates
 from pricetrail.base.random_streams import draw_rows, stream
 from pricetrail.base.typed_json import record
 from pricetrail.checks.errors_and_intervals import Floats, Scores, units
-from pricetrail.checks.results import AccuracyResult, GroupCoverage, IntervalsResult, LevelCoverage
+from pricetrail.checks.results import AccuracyResult
 from pricetrail.data.features import DAY, TARGET
 from pricetrail.model.bundle import Bundle
-from pricetrail.model.conformal import Coverage, buyers, coverage
+from pricetrail.model.conformal import buyers, coverage
 from pricetrail.model.explain.shap_values import LARGEST_GAP_LOG_QUANTITY, Explanation, explain
 
 
@@ -88,13 +86,12 @@ def require_same_rows(predictions: pd.DataFrame, explanation: Explanation) -> No
         raise BundleError(f"prediction of row {wrong[0]}", rule, float(f"{gaps[wrong[0]]:.3g}"))
 
 
-def coverage_record(bundle: Bundle, predictions: pd.DataFrame, dials: Gates, seed: int) -> Json:
+def coverage_record(bundle: Bundle, predictions: pd.DataFrame, settings: Gates, seed: int) -> Json:
     """How many of the test rows the intervals cover, for ``metrics/intervals.json``; empty without intervals."""
     if bundle.intervals is None:
         return {}
     rng = stream(seed, "coverage")
-    found = coverage(bundle.intervals, predictions, dials.bootstrap_samples, dials.confidence, rng)
-    return record(intervals_result(found))
+    return record(coverage(bundle.intervals, predictions, settings.bootstrap_samples, settings.confidence, rng))
 
 
 def accuracy_result(scores: Scores, explanation: Explanation) -> AccuracyResult:
@@ -111,24 +108,14 @@ def accuracy_result(scores: Scores, explanation: Explanation) -> AccuracyResult:
     )
 
 
-def intervals_result(found: Coverage) -> IntervalsResult:
-    """Coverage at the two levels of ``conformal.LEVELS``, overall and by group."""
-    low, high = (
-        LevelCoverage(whole.value, whole.low, whole.high, float(found.by_group[f"mean_width_{100 * level:g}"].iloc[0]))
-        for level, whole in found.overall.items()
-    )
-    rows = ({str(name): value for name, value in row.items()} for row in found.by_group.to_dict("records"))
-    return IntervalsResult(low, high, tuple(GroupCoverage(**row) for row in rows))
-
-
 def explain_sample(
-    bundle: Bundle, train: pd.DataFrame, test: pd.DataFrame, dials: Explain, seed: int
+    bundle: Bundle, train: pd.DataFrame, test: pd.DataFrame, settings: Explain, seed: int
 ) -> tuple[pd.DataFrame, Explanation]:
     """Explain test rows against a background of training rows, both drawn with the seed.
 
     Returns:
         The rows explained, in their order and with their index in ``test``, and their explanation.
     """
-    background = draw_rows(train, dials.background_rows, stream(seed, "shap background"))
-    rows = draw_rows(test, dials.max_rows, stream(seed, "shap rows")) if dials.max_rows else test
+    background = draw_rows(train, settings.background_rows, stream(seed, "shap background"))
+    rows = draw_rows(test, settings.max_rows, stream(seed, "shap rows")) if settings.max_rows else test
     return rows, explain(bundle, rows, background)

@@ -1,7 +1,5 @@
 """The primary model: an MLP, or an ensemble of them in one, on encoded columns and attended past lines."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -163,19 +161,6 @@ class Head(nn.Module):
         for block in self.blocks:
             x = block(x)
         return wide + (x * self.deep).sum(dim=2)
-
-
-class MeanHead(nn.Module):
-    """The mean of the members, (batch, columns) -> (batch, 1): what is predicted, and what SHAP explains."""
-
-    def __init__(self, head: Head) -> None:
-        super().__init__()
-        self.head = head
-
-    def forward(self, encoded: Tensor) -> Tensor:
-        """Predict a batch."""
-        members: Tensor = self.head(encoded)
-        return members.mean(dim=1, keepdim=True)
 
 
 class Network(nn.Module):

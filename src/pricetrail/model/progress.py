@@ -1,7 +1,5 @@
 """Progress that a person can watch: a rich bar on a terminal, a line a task and one every half minute elsewhere."""
 
-from __future__ import annotations
-
 import logging
 import math
 import time

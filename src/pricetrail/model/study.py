@@ -1,7 +1,5 @@
 """The study: which network and training, chosen on validation days only."""
 
-from __future__ import annotations
-
 import logging
 import math
 import warnings
@@ -21,15 +19,15 @@ from pricetrail.model.study_journal import REASON, Journal
 from pricetrail.model.training import Epoch, TrainingData, TrainingSpec, train
 
 Value = TypeVar("Value", bound=int | str)
-Dial = float | int | str | bool
+Parameter = float | int | str | bool
 
 log = logging.getLogger(__name__)
 
 STARTUP_TRIALS = 3
 WARM_UP_EPOCHS = 2
-USUAL: Final[Mapping[str, Dial]] = {
+USUAL: Final[Mapping[str, Parameter]] = {
     "layers": 2,
-    **{f"{dial}_{layer}": value for layer in range(2) for dial, value in (("width", 128), ("dropout", 0.2))},
+    **{f"{parameter}_{layer}": value for layer in range(2) for parameter, value in (("width", 128), ("dropout", 0.2))},
     **{"bins": 16, "batch_norm": True, "residual": True, "ensemble_size": 1},
     **{"optimizer": "adamw", "learning_rate": 0.003, "weight_decay": 0.001, "batch_size": 1024},
 }
@@ -57,7 +55,7 @@ class Study:
     Attributes:
         best: what had the lowest validation error.
         trials: one row a trial: ``trial, state, validation_mse, epochs, reason`` and the values tried.
-        importances: share of the errors' variance that each dial explains (``dial, importance``), largest first.
+        importances: share of the errors' variance by parameter (``parameter, importance``), largest first.
     """
 
     best: Choice
@@ -66,7 +64,7 @@ class Study:
 
 
 def suggest(trial: optuna.trial.BaseTrial, tuning: Tuning) -> Choice:
-    """Draw a network and its training from the space; a choice of one is no dial of the study."""
+    """Draw a network and its training from the space; a choice of one is no parameter of the study."""
     space = tuning.space
 
     def pick(name: str, choices: Sequence[Value]) -> Value:
@@ -95,17 +93,17 @@ def suggest(trial: optuna.trial.BaseTrial, tuning: Tuning) -> Choice:
     return Choice(network, training)
 
 
-def grid(space: Space, layers: int) -> dict[str, list[Dial]]:
-    """The values of each dial of a network of so many layers: all choices, and ranges by their ends and their middle.
+def grid(space: Space, layers: int) -> dict[str, list[Parameter]]:
+    """The values of each parameter of a network of so many layers: all choices, and ends and middle of the ranges.
 
     The middle is the geometric one where the range is searched on a logarithmic scale.
     """
 
-    def places(low: float, high: float, is_log: bool = False) -> list[Dial]:
+    def places(low: float, high: float, is_log: bool = False) -> list[Parameter]:
         middle = math.sqrt(low * high) if is_log else (low + high) / 2
         return [low, middle, high] if low < high else [low]
 
-    choices: Mapping[str, Sequence[Dial]] = {
+    choices: Mapping[str, Sequence[Parameter]] = {
         **{f"width_{layer}": space.width for layer in range(layers)},
         **{name: getattr(space, name) for name in ("bins", "batch_norm", "residual", "ensemble_size")},
         "optimizer": space.optimizer,
@@ -119,7 +117,7 @@ def grid(space: Space, layers: int) -> dict[str, list[Dial]]:
     }
 
 
-def grid_trials(tuning: Tuning, seed: int) -> list[dict[str, Dial]]:
+def grid_trials(tuning: Tuning, seed: int) -> list[dict[str, Parameter]]:
     """Combinations of the grid in a drawn order, none twice, ``n_trials`` of them or all.
 
     They are counted and not listed: the shipped space has millions.
@@ -129,12 +127,12 @@ def grid_trials(tuning: Tuning, seed: int) -> list[dict[str, Dial]]:
     sizes = {layers: math.prod(map(len, values.values())) for layers, values in grids.items()}
     total = sum(sizes.values())
 
-    def at(place: int) -> dict[str, Dial]:
+    def at(place: int) -> dict[str, Parameter]:
         layers = least
         while place >= sizes[layers]:
             place -= sizes[layers]
             layers += 1
-        chosen: dict[str, Dial] = {"layers": layers}
+        chosen: dict[str, Parameter] = {"layers": layers}
         for name, values in grids[layers].items():
             place, digit = divmod(place, len(values))
             chosen[name] = values[digit]
@@ -196,16 +194,16 @@ def _run_trials(study: optuna.Study, objective: Callable[[optuna.Trial], float],
             break
 
 
-def _usual(space: Space) -> dict[str, Dial]:
+def _usual(space: Space) -> dict[str, Parameter]:
     """The first trial of a study: usual values, as far as the space has them."""
 
-    def has(dial: str, value: Dial) -> bool:
-        choices = getattr(space, dial.rpartition("_")[0] if dial[-1].isdigit() else dial)
-        if dial.startswith(("dropout", "layers", "learning_rate", "weight_decay")):
+    def has(parameter: str, value: Parameter) -> bool:
+        choices = getattr(space, parameter.rpartition("_")[0] if parameter[-1].isdigit() else parameter)
+        if parameter.startswith(("dropout", "layers", "learning_rate", "weight_decay")):
             return bool(choices[0] <= value <= choices[1])
         return bool(value in choices)
 
-    return {dial: value for dial, value in USUAL.items() if has(dial, value)}
+    return {parameter: value for parameter, value in USUAL.items() if has(parameter, value)}
 
 
 def _latest(data: TrainingData, rows: int) -> TrainingData:
@@ -277,7 +275,7 @@ def _trial_table(study: optuna.Study) -> pd.DataFrame:
 
 
 def _importances(study: optuna.Study) -> pd.DataFrame:
-    """PED-ANOVA (Watanabe et al. 2023, arXiv:2304.10255) of the dials that every complete trial drew.
+    """PED-ANOVA (Watanabe et al. 2023, arXiv:2304.10255) of the parameters that every complete trial drew.
 
     Empty where there are too few complete trials to compare.
     """
@@ -288,4 +286,4 @@ def _importances(study: optuna.Study) -> pd.DataFrame:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # that few trials tell little is plain from their number
             shares = optuna.importance.get_param_importances(study, evaluator=evaluator)
-    return pd.DataFrame({"dial": list(shares), "importance": [float(share) for share in shares.values()]})
+    return pd.DataFrame({"parameter": list(shares), "importance": [float(share) for share in shares.values()]})

@@ -1,7 +1,5 @@
 """Plots as PNG bytes, for what DVC has no template for. Those of SHAP values are in ``shap_figures``."""
 
-from __future__ import annotations
-
 import io
 from contextlib import AbstractContextManager
 
@@ -15,21 +13,23 @@ from matplotlib.figure import Figure
 
 DOTS_PER_INCH = 110
 FIXED = "fixed"  # the state of the only row where no study ran
-NO_DIALS = ("trial", "state", "validation_mse", "epochs", "reason")
+NO_PARAMETERS = ("trial", "state", "validation_mse", "epochs", "reason")
 
 
 def parallel_coordinates(trials: pd.DataFrame) -> bytes:
-    """PNG: one line a complete trial, dark where its validation error is low; each dial from its lowest to its highest.
+    """PNG: one line a complete trial, dark where its validation error is low; each parameter from lowest to highest.
 
-    Where no study ran, one line and all dials.
+    Where no study ran, one line and all parameters.
 
     Args:
         trials: the table of ``search.Study``, or of ``fixed.with_final_fit``.
     """
     no_study = trials["state"].eq(FIXED).all()
     complete = trials[trials["state"].isin(["complete", FIXED])].sort_values("validation_mse", ascending=False)
-    dials = [name for name in trials.columns if name not in NO_DIALS and (no_study or complete[name].nunique() > 1)]
-    axes = [*dials, "validation_mse"]
+    parameters = [
+        name for name in trials.columns if name not in NO_PARAMETERS and (no_study or complete[name].nunique() > 1)
+    ]
+    axes = [*parameters, "validation_mse"]
     places = complete[axes].apply(_as_numbers)
     span = (places.max() - places.min()).replace(0, 1)
     with own_font():
@@ -47,7 +47,7 @@ def parallel_coordinates(trials: pd.DataFrame) -> bytes:
 
 
 def _as_numbers(column: pd.Series) -> pd.Series:
-    """A dial's values as numbers; words in the order of the alphabet."""
+    """A parameter's values as numbers; words in the order of the alphabet."""
     is_number = pd.api.types.is_numeric_dtype(column)
     return (column if is_number else column.rank(method="dense")).astype(np.float64)
 

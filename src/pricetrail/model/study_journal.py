@@ -1,10 +1,8 @@
 """Finished trials on disk, so that a study that was killed goes on where it was.
 
 The file is no output of a stage: DVC deletes outputs before a stage runs. Its name is a digest of all that decides the
-study, so that a journal of other data, dials or code is never taken up; it is deleted when the stage is done.
+study, so that a journal of other data, parameters or code is never taken up; it is deleted when the stage is done.
 """
-
-from __future__ import annotations
 
 import hashlib
 import logging
@@ -32,7 +30,7 @@ def digest(parts: Iterable[bytes]) -> str:
 
 
 def open_journal(folder: Path, parts: Iterable[bytes]) -> Journal:
-    """The journal of the study that ``parts`` decide: another dial, row or line of code is another file."""
+    """The journal of the study that ``parts`` decide: another parameter, row or line of code is another file."""
     return Journal(folder / f"{digest(parts)}.journal")
 
 

@@ -1,7 +1,5 @@
 """One training run: tensors in memory, index batches, early stopping that restores the best epoch."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Which bundle may be loaded, and who says so. ``Bundle.load`` takes none without."""
 
-from __future__ import annotations
-
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path

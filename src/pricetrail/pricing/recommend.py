@@ -5,8 +5,6 @@ of a grid inside the SKU's own past prices, so that nothing is extrapolated. The
 many lines a price draws is outside the model (docs/decisions/0006).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -50,14 +48,16 @@ def context_lines(lines: pd.DataFrame, window_days: int, min_lines: int) -> pd.D
     return context
 
 
-def price_curves(context: pd.DataFrame, product_state: pd.DataFrame, predict: Predict, dials: Pricing) -> pd.DataFrame:
+def price_curves(
+    context: pd.DataFrame, product_state: pd.DataFrame, predict: Predict, settings: Pricing
+) -> pd.DataFrame:
     """Mean predicted quantity of each SKU at each price of its grid.
 
     Args:
         context: lines to ask about, with ``sku``, ``unit_price_gbp`` and the features.
         product_state: past lowest and highest price of each SKU.
         predict: features to log1p(units), shape (n,).
-        dials: size of the grid and how far it reaches.
+        settings: size of the grid and how far it reaches.
 
     Returns:
         One row a SKU and grid point: ``sku, unit_price_gbp, predicted_quantity, current_price_gbp, lines``, by SKU and
@@ -65,25 +65,18 @@ def price_curves(context: pd.DataFrame, product_state: pd.DataFrame, predict: Pr
     """
     current = context.groupby("sku")["unit_price_gbp"].median()
     bounds = product_state.set_index("sku").loc[current.index]
-    low = np.maximum(bounds["price_min_gbp"], current * (1 - dials.max_change))
-    high = np.minimum(bounds["price_max_gbp"], current * (1 + dials.max_change))
+    low = np.maximum(bounds["price_min_gbp"], current * (1 - settings.max_change))
+    high = np.minimum(bounds["price_max_gbp"], current * (1 + settings.max_change))
     parts = [
         _curve_point(context, np.round(low + (high - low) * share, 2).clip(lower=0.01), current, predict)
-        for share in np.linspace(0, 1, dials.grid_points)
+        for share in np.linspace(0, 1, settings.grid_points)
     ]
     curves = pd.concat([*parts, _curve_point(context, current, current, predict)])
     return curves.drop_duplicates(["sku", "unit_price_gbp"]).sort_values(["sku", "unit_price_gbp"], ignore_index=True)
 
 
 def _curve_point(context: pd.DataFrame, price: pd.Series, current: pd.Series, predict: Predict) -> pd.DataFrame:
-    """Every SKU at one price of its grid.
-
-    Args:
-        context: lines to ask about.
-        price: the price asked, by SKU, in GBP.
-        current: the current price, by SKU, in GBP.
-        predict: features to log1p(units).
-    """
+    """Every SKU at one price of its grid; prices by SKU, in GBP."""
     asked = context["sku"].map(price).to_numpy()
     change = np.log(asked / context["unit_price_gbp"].to_numpy()).astype(np.float32)
     units = np.expm1(predict(reprice(context, change))).astype(np.float32)  # its last bits differ between C libraries

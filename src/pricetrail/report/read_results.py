@@ -1,7 +1,5 @@
 """Texts of a run's files, by path, to the types of ``results``. A file that is not whole is no page."""
 
-from __future__ import annotations
-
 import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
@@ -66,7 +64,7 @@ def read_page_results(texts: Mapping[str, str], images: Mapping[str, bytes]) -> 
         train_mse=train,
         validation_mse=validation,
         trials=_rows(Trial, [{**row, "cells": row} for row in _cells(texts[TRIALS])], TRIALS),
-        importances=_series(texts[IMPORTANCES], IMPORTANCES, "dial", "importance"),
+        importances=_series(texts[IMPORTANCES], IMPORTANCES, "parameter", "importance"),
         shap=_series(texts[SHAP], SHAP, "feature", "mean_abs_shap"),
         price_points=_rows(PricePoint, _cells(texts[PRICE_CURVES]), PRICE_CURVES),
         images=images,

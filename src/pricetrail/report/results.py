@@ -3,8 +3,6 @@
 Each metrics file is of the type by which its stage wrote it; here are the aggregates, and rows of the plots' tables.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final

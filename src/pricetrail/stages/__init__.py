@@ -4,8 +4,6 @@
 exit code 1.
 """
 
-from __future__ import annotations
-
 import logging
 import sys
 import warnings

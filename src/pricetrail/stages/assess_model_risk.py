@@ -25,7 +25,7 @@ def main() -> None:
     fairness = assess_fairness(files.read_table(PREDICTIONS), params.fairness, params.gates, params.seed)
     decision = decide([drift, accuracy, fairness.verdict], params.gates.overrides, params.data.restated)
 
-    files.write_json(FAIRNESS, fairness.record())
+    files.write_record(FAIRNESS, fairness.result())
     files.write_csv(PLOT, fairness.plot_rows())
     files.write_json(DECISION, decision.record())
     files.write_json(ROW, {"outcome": decision.outcome, "skill": accuracy.value, "gap": fairness.verdict.value})

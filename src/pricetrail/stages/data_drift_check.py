@@ -8,7 +8,7 @@ import pandas as pd
 
 from pricetrail.base import files
 from pricetrail.base.random_streams import stream
-from pricetrail.checks.data_drift import check_drift, find_windows, require_columns
+from pricetrail.checks.data_drift import check_drift, find_windows
 from pricetrail.checks.drift_page import ASSETS
 from pricetrail.data.features import DAY, select_sku
 from pricetrail.data.splits import find_boundaries
@@ -27,7 +27,6 @@ log = logging.getLogger(__name__)
 def main() -> None:
     """Compare the two windows, write verdict, page and plot."""
     params = files.read_params()
-    require_columns(params.drift)
     lines = select_sku(files.read_table(PROCESSED), params.data.sku)
     windows = find_windows(lines, find_boundaries(lines[DAY], params.split.test_share), params.drift.current_days)
     report = check_drift(windows, params.drift, stream(params.seed, "drift"))

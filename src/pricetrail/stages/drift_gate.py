@@ -27,14 +27,8 @@ def main() -> None:
         rule = f"{verdict.reason} (params.yaml: drift.policy is stop, and gates.overrides gives no reason to go on)"
         raise GateClosedError(str(EVIDENCE), rule)
     log.info("drift %s, policy %s, override %s", "passed" if verdict.passed else "failed", policy, override or "none")
-    tree: Json = {
-        "gate": "drift",
-        "passed": verdict.passed,
-        "open": state.open,
-        "policy": policy,
-        "override": override,
-    }
-    files.write_json(GATE, tree)
+    tree: dict[str, Json] = {"gate": "drift", "passed": verdict.passed, "open": state.open}
+    files.write_json(GATE, {**tree, "policy": policy, "override": override})
 
 
 if __name__ == "__main__":

@@ -38,8 +38,8 @@ def main() -> None:
         for plan in plans
         for path in plan.results
     }
-    dials = {key: lookup(params, key) for plan in pipeline if plan.name == NAME for key in plan.params}
-    run = ledger.run_of(stages, bundle, files.read_json(DECISION), files.read_json(ETL), metrics, dials)
+    settings = {key: lookup(params, key) for plan in pipeline if plan.name == NAME for key in plan.params}
+    run = ledger.run_of(stages, bundle, files.read_json(DECISION), files.read_json(ETL), metrics, settings)
     old = files.read_text(LEDGER) if LEDGER.exists() else ""
     new = ledger.with_run(old, run, str(LEDGER))
 

@@ -1,18 +1,17 @@
 """Stage ``tune_primary_model``: the study, or none; then the chosen network on all training rows, as a bundle."""
 
-from dataclasses import asdict
 from pathlib import Path
 
 import torch
 
 from pricetrail.base import files
-from pricetrail.checks.estimates import ValidationResult
 from pricetrail.data.encoder import Encoder
 from pricetrail.data.past_lines import History
 from pricetrail.model import candidate
-from pricetrail.model.fixed_network import find, with_final_fit
+from pricetrail.model.fixed_network import fixed_study, with_final_fit
 from pricetrail.model.inputs import LookBack
 from pricetrail.model.progress import live_curve, watching
+from pricetrail.model.study import search
 from pricetrail.model.study_figures import parallel_coordinates
 from pricetrail.model.study_journal import open_journal
 from pricetrail.model.training import Epoch
@@ -33,12 +32,13 @@ def main() -> None:
     backups = candidate.read_backups(files.read_folder(BASELINES))
     look_back = LookBack(params.tuning.sku_lines, params.tuning.customer_lines)
     tables = candidate.TrainingTables(train, validation, encoder, History(history), look_back)
-    data, dials = tables.tensors(), [params.tuning.model_dump_json(), str(params.seed), str(params.threads)]
+    data, settings = tables.tensors(), [params.tuning.model_dump_json(), str(params.seed), str(params.threads)]
     rows = (path for folder in ROWS for path in sorted(folder.iterdir()))
     decisive = map(files.read_bytes, [*rows, ENCODER, *sorted(SOURCE.rglob("*.py"))])
-    trials = open_journal(JOURNALS, [*(dial.encode() for dial in dials), *decisive])
+    trials = open_journal(JOURNALS, [*(setting.encode() for setting in settings), *decisive])
     with watching() as watch, live_curve(CURVE) as live:
-        study = find(data, encoder.column_edges, params.tuning, params.seed, watch, trials)
+        edges, fixed = encoder.column_edges, fixed_study(params.tuning)
+        study = fixed or search(data, edges, params.tuning, params.seed, watch, trials)
 
         def on_epoch(epoch: Epoch) -> None:
             watch.epoch("all rows", epoch, study.best.training.epochs(len(train)))
@@ -51,8 +51,7 @@ def main() -> None:
     texts = {"trials.csv": files.csv_bytes(study.trials), "importances.csv": files.csv_bytes(study.importances)}
     picture = {"parallel_coordinates.png": parallel_coordinates(study.trials)}
     files.write_folder(STUDY, {**texts, "trials.parquet": files.parquet_bytes(study.trials), **picture})
-    chosen = {**asdict(study.best.network), **asdict(study.best.training), "epochs": trained.best.number + 1}
-    files.write_record(METRICS, ValidationResult(**asdict(candidate.errors_on(validation, bundle)), chosen=(chosen,)))
+    files.write_record(METRICS, candidate.validation_result(validation, bundle, study.best, trained))
     trials.delete()
 
 

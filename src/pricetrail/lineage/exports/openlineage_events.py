@@ -1,7 +1,5 @@
 """A trace as OpenLineage events: one START and one COMPLETE for each stage."""
 
-from __future__ import annotations
-
 import json
 from uuid import NAMESPACE_URL, uuid5
 

@@ -1,7 +1,5 @@
 """A trace as W3C PROV-JSON: stages are activities, files are entities, each named by its path and hash."""
 
-from __future__ import annotations
-
 import json
 from urllib.parse import quote
 

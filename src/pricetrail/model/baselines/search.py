@@ -4,12 +4,10 @@ To win against a badly tuned rival proves nothing, so LightGBM's search starts f
 space is one in common use for tables of this size.
 """
 
-from __future__ import annotations
-
 import itertools
 import logging
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -55,21 +53,6 @@ FIRST_TRIALS: Final[Mapping[str, Values]] = {
 # What a library raises on rows it cannot learn from; anything else is an error of ours, and stops the run.
 LIBRARY_ERRORS: Final = (LightGBMError, ConvergenceWarning, TrainingError, ValueError, RuntimeError, ArithmeticError)
 _TRIAL_COLUMNS: Final = {"model": "str", "trial": "int64", "fold_mse": "float64", "reason": "str"}
-
-
-@dataclass(frozen=True)
-class Trial:
-    """A trial that ended.
-
-    Attributes:
-        model: name of the baseline.
-        number: from 0.
-        fold_mse: mean over the folds, of log quantity; NaN where it failed.
-    """
-
-    model: str
-    number: int
-    fold_mse: float
 
 
 @dataclass(frozen=True)
@@ -126,15 +109,13 @@ def time_folds(days: pd.Series, folds: int) -> tuple[Fold, ...]:
 class _Tuning:
     """What every trial of every model works on.
 
-    Attributes:
-        train, validation: all rows; the final fit.
-        folds: training and validation rows of each fold.
+    ``train`` and ``validation`` are all rows, for the final fit; ``folds`` what each fold learns from and is scored on.
     """
 
     train: Encoded
     validation: Encoded
     folds: tuple[tuple[Encoded, Encoded], ...]
-    dials: Baselines
+    settings: Baselines
     seed: int
     threads: int
 
@@ -143,7 +124,7 @@ class _Tuning:
         if model == "lightgbm":
             return fit_lightgbm(train, validation, values, stream_seed(self.seed, model), self.threads)
         if model == "svr":
-            return fit_svr(train, values, self.dials.svr_rows)
+            return fit_svr(train, values, self.settings.svr_rows)
         return fit_elastic_net(train, values)
 
     def fold_mse(self, model: str, values: Values) -> float:
@@ -156,21 +137,19 @@ def tune_baselines(
     train: pd.DataFrame,
     validation: pd.DataFrame,
     encoder: Encoder,
-    dials: Baselines,
+    settings: Baselines,
     seed: int,
     threads: int,
-    on_trial: Callable[[Trial], None] = lambda trial: None,
 ) -> tuple[TunedBaseline, ...]:
-    """Fit the naive models, and tune and fit those of ``dials.models``.
+    """Fit the naive models, and tune and fit those of ``settings.models``.
 
     Args:
         train: training rows in order of time, shape (n, …).
         validation: rows of later days; LightGBM's final fit is stopped by them.
         encoder: fitted on ``train``.
-        dials: models and budget.
+        settings: models and budget.
         seed: of the samplers and of LightGBM.
         threads: of LightGBM; results repeat for an equal number only.
-        on_trial: called after each trial.
 
     Returns:
         The naive ones first; a model that could not be fitted is left out, and its reason logged.
@@ -181,10 +160,10 @@ def tune_baselines(
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     tuned = [TunedBaseline(baseline, {}, math.nan, _trial_table("", ())) for baseline in fit_medians(train)]
-    tuning = _prepare(train, validation, encoder, dials, seed, threads)
-    for model in dials.models:
+    tuning = _prepare(train, validation, encoder, settings, seed, threads)
+    for model in settings.models:
         try:
-            tuned.append(_tune(model, tuning, on_trial))
+            tuned.append(_tune(model, tuning))
         except LIBRARY_ERRORS as error:
             if model == "lightgbm":
                 raise TrainingError(model, "must be fitted to be compared with", str(error)) from None
@@ -193,23 +172,20 @@ def tune_baselines(
 
 
 def _prepare(
-    train: pd.DataFrame, validation: pd.DataFrame, encoder: Encoder, dials: Baselines, seed: int, threads: int
+    train: pd.DataFrame, validation: pd.DataFrame, encoder: Encoder, settings: Baselines, seed: int, threads: int
 ) -> _Tuning:
     """Encode the rows and cut the folds; where one training day gives none, the validation rows stand in."""
     rows, held_out = (Encoded(encoder.transform(part), part[TARGET].to_numpy()) for part in (train, validation))
-    seen = rows[-dials.search_rows :]
-    cuts = time_folds(train[DAY].iloc[-dials.search_rows :], dials.folds)
+    seen = rows[-settings.search_rows :]
+    cuts = time_folds(train[DAY].iloc[-settings.search_rows :], settings.folds)
     folds = tuple((seen[fold.train], seen[fold.validation]) for fold in cuts) or ((seen, held_out),)
-    return _Tuning(rows, held_out, folds, dials, seed, threads)
+    return _Tuning(rows, held_out, folds, settings, seed, threads)
 
 
-def _tune(model: str, tuning: _Tuning, on_trial: Callable[[Trial], None]) -> TunedBaseline:
+def _tune(model: str, tuning: _Tuning) -> TunedBaseline:
     """Search, then fit the best choice on all training rows."""
-    study = optuna.create_study(
-        sampler=optuna.samplers.TPESampler(
-            seed=stream_seed(tuning.seed, f"study of {model}"), n_startup_trials=STARTUP_TRIALS
-        ),
-    )
+    seed = stream_seed(tuning.seed, f"study of {model}")
+    study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=seed, n_startup_trials=STARTUP_TRIALS))
     study.enqueue_trial(dict(FIRST_TRIALS[model]))
 
     def objective(trial: optuna.Trial) -> float:
@@ -219,10 +195,10 @@ def _tune(model: str, tuning: _Tuning, on_trial: Callable[[Trial], None]) -> Tun
             trial.set_user_attr("reason", " ".join(str(error).split()))
             log.warning("trial %d of %s failed: %s", trial.number, model, error)
             fold_mse = math.nan
-        on_trial(Trial(model, trial.number, fold_mse))
+        log.info("%s trial %d: MSE over the folds %.4f", model, trial.number + 1, fold_mse)
         return fold_mse
 
-    study.optimize(objective, n_trials=tuning.dials.n_trials)
+    study.optimize(objective, n_trials=tuning.settings.n_trials)
     trials = _trial_table(model, study.trials)
     if not trials["fold_mse"].notna().any():
         raise TrainingError(model, "must have one trial that ends well", trials["reason"].iloc[-1])
@@ -259,7 +235,7 @@ def suggest(model: str, trial: optuna.trial.BaseTrial) -> Values:
 
 
 def _mse(baseline: MatrixBaseline, rows: Encoded) -> float:
-    """Mean squared error of log quantity; predictions that are not finite are an error (scikit-learn)."""
+    """Of log quantity; predictions that are not finite are an error (scikit-learn)."""
     return float(mean_squared_error(rows.y.astype(np.float64), baseline.predict_matrix(rows.x)))
 
 

@@ -1,7 +1,5 @@
 """Plots of SHAP values as bytes: of all rows (beeswarm, dependence, importance), and of one (waterfall)."""
 
-from __future__ import annotations
-
 import warnings
 from dataclasses import replace
 from typing import Final

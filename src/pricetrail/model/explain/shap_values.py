@@ -5,8 +5,6 @@ to it (Lundberg & Lee 2017, arXiv:1705.07874). What was pooled from past lines c
 and ``customer_history``.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Final
 

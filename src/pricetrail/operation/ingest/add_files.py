@@ -17,7 +17,7 @@ from pricetrail.base.dvc_hashes import md5_of_tree
 from pricetrail.base.errors import OperationError, PricetrailError
 from pricetrail.base.locks import alone
 from pricetrail.base.params import FILE, Params, parse_params
-from pricetrail.base.params_edit import with_dials
+from pricetrail.base.params_edit import with_settings
 from pricetrail.data import source_files
 from pricetrail.lineage.commit import Commit
 from pricetrail.lineage.dvc_cache import dvc
@@ -179,8 +179,8 @@ def _stage(path: Path, params: Params, folder: Path) -> Path:
 def _write(done: Ingestion, staged: Mapping[str, Path], folder: SourceFolder, params: Params) -> None:
     """Name what is restated, rename the files into the folder, have DVC name them."""
     if done.restated:
-        dials = {RESTATED: {**params.data.restated, **done.restated}}
-        files.write_text(Path(FILE), with_dials(files.read_text(Path(FILE)), dials))
+        settings = {RESTATED: {**params.data.restated, **done.restated}}
+        files.write_text(Path(FILE), with_settings(files.read_text(Path(FILE)), settings))
     try:
         Path(folder.path).mkdir(parents=True, exist_ok=True)
         for name, copied in staged.items():

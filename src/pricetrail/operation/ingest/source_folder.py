@@ -90,11 +90,11 @@ def _tracked_files(text: str, place: str, present: Mapping[str, str]) -> Mapping
 
 
 def _require_no_output(path: str, params: Params) -> None:
-    dials = params.model_dump()
+    settings = params.model_dump()
     for file in Commit.at().paths:
         if PurePosixPath(file).name != "dvc.yaml":
             continue
-        for plan in parse_pipeline(files.read_text(Path(file)), dials, file):
+        for plan in parse_pipeline(files.read_text(Path(file)), settings, file):
             if any(inside(path, out) or inside(out, path) for out in plan.outs):
                 rule = (
                     f"data.path must be a folder of your own to take new files, and stage {plan.name} writes this one: "

@@ -27,7 +27,7 @@ FULL_NAME: Final = f"{weekly_lineage.name}/{NAME}"
 
 
 def deployment(weekly: Weekly, project: Path) -> RunnerDeployment:
-    """The deployment of a project's dials: its cron in its time zone, at most one run at a time, the next one waits.
+    """The deployment of a project's settings: its cron in its time zone, at most one run at a time, the next one waits.
 
     Raises:
         OperationError: ``weekly.cron`` means nothing.
@@ -73,7 +73,7 @@ def serve(weekly: Weekly, project: Path) -> None:
 def _cron(weekly: Weekly) -> Schedule:
     try:
         return Cron(weekly.cron, timezone=weekly.timezone)
-    except ValueError as error:  # the dials' own check counts the words of the line, no more
+    except ValueError as error:  # the settings' own check counts the words of the line, no more
         raise OperationError("params.yaml", f"weekly.cron must be a cron line: {error}", weekly.cron) from None
 
 

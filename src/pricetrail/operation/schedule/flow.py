@@ -35,7 +35,7 @@ def weekly_lineage(project: str = ".") -> State[None]:
     """Run the pipeline on the branch's newest commit and data, and publish what comes of it.
 
     Args:
-        project: the folder of the project, whose params.yaml has the dials of the run (section ``weekly``).
+        project: the folder of the project, whose params.yaml has the settings of the run (section ``weekly``).
     """
     home = Path(project).absolute()
 

@@ -26,7 +26,7 @@ def schedule(project: Path, tell: Callable[[str, datetime], None]) -> None:
     Nothing is started where the environment has ``PREFECT_API_URL``: the schedule is served to the server there.
 
     Args:
-        project: its ``params.yaml`` has the dials (section ``weekly``), read once.
+        project: its ``params.yaml`` has the settings (section ``weekly``), read once.
         tell: is given the address of the API, and when the next run is.
 
     Raises:

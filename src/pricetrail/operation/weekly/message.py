@@ -27,20 +27,25 @@ def subject(outcome: Outcome, before: Metrics, after: Metrics) -> str:
 
 
 def message(
-    outcome: Outcome, headline: str, before: Metrics, after: Metrics, dials: Mapping[str, Json], sources: Sequence[str]
+    outcome: Outcome,
+    headline: str,
+    before: Metrics,
+    after: Metrics,
+    settings: Mapping[str, Json],
+    sources: Sequence[str],
 ) -> str:
-    """The message of a run's commit: the decision, the dials it set, the sources it updated, the figures that moved.
+    """The message of a run's commit: the decision, the settings it set, the sources it updated, the figures that moved.
 
     Args:
         outcome: of the run.
         headline: of the decision.
         before: values of the metrics files at the base, by ``<file>.<key>``.
         after: those of the run.
-        dials: of ``params.yaml`` that the run set.
+        settings: of ``params.yaml`` that the run set.
         sources: imported ``.dvc`` files that it looked at.
     """
     lines = [subject(outcome, before, after), "", headline]
-    lines += [f"Set {key}: {_short(value)}" for key, value in dials.items()]
+    lines += [f"Set {key}: {_short(value)}" for key, value in settings.items()]
     lines += [f"Updated {path}" for path in sources]
     told = [*map(_moved, moves(before, after)), *map(_turned, verdicts(before, after))]
     if told:

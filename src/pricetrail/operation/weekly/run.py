@@ -46,7 +46,7 @@ class Engine(Protocol):
     """What runs a step."""
 
     def step(self, name: str, work: Callable[[], T], retried: bool = False) -> T:
-        """Run a step; a retried one again where it raised `UnreachableError`, as often as the dials say."""
+        """Run a step; a retried one again where it raised `UnreachableError`, as often as the settings say."""
 
 
 @dataclass(frozen=True)
@@ -55,12 +55,12 @@ class Snapshot:
 
     Attributes:
         sources: imported ``.dvc`` files that were looked at.
-        dials: of ``params.yaml`` that were set for this run.
+        settings: of ``params.yaml`` that were set for this run.
     """
 
     clone: Clone
     sources: tuple[str, ...]
-    dials: Mapping[str, Json]
+    settings: Mapping[str, Json]
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def weekly_run(home: Path, engine: Engine, report: Callable[[Report], None]) -> 
     """Run once.
 
     Args:
-        home: the project, whose ``params.yaml`` has the dials of the run.
+        home: the project, whose ``params.yaml`` has the settings of the run.
         engine: runs each step.
         report: tells people; what it raises is logged, since all is published by then.
 
@@ -118,7 +118,7 @@ def _run(home: Path, folder: Path, params: Params, engine: _Timed, report: Calla
 
 
 def snapshot(home: Path, weekly: Weekly, folder: Path) -> Snapshot:
-    """Clone the branch, update imported sources, set the dials of this run.
+    """Clone the branch, update imported sources, set the settings of this run.
 
     Raises:
         UnreachableError: the repository or a source does not answer.
@@ -138,7 +138,7 @@ def publish(start: Snapshot, stopped: str, readback: ReadBack, weekly: Weekly) -
     clone = start.clone
     outcome, sentence = _outcome(clone, stopped)
     keys = ensure_keys(clone.folder, clone.home) if outcome == Outcome.RELEASED else None
-    text = message(outcome, sentence, *_metrics(clone), start.dials, start.sources)
+    text = message(outcome, sentence, *_metrics(clone), start.settings, start.sources)
     has_commit = publishing.commit(clone, text, weekly.author)
     versions = list[str]()
 

@@ -12,7 +12,7 @@ from pricetrail.base import files
 from pricetrail.base.errors import OperationError, PricetrailError
 from pricetrail.base.json_type import Json
 from pricetrail.base.params import Params, parse_params
-from pricetrail.base.params_edit import with_dials
+from pricetrail.base.params_edit import with_settings
 from pricetrail.checks.gates import read_verdict
 from pricetrail.lineage.git import git
 from pricetrail.lineage.ledger import parse_ledger
@@ -21,7 +21,7 @@ from pricetrail.operation.servers import s3
 from pricetrail.operation.servers.programs import Done, UnreachableError, must, run
 from pricetrail.operation.weekly.clone import Clone
 from pricetrail.operation.weekly.remote_check import ReadBack
-from pricetrail.operation.weekly.study_due import dials_of_next_run
+from pricetrail.operation.weekly.study_due import settings_of_next_run
 
 FAILED_STAGE: Final = re.compile(r"failed to reproduce '(?:.*:)?([^':]+)'")
 OF_DVC: Final = re.compile(r"failed to reproduce '[^']+': (?!failed to run: )(.+)")  # not the stage's own program
@@ -55,7 +55,7 @@ def update_sources(clone: Clone, minutes: float) -> tuple[str, ...]:
 
 
 def plan_tuning(clone: Clone) -> Mapping[str, Json]:
-    """Set ``tuning`` for this run where there are new data and ``weekly.search_every`` says so; the dials changed.
+    """Set ``tuning`` for this run where there are new data and ``weekly.search_every`` says so; the settings changed.
 
     Raises:
         ParamsError, DataError: params.yaml, the ledger or the last validation figures are not right.
@@ -68,10 +68,10 @@ def plan_tuning(clone: Clone) -> Mapping[str, Json]:
     # A study of other data, such as the demo shop's, says nothing of these.
     ledger = [run for run in parse_ledger(recorded, str(LEDGER)) if run.params.get("data.path") == params.data.path]
     validation = files.read_json(clone.folder / VALIDATION) if (clone.folder / VALIDATION).exists() else {}
-    dials: Mapping[str, Json] = dials_of_next_run(params.tuning, params.weekly.search_every, ledger, validation)
-    if dials:
-        files.write_text(clone.folder / "params.yaml", with_dials(text, dials))
-    return dials
+    settings: Mapping[str, Json] = settings_of_next_run(params.tuning, params.weekly.search_every, ledger, validation)
+    if settings:
+        files.write_text(clone.folder / "params.yaml", with_settings(text, settings))
+    return settings
 
 
 def _has_new_data(clone: Clone, params: Params) -> bool:

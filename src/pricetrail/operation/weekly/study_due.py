@@ -1,4 +1,4 @@
-"""Whether the next run on new data has a study, or trains what the last one chose: the dials that say so."""
+"""Whether the next run on new data has a study, or trains what the last one chose: the settings that say so."""
 
 from collections.abc import Mapping, Sequence
 from itertools import takewhile
@@ -27,14 +27,14 @@ class _Validation(BaseModel):
     chosen: list[_Chosen] = Field(min_length=1)
 
 
-def dials_of_next_run(
+def settings_of_next_run(
     tuning: Tuning, search_every: int, ledger: Sequence[Run], validation: Mapping[str, object]
 ) -> dict[str, Json]:
     """The changes to ``params.yaml`` for a run on new data, by dotted key; only what is really other.
 
     Args:
-        tuning: the dials as they are.
-        search_every: 4: every fourth run has a study; 1: each; 0: the dials stay.
+        tuning: the settings as they are.
+        search_every: 4: every fourth run has a study; 1: each; 0: the settings stay.
         ledger: the runs so far, oldest first; one whose ``tuning.method`` is not ``fixed`` had a study.
         validation: the tree of ``metrics/validation.json``, whose ``chosen`` a run without a study trains; not read
             where there is one.
@@ -67,7 +67,7 @@ def _study_method(tuning: Tuning, ledger: Sequence[Run]) -> str:
 
 
 def _chosen(validation: Mapping[str, object]) -> Fixed:
-    """The network of ``metrics/validation.json``; what the file says besides is no dial of it."""
+    """The network of ``metrics/validation.json``; what the file says besides is no setting of it."""
     try:
         return _Validation.model_validate(dict(validation)).chosen[0]
     except ValidationError as error:

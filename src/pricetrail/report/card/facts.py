@@ -1,7 +1,5 @@
 """What follows from the records of a run: hashes of its inputs, and what each run changed."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -40,20 +38,20 @@ class RunChange:
     """A run of the ledger, and what is other than in the run before it on the same data source.
 
     Attributes:
-        dials: parameters by dotted key.
+        settings: parameters by dotted key.
         data: whether the lines are others.
-        code: whether the bundle is another where neither dials nor data are: code or packages made it.
+        code: whether the bundle is another where neither settings nor data are: code or packages made it.
         first: there is no run before on its data source.
     """
 
     run: Run
-    dials: tuple[Change, ...] = ()
+    settings: tuple[Change, ...] = ()
     data: bool = False
     code: bool = False
     first: bool = False
 
 
-def dials(stages: Lineage) -> dict[str, Json]:
+def settings(stages: Lineage) -> dict[str, Json]:
     """Every declared parameter of a run by dotted key, sections taken apart."""
     return {key: value for stage in stages.stages for key, value in flat(stage.params)}
 
@@ -62,7 +60,7 @@ def fingerprints(lineage: Lineage) -> Fingerprints:
     """Hashes of what went into a run; of what its stages made only the lines, which the demo shop simulates."""
     deps = {path: md5 for stage in lineage.stages for path, md5 in stage.deps.items()}
     outs = {path for stage in lineage.stages for path in stage.outs}
-    kinds, params = by_kind(deps), dials(lineage)
+    kinds, params = by_kind(deps), settings(lineage)
     made = {path for path in kinds["data"] if any(inside(path, out) for out in outs)} - {params.get("data.path")}
     data = {path: md5 for path, md5 in kinds["data"].items() if path not in made}
     return Fingerprints(data, _digest(kinds["code"]), len(kinds["code"]), _digest(params), deps.get(PACKAGES))

@@ -3,8 +3,6 @@
 Headings after Mitchell et al. (2019), "Model Cards for Model Reporting", and Annex IV of Regulation (EU) 2024/1689.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from typing import Any
@@ -17,7 +15,7 @@ from pricetrail.base.json_type import Json
 from pricetrail.checks.estimates import Bounds, Interval, Number
 from pricetrail.checks.gates import outcome_word
 from pricetrail.lineage.changes import parse_packages
-from pricetrail.report.card.facts import RunChange, dials, fingerprints, last_changes
+from pricetrail.report.card.facts import RunChange, fingerprints, last_changes, settings
 from pricetrail.report.results import PRIMARY, Results
 
 NAME = "price-model"  # as in the artifacts of dvc.yaml
@@ -25,7 +23,7 @@ LICENSE = "apache-2.0"
 TASK = "tabular-regression"
 TAGS = ["tabular", "pytorch", "pricing", "demand", "conformal-prediction"]
 RUNS_SHOWN = 8
-LONGEST_DIAL = 60  # characters of a dial's value in the list of changes
+LONGEST_SETTING = 60  # characters of a setting's value in the list of changes
 PACKAGES_SHOWN = ("torch", "lightgbm", "scikit-learn", "numpy", "pandas", "pyarrow", "optuna", "shap", "dvc")
 NOT_COMPUTED = "not computed"
 PLAIN = re.compile(r"[\w./:@%=+, &-]*[\w./:@%=+-]")
@@ -43,14 +41,14 @@ def model_card(results: Results, packages: str, template: str) -> str:
     environment = Environment(
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, finalize=finished
     )
-    environment.filters |= {"code": code, "dial": dial, "markdown": Markdown, "outcome": outcome_word}
+    environment.filters |= {"code": code, "setting": setting, "markdown": Markdown, "outcome": outcome_word}
     environment.filters |= {"share": share, "span": span, "told": told}
     versions = parse_packages(packages)
     text = environment.from_string(template).render(
         results=results,
         name=NAME,
         version=__version__,
-        dials=dials(results.lineage),
+        settings=settings(results.lineage),
         fingerprints=fingerprints(results.lineage),
         changes=last_changes(results.runs, RUNS_SHOWN),
         primary=PRIMARY,
@@ -62,7 +60,7 @@ def model_card(results: Results, packages: str, template: str) -> str:
 
 def card_data(results: Results) -> ModelCardData:
     """The header: what the model is, and its results as a model index; a figure that is None is left out."""
-    path = str(dials(results.lineage).get("data.path", "unknown"))
+    path = str(settings(results.lineage).get("data.path", "unknown"))
     test, intervals = results.test, results.intervals
     figures: dict[tuple[str, str], Number] = {
         ("mse", "MSE of log1p(units)"): test.mse_log_quantity,
@@ -128,10 +126,10 @@ def figure(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 9999.5 else f"{value:#.4g}".removesuffix(".")
 
 
-def dial(value: Json) -> Markdown:
+def setting(value: Json) -> Markdown:
     """A value that a person chose, with the digits that they wrote.
 
-    >>> dial(0.1), dial(28), dial(None)
+    >>> setting(0.1), setting(28), setting(None)
     ('0.1', '28', 'not computed')
     """
     return Markdown(f"{value:g}") if isinstance(value, float) else finished(value)
@@ -180,7 +178,7 @@ def told(change: RunChange) -> Markdown:
     """What is other than in the run before, in one cell."""
     if change.first:
         return Markdown("the first run on this data")
-    parts = [f"{code(each.name)} {_short(each.old)} → {_short(each.new)}" for each in change.dials]
+    parts = [f"{code(each.name)} {_short(each.old)} → {_short(each.new)}" for each in change.settings]
     parts += ["data"] if change.data else []
     parts += ["code or packages"] if change.code else []
     return Markdown("; ".join(parts) or "nothing that the bundle depends on")
@@ -188,4 +186,4 @@ def told(change: RunChange) -> Markdown:
 
 def _short(value: Json) -> Markdown:
     text = json.dumps(value)
-    return code(text if len(text) <= LONGEST_DIAL else f"{text[: LONGEST_DIAL - 1]}…")
+    return code(text if len(text) <= LONGEST_SETTING else f"{text[: LONGEST_SETTING - 1]}…")

@@ -1,7 +1,5 @@
 """What sections are built of. The macro that writes a block has the name of its class."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal

@@ -1,7 +1,5 @@
 """The charts of the page as marks: rows on one axis, lines over an axis, bars against a threshold."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 

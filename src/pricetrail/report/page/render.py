@@ -1,7 +1,5 @@
 """Results to the page: sections in their order, written by templates that escape every text."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """Marks, scales and ticks: the geometry of a chart, with no markup. The template writes it, and escapes it."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Numbers and names as a reader wants them."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 MINUS = "\N{MINUS SIGN}"

@@ -1,7 +1,5 @@
 """What changed since the last run on the same data source, and all these runs as a line."""
 
-from __future__ import annotations
-
 import datetime as dt
 import json
 from collections.abc import Mapping, Sequence
@@ -59,12 +57,12 @@ def changes_section(results: PageResults) -> Section:
     params, hashes = changes(before.params, now.params), changes(before.hashes, now.hashes)
     judged = [move for move in moved if move.better is not None]
     others = [move for move in moved if move.better is None]
-    dials = [(change.name, _shown(change.old), _shown(change.new)) for change in params]
+    settings = [(change.name, _shown(change.old), _shown(change.new)) for change in params]
     outs = [(change.name, _shown(change.old)[:8], _shown(change.new)[:8]) for change in hashes]
     tables = (
         _metric_table("Metrics that changed", judged),
         _metric_table("Figures that are neither good nor bad", others, folded=True),
-        table("Parameters that changed", ("`parameter", "`before", "`now"), dials),
+        table("Parameters that changed", ("`parameter", "`before", "`now"), settings),
         table("Outputs whose bytes changed", ("`output", "`before", "`now"), outs, folded=True),
     )
     shown = tuple(each for each in tables if each.rows)

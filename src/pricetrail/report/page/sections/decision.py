@@ -1,7 +1,5 @@
 """The decision: every gate's value against its threshold, and the run's figures in short."""
 
-from __future__ import annotations
-
 from pricetrail.checks.gates import Decision, GateState
 from pricetrail.report.page.blocks import GateCard, Gates, Note, Section, State, Tile, Tiles
 from pricetrail.report.page.charts import Item, bullet

@@ -1,7 +1,5 @@
 """Drift of the columns and the model, and the features that move a prediction."""
 
-from __future__ import annotations
-
 import base64
 
 from pricetrail.checks.results import ColumnDrift, ModelDriftResult

@@ -1,7 +1,5 @@
 """Fairness: errors by group, and the disparity that the model adds to what the truth holds."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

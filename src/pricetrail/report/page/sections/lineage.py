@@ -1,7 +1,5 @@
 """The lineage chain: each stage's code, data and parameters by hash, in the order of the DAG."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 

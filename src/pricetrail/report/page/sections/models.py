@@ -1,7 +1,5 @@
 """The network beside its baselines, what its intervals hold, and how it was trained."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from itertools import zip_longest
 
@@ -112,7 +110,7 @@ def _held(coverage: IntervalsResult) -> str:
 
 
 def training_section(results: PageResults) -> Section:
-    """The learning curve of the network that was kept, the trials it came from, and which dials mattered."""
+    """The learning curve of the network that was kept, the trials it came from, and which parameters mattered."""
     if any(trial.state == FIXED for trial in results.trials):
         return _training_without_a_study(results)
     done = [trial for trial in results.trials if trial.validation_mse is not None]
@@ -124,8 +122,10 @@ def training_section(results: PageResults) -> Section:
             f"Of {plural(len(results.trials), 'trial')}, trial {best.trial} had the lowest validation error, "
             f"{number(best.validation_mse)}. Its settings were trained on all training lines."
         )
-    dials = _dials(results) if results.importances else Note("The study was too small to rank its dials.")
-    return Section("training", "Training", finding, (_curve(results), _trials(done, results.trials, best), dials))
+    parameters = (
+        _parameters(results) if results.importances else Note("The study was too small to rank its parameters.")
+    )
+    return Section("training", "Training", finding, (_curve(results), _trials(done, results.trials, best), parameters))
 
 
 def _training_without_a_study(results: PageResults) -> Section:
@@ -135,7 +135,7 @@ def _training_without_a_study(results: PageResults) -> Section:
         f"Its validation error is {number(fit.validation_mse)}."
     )
     told = {"trial", "state", "validation_mse", "reason"}
-    settings = [(dial, value) for dial, value in fit.cells.items() if value and dial not in told]
+    settings = [(parameter, value) for parameter, value in fit.cells.items() if value and parameter not in told]
     shown = table("The network and its training", ("setting", "#value"), settings)
     return Section("training", "Training", finding, (_curve(results), shown))
 
@@ -179,12 +179,14 @@ def _trials(done: list[Trial], every: tuple[Trial, ...], best: Trial | None) -> 
     return Figure("Trials of the study", chart, table("Every trial and its settings", titles, rows), tuple(legend))
 
 
-def _dials(results: PageResults) -> Figure:
+def _parameters(results: PageResults) -> Figure:
     ranked = sorted(results.importances.items(), key=lambda entry: -entry[1])
     top = ranked[:8]
     axis = Axis(0, max(top[0][1] * 1.05, 0.01), "share of the variance of the trials’ errors", percent)
-    rows = [Row(dial, (Item(share, "bar"),), percent(share)) for dial, share in top]
+    rows = [Row(parameter, (Item(share, "bar"),), percent(share)) for parameter, share in top]
     says = f"{top[0][0]} explains {percent(top[0][1])} of the variance."
-    cells = [(dial, percent(share, 1)) for dial, share in ranked]
-    shown = table("Importance of every dial (PED-ANOVA)", ("dial", "#share"), cells)
-    return Figure("Which dials mattered", rows_chart("dials", "Importance of the dials", says, rows, axis), shown)
+    cells = [(parameter, percent(share, 1)) for parameter, share in ranked]
+    shown = table("Importance of every parameter (PED-ANOVA)", ("parameter", "#share"), cells)
+    return Figure(
+        "Which parameters mattered", rows_chart("parameters", "Importance of the parameters", says, rows, axis), shown
+    )

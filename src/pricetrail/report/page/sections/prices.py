@@ -1,7 +1,5 @@
 """Price-response curves of the SKUs with the most lines, and how far to trust them."""
 
-from __future__ import annotations
-
 from itertools import groupby
 
 from pricetrail.report.page.blocks import Card, Cards, Key, Note, Section, Table, table
