@@ -3,6 +3,8 @@
 A price acts twice, by constant elasticities: on the lines of its SKU, and on the units that buyers want in a line.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import numpy as np

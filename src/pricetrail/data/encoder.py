@@ -5,6 +5,8 @@ becomes one column a level. Each column has edges: the bins of the piecewise-lin
 to it (Gorishniy et al. 2022, arXiv:2203.05556, quantile bins).
 """
 
+from __future__ import annotations
+
 import json
 from dataclasses import asdict, dataclass
 

@@ -4,6 +4,8 @@ A table can hold a mean of past lines; the network reads the lines themselves, t
 customer, and learns which of them are alike (``model.attention``).
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from typing import Final
 

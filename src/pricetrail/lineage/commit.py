@@ -1,5 +1,7 @@
 """What a revision holds: its files, the stages of its locks, the record of its run, read by one process of git."""
 
+from __future__ import annotations
+
 import datetime as dt
 import subprocess
 from collections.abc import Sequence

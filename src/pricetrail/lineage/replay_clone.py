@@ -1,5 +1,7 @@
 """The clone that a replay runs in: a commit's files, its raw data, an empty cache, and settings of its own."""
 
+from __future__ import annotations
+
 import os
 import re
 import sys

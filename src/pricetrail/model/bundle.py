@@ -5,6 +5,8 @@ be loaded, or gives a value that is no number, the backup with the lowest valida
 ``model.bundle_files`` is its form on disk.
 """
 
+from __future__ import annotations
+
 import logging
 from dataclasses import dataclass
 from functools import cached_property

@@ -8,6 +8,8 @@ rows exchangeable with the calibration rows. Days to come need not be, and the s
 validation days, so ``coverage`` measures what is kept of the promise on the test days.
 """
 
+from __future__ import annotations
+
 import itertools
 import json
 import math

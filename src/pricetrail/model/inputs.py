@@ -1,5 +1,7 @@
 """What the network reads of rows: the encoder's matrix, and where to look back."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from dataclasses import dataclass
 

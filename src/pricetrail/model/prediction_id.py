@@ -1,5 +1,7 @@
 """The id that every prediction carries: which bundle made it, and which row or request it was."""
 
+from __future__ import annotations
+
 import re
 from dataclasses import dataclass
 

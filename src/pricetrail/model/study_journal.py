@@ -4,6 +4,8 @@ The file is no output of a stage: DVC deletes outputs before a stage runs. Its n
 study, so that a journal of other data, parameters or code is never taken up; it is deleted when the stage is done.
 """
 
+from __future__ import annotations
+
 import hashlib
 import logging
 from collections.abc import Iterable

@@ -4,6 +4,8 @@ What a solver found is rounded to float32: the last bits of BLAS differ between 
 them (law 1).
 """
 
+from __future__ import annotations
+
 import json
 import re
 import warnings

@@ -5,6 +5,8 @@ and the same bytes. Nothing is executed from a file (law 5). The naive ones are 
 ``model.learned_baselines``.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol

@@ -6,6 +6,8 @@ is done here once a row: the forward pass, and all products with the wide first 
 hidden layer after the first.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from typing import Final
 
