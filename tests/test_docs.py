@@ -164,8 +164,8 @@ def reader(copy: Clone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Clon
     editor.chmod(0o755)
     for key, value in {"HOME": home, "EDITOR": editor, "BROWSER": shutil.which("true")}.items():
         monkeypatch.setenv(key, str(value))
-    for key in ("GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL"):
-        monkeypatch.setenv(key, "a@b")
+    for key in ("user.name", "user.email"):
+        copy.must("git", "config", key, "a@b")
     return copy
 
 

@@ -19,6 +19,7 @@ HEADINGS = {
     "predicted_quantity_now": "units a line now",
     "predicted_quantity": "units a line then",
 }
+DECIMALS = {"current_price_gbp": 2, "recommended_price_gbp": 2, "predicted_quantity_now": 1, "predicted_quantity": 1}
 
 
 def prices(
@@ -39,4 +40,4 @@ def prices(
     table = table.assign(predicted_gain_gbp=gain)
     shown = table.sort_values(["predicted_gain_gbp", "sku"], ascending=[False, True]).head(most)
     rows = [{str(name): value for name, value in row.items()} for row in shown.to_dict("records")]
-    print_rows(rows, form, HEADINGS)
+    print_rows(rows, form, HEADINGS, DECIMALS)

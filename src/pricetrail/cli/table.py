@@ -39,13 +39,19 @@ def chosen(form: Format, as_json: bool) -> Format:
     return Format.json if as_json else form
 
 
-def print_rows(rows: Sequence[Mapping[str, Json]], form: Format, headings: Mapping[str, str] | None = None) -> None:
+def print_rows(
+    rows: Sequence[Mapping[str, Json]],
+    form: Format,
+    headings: Mapping[str, str] | None = None,
+    decimals: Mapping[str, int] | None = None,
+) -> None:
     """Print rows that have the same keys; CSV and JSON hold every key and each figure as it is.
 
     Args:
         rows: value by column; None is a dash in the table, empty in CSV, null in JSON.
         form: table, csv or json.
         headings: the keys that the table shows, in its order, each with its heading; without it, every key by its name.
+        decimals: how many the table shows, by key; without it, four significant digits.
     """
     names = list(rows[0]) if rows else list(headings or {})
     if form is Format.json:
@@ -57,29 +63,33 @@ def print_rows(rows: Sequence[Mapping[str, Json]], form: Format, headings: Mappi
         writer.writerows([_csv_cell(row[name]) for name in names] for row in rows)
         typer.echo(text.getvalue(), nl=False)
     else:
-        _print_table(rows, headings or {name: name for name in names})
+        _print_table(rows, headings or {name: name for name in names}, decimals or {})
 
 
-def _print_table(rows: Sequence[Mapping[str, Json]], headings: Mapping[str, str]) -> None:
+def _print_table(rows: Sequence[Mapping[str, Json]], headings: Mapping[str, str], decimals: Mapping[str, int]) -> None:
     view = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for name, heading in headings.items():
         figures = any(isinstance(row[name], int | float) for row in rows)
-        short = all(len(_shown(row[name])) <= SHORT for row in rows)
+        short = all(len(_shown(row[name], decimals.get(name))) <= SHORT for row in rows)
         view.add_column(Text(heading), justify="right" if figures else "left", no_wrap=short, overflow="fold")
     for row in rows:
-        view.add_row(*(Text(_shown(row[name])) for name in headings))
+        view.add_row(*(Text(_shown(row[name], decimals.get(name))) for name in headings))
     console = Console(file=sys.stdout)
     console.width = console.width if console.is_terminal else max(console.width, PIPED_WIDTH)
     console.print(view)
 
 
-def _shown(value: Json) -> str:
+def _shown(value: Json, decimals: int | None = None) -> str:
     """A value as the table shows it.
 
     >>> [_shown(value) for value in (None, True, 14533, 0.2706661, "lightgbm", [1, 2])]
     ['–', 'yes', '14,533', '0.2707', 'lightgbm', '[1, 2]']
+    >>> _shown(1234.5, 2)
+    '1,234.50'
     """
     match value:
+        case float() if decimals is not None:
+            return f"{value:,.{decimals}f}"
         case None | float():
             return number(value)
         case bool():
