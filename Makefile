@@ -55,18 +55,21 @@ s3-stop: setup ## stop it
 schedule: setup ## the weekly run by the clock, with Prefect's server and UI, until Ctrl-C
 	@pricetrail schedule
 
-test: check ## lint, types, laws, and the real commands in small clones (6 minutes on 2 cores)
-	pytest -n 2 --dist loadgroup -m "not real and not long" --ignore tests/test_house.py
+# While lint and types use one core, the tests have begun on the other.
+CHECK = ruff check . && ruff format --check . && mypy && pytest -q tests/test_house.py
+BESIDE = { $(CHECK); } & checked=$$!; tested=0; $(1) || tested=$$?; wait $$checked; exit $$tested
 
-test-all: check ## all of `make test`, every fault, the long tests, 100 examples a law (30 minutes)
-	pytest -n 2 --dist loadgroup -m "not real" --hypothesis-profile thorough --ignore tests/test_house.py
+test: setup ## lint, types, laws, and the real commands in small clones (6 minutes on 2 cores)
+	$(call BESIDE,pytest -n 2 --dist loadgroup -m "not real and not long" --ignore tests/test_house.py)
+
+test-all: setup ## all of `make test`, every fault, the long tests, 100 examples a law (30 minutes)
+	$(call BESIDE,pytest -n 2 --dist loadgroup -m "not real" --hypothesis-profile thorough --ignore tests/test_house.py)
 
 test-real: setup ## the pipeline on ../shared/data/online_retail; skips where it is absent
 	pytest -m real -rs
 
-check: setup ## ruff, mypy --strict, the doors of the house
-	ruff check . && ruff format --check . && mypy
-	pytest -q tests/test_house.py
+check: setup ## ruff, mypy --strict, the architecture test
+	$(CHECK)
 
 bench: setup ## measure what the README quotes, into benchmarks/results/
 	python benchmarks/run.py
