@@ -17,6 +17,7 @@ HEADINGS = {
     "difference_low": "difference, from",
     "difference_high": "to (95%)",
 }
+DECIMALS = {"mse_log_quantity": 4, "mae_units": 2, "ratio": 3, "difference_low": 4, "difference_high": 4}
 
 
 def models(form: FormatOption = Format.table) -> None:
@@ -31,4 +32,4 @@ def models(form: FormatOption = Format.table) -> None:
         except (OSError, KeyError, ValueError) as error:
             raise SourceError(str(MODELS), f"must be the table of the last `dvc repro`: {error}") from None
     rows = [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
-    print_rows(rows, form, HEADINGS)
+    print_rows(rows, form, HEADINGS, DECIMALS)

@@ -16,6 +16,7 @@ from rich.tree import Tree
 
 from pricetrail.base import files
 from pricetrail.base.json_type import Json
+from pricetrail.checks.gates import outcome_word
 from pricetrail.cli.one_line_errors import one_line_errors
 from pricetrail.lineage import trace as lineage_trace
 from pricetrail.lineage.chain import Trace
@@ -124,7 +125,9 @@ def _facts(found: Trace) -> list[Text]:
         lines.append(Text(f"NOT VERIFIED: {len(told)} difference{'' if len(told) == 1 else 's'}", "bold red"))
         lines += [Text(f"  {line}", "red") for line in told]
     if found.outcome is not None:
-        lines.append(Text(f"decision: {found.outcome}", "green" if found.outcome == "released" else "bold yellow"))
+        lines.append(
+            Text(f"decision: {outcome_word(found.outcome)}", "green" if found.outcome == "released" else "bold yellow")
+        )
     for gate in found.gates:
         why = f"; overridden: {gate['override']}" if gate.get("override") else ""
         style = "green" if gate.get("open") else "red"
