@@ -142,7 +142,7 @@ FAULTS: tuple[Fault, ...] = (
         "dvc push",
         foreign=True,
     ),
-    Fault("S3 down after push", SAYS, acts_s3.down_at("verify"), (FAULT,), "verify: .*readback", foreign=True),
+    Fault("S3 down after push", SAYS, acts_s3.down_at("verify"), (FAULT,), "verify: .*remote_check", foreign=True),
     Fault("S3 down when the release is made", SAYS, acts_s3.down_at("publish"), (FAULT,), "must answer", foreign=True),
     Fault(
         "S3 answers 500 for a while",
