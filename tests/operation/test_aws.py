@@ -120,6 +120,7 @@ def denied(call: Any, **arguments: Any) -> bool:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_the_policy_is_enough_for_dvc_and_for_nothing_else(cloud: Cloud, project: Path) -> None:
     at(cloud, project)
     writer = cloud.user("weekly", POLICIES["policy"])
@@ -150,6 +151,7 @@ def test_the_policy_is_enough_for_dvc_and_for_nothing_else(cloud: Cloud, project
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_reader_reads_and_writes_nothing(cloud: Cloud, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     at(cloud, project)
     must(project, "dvc", "push", "-q", **cloud.user("weekly", POLICIES["policy"]))

@@ -19,7 +19,7 @@ import pytest
 from support.clone import Clone
 from support.commands import environment
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("schedule")]
+pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.xdist_group("schedule")]
 PATIENCE = 240.0  # seconds, of a busy machine
 STEPS = {"snapshot", "reproduce", "push", "verify", "publish", "report"}
 ENDED = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
@@ -143,7 +143,6 @@ def test_the_clock_starts_a_run_and_all_of_it_can_be_seen(schedule: Schedule) ->
     assert "Stage 'tune_primary_model' didn't change, skipping" in lines
 
 
-@pytest.mark.long
 def test_only_what_was_out_of_reach_is_tried_again(schedule: Schedule) -> None:
     """Also: a server that was killed is there again, at its old address, for the runs that need it."""
     os.kill(schedule.server, signal.SIGKILL)
@@ -167,7 +166,6 @@ def test_only_what_was_out_of_reach_is_tried_again(schedule: Schedule) -> None:
     assert tries == {"away": 3, "dirty": 1}
 
 
-@pytest.mark.long
 def test_the_next_start_repairs_a_killed_schedule_and_run(schedule: Schedule) -> None:
     killed = schedule.start_run()
     wait_for(lambda: schedule.get(f"flow_runs/{killed['id']}")["state_type"] == "RUNNING")
@@ -190,7 +188,6 @@ def test_the_next_start_repairs_a_killed_schedule_and_run(schedule: Schedule) ->
     assert not list((schedule.project.folder / ".pricetrail/runs").iterdir())
 
 
-@pytest.mark.long
 def test_a_second_schedule_is_refused_and_sigterm_ends_all(schedule: Schedule) -> None:
     env = environment_of_schedule()
     second = subprocess.run(
