@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import re
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -63,7 +62,7 @@ def test_what_nobody_expected_is_one_line_too(tmp_path: Path) -> None:
 
 
 def test_ctrl_c_ends_quietly_with_130(tmp_path: Path) -> None:
-    stops = f"import os, pricetrail.base.files as f\nf.read_params = lambda: os.kill(os.getpid(), {int(signal.SIGINT)})"
+    stops = "import signal, pricetrail.base.files as f\nf.read_params = lambda: signal.raise_signal(signal.SIGINT)"
     done = python(stops, "check", folder=tmp_path)
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
 
