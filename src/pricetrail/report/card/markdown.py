@@ -38,7 +38,7 @@ class Markdown(str):
 
 def model_card(results: Results, packages: str, template: str) -> str:
     """The card as Markdown: its YAML header, and the template below it; packages as in ``requirements.lock``."""
-    environment = Environment(
+    environment = Environment(  # noqa: S701  # `finalize` escapes each value, for Markdown
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, finalize=finished
     )
     environment.filters |= {"code": code, "setting": setting, "markdown": Markdown, "outcome": outcome_word}
