@@ -48,6 +48,8 @@ FIRST_FIGURES = {
     "replay": "replayed runs, byte for byte",
     "faults_operation": "injected faults of the weekly run",
     "faults_evidence": "injected faults in data and results",
+    "attacks": "attacks of docs/security.md",
+    "operation_cases": "cases of operation",
     "year": "half a year of weekly runs, UCI data",
     "price_demo": "recommended prices, demo shop",
     "train_speed": "training",
