@@ -1,4 +1,4 @@
-"""Cases of operation that end wrongly: every test that is marked as one does what an operator did, on the real thing."""
+"""Cases of operation that end wrongly: every test marked as one does what an operator did, on the real thing."""
 
 from __future__ import annotations
 
