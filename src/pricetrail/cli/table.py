@@ -14,12 +14,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from pricetrail.base.escaping import csv_cell, seen
 from pricetrail.base.json_type import Json
 from pricetrail.checks.decision import number
 
 PIPED_WIDTH = 100  # characters, where the output is no terminal
 SHORT = 16  # characters; a column of shorter texts is never broken
-FORMULA = ("=", "+", "-", "@")  # a spreadsheet runs a cell that begins so
 
 
 class Format(StrEnum):
@@ -97,7 +97,7 @@ def _shown(value: Json, decimals: int | None = None) -> str:
         case int():
             return f"{value:,}"
         case str():
-            return value
+            return seen(value)
     return json.dumps(value)
 
 
@@ -108,5 +108,5 @@ def _csv_cell(value: Json) -> Json:
     ["'=1+1", -0.5, 'true', '[1]']
     """
     if isinstance(value, str):
-        return f"'{value}" if value.startswith(FORMULA) else value
+        return csv_cell(value)
     return value if value is None or type(value) in (int, float) else json.dumps(value)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import shap
 
+from pricetrail.base.files import csv_bytes
 from pricetrail.base.random_streams import draw_rows, stream
 from pricetrail.data.features import CATEGORICAL_FEATURES, FEATURE_UNITS
 from pricetrail.data.past_lines import HISTORY_UNITS
@@ -31,13 +32,12 @@ def shap_plots(explanation: Explanation, rows: pd.DataFrame) -> dict[str, bytes]
         rows: the features that were explained, which give the colours and the places; index unique.
     """
     importance = explanation.mean_absolute().rename("mean_abs_shap").rename_axis("feature").reset_index()
-    text = importance.to_csv(index=False, float_format="%.6g", lineterminator="\n")
     drawn = draw_rows(explanation.values, MOST_DOTS, stream(0, "dots"))
     some, values = rows.loc[drawn.index], replace(explanation, values=drawn)
     return {
         "beeswarm.png": _beeswarm(values, some),
         "dependence.png": _dependence(values, some, list(importance["feature"])),
-        "importance.csv": text.encode(),
+        "importance.csv": csv_bytes(importance),
     }
 
 
