@@ -26,12 +26,12 @@ APART: Final = "&#8203;"  # no width: what GitHub would link is no word any more
 
 
 def html_text(text: str) -> str:
-    """Text inside an element or a quoted attribute of HTML.
+    """Text inside an element of HTML, or inside a label of Plotly, which reads it as HTML.
 
-    >>> html_text('<a href="x">&')
-    '&lt;a href=&quot;x&quot;&gt;&amp;'
+    >>> html_text("<b>M&S</b>")
+    '&lt;b&gt;M&amp;S&lt;/b&gt;'
     """
-    return html.escape(text)
+    return html.escape(text, quote=False)
 
 
 def seen(text: str) -> str:
@@ -83,17 +83,20 @@ def read_plot_cell(cell: str) -> str:
     return _WRITTEN.sub(lambda found: html.unescape(found[0]), text)
 
 
-def own_policy(styles: Sequence[str], scripts: Sequence[str], images: str = "data:", more: str = "") -> str:
+def own_policy(styles: Sequence[str], scripts: Sequence[str], **more: str) -> str:
     """A Content-Security-Policy under which a page's own styles and scripts work, and no others: nothing leaves it.
 
     Args:
         styles: contents of its style elements.
         scripts: contents of its script elements.
-        images: where images may come from.
-        more: further directives, each ended by a semicolon and a space.
+        more: further sources by directive, ``img_src="file:"``.
     """
-    allowed = f"style-src {' '.join(map(_digest, styles))}; script-src {' '.join(map(_digest, scripts))}"
-    return f"default-src 'none'; img-src {images}; {allowed}; {more}base-uri 'none'; form-action 'none'"
+    sources = {"default-src": "'none'", "img-src": "data:", "base-uri": "'none'", "form-action": "'none'"}
+    sources |= {"style-src": " ".join(map(_digest, styles)), "script-src": " ".join(map(_digest, scripts))}
+    for name, source in more.items():
+        directive = name.replace("_", "-")
+        sources[directive] = f"{sources.get(directive, '')} {source}".strip()
+    return "; ".join(f"{directive} {allowed}" for directive, allowed in sources.items())
 
 
 def _digest(text: str) -> str:

@@ -80,7 +80,7 @@ PAGE: Final = """<!doctype html>
 def plots_page(vega: str) -> str:
     """The template, with the text of Vega in it."""
     vega = vega.replace("</script", "<\\/script")
-    policy = own_policy([STYLE], [vega, SCRIPT], images="'self' file: data:")
+    policy = own_policy([STYLE], [vega, SCRIPT], img_src="file:")
     return PAGE.replace("POLICY", policy).replace("STYLE", STYLE).replace("SCRIPT", SCRIPT).replace("VEGA", vega)
 
 
