@@ -328,9 +328,8 @@ def test_what_all_evidently_pages_share_is_one_file_beside() -> None:
 
 
 def test_splitting_takes_the_longest_blocks_and_nothing_else() -> None:
-    html = (
-        "<head><style>a</style><style>long one</style><script>var x</script><b></b><script>library</script><script>y</script>"
-    )
+    scripts = "<script>var x</script><b></b><script>library</script><script>y</script>"
+    html = f"<head><style>a</style><style>long one</style>{scripts}"
     page = split_page(html)
     assert page.assets == {"evidently.js": "library", "evidently.css": "long one"}
     css, js = f'<link rel="stylesheet" href="{ASSETS}/evidently.css">', f'<script src="{ASSETS}/evidently.js"></script>'
