@@ -1,16 +1,20 @@
-"""Rows as a table on the terminal, as CSV or as JSON: `--format` of every command that prints a table."""
+"""Rows as a table on the terminal, as CSV or as JSON: `--format` of every command that prints a table.
+
+And the console that they are printed on.
+"""
 
 import csv
 import io
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Annotated
 
 import typer
 from rich import box
-from rich.console import Console
+from rich import console as rich_console
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
@@ -20,6 +24,17 @@ from pricetrail.checks.decision import number
 
 PIPED_WIDTH = 100  # characters, where the output is no terminal
 SHORT = 16  # characters; a column of shorter texts is never broken
+
+
+class Console(rich_console.Console):
+    """Rich's, on which text from data moves no cursor, sets no title and turns no letters round."""
+
+    def render(
+        self, renderable: rich_console.RenderableType, options: rich_console.ConsoleOptions | None = None
+    ) -> Iterable[Segment]:
+        """As Rich does, which keeps what a terminal is told apart from what is text."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else Segment(seen(segment.text), segment.style)
 
 
 class Format(StrEnum):

@@ -53,12 +53,17 @@ def waterfall(values: pd.Series, base_log_quantity: float, features: pd.Series) 
     row = shap.Explanation(
         values=values.to_numpy().astype(np.float64),
         base_values=base_log_quantity,
-        data=np.array(["–" if pd.isna(value) else value for value in known], dtype=object),
+        data=np.array(["–" if pd.isna(value) else _plain(value) for value in known], dtype=object),
         feature_names=list(values.index),
     )
     with own_font():
         shap.plots.waterfall(row, max_display=TOP_FEATURES, show=False)
         return png(plt.gcf())
+
+
+def _plain(value: object) -> object:
+    """A value of which matplotlib reads no part as a formula."""
+    return value.replace("$", r"\$") if isinstance(value, str) else value
 
 
 def _beeswarm(explanation: Explanation, rows: pd.DataFrame) -> bytes:
