@@ -1,6 +1,7 @@
 """What two commits' runs have apart, for a pull request: ``comment.md``, and every plot in ``plots/``.
 
 Usage: pull_request.py BASE HEAD FOLDER. Reads git alone: no remote, no data, no stage runs. HEAD must be checked out.
+What a commit's files say is text in the comment, no markup, link or mention; its decision has to follow from its gates.
 """
 
 import json
@@ -13,15 +14,21 @@ from pathlib import Path
 
 import vl_convert
 
+from pricetrail.base.errors import PricetrailError
+from pricetrail.base.escaping import markdown_text
+from pricetrail.base.files import parse_json
+from pricetrail.checks.decision import decision_page, read_decision
+
 LONGEST = 60_000  # characters; GitHub takes 65,536
-BEESWARM = "reports/shap/beeswarm.png"
+BEESWARM, DECISION = "reports/shap/beeswarm.png", "metrics/decision.json"
 NEXT = "\n## "  # where the decision goes on, gate by gate
 
 
 def said(*command: str) -> str:
-    """What a command prints; its own words where it fails."""
+    """What a command prints; the last of its own words where it fails."""
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    return done.stdout.strip() if done.returncode == 0 else f"`{command[0]} {command[1]}` failed: {done.stderr.strip()}"
+    reason = (done.stderr.strip().splitlines() or ["no reason"])[-1]
+    return done.stdout.strip() if done.returncode == 0 else f"{Path(command[0]).name} failed: {reason}"
 
 
 def lock_note() -> str:
@@ -30,16 +37,20 @@ def lock_note() -> str:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     changed = re.search(r"Running stage '(.*)'", done.stdout)
     if changed:
-        return f"⚠️ `dvc.lock` is not of this code: `dvc repro` would run `{changed[1]}` first. The figures are older."
+        stage = markdown_text(changed[1])
+        return f"⚠️ `dvc.lock` is not of this code: `dvc repro` would run {stage} first. The figures are older."
     if done.returncode:
-        return f"⚠️ `dvc repro --dry` failed: {(done.stderr.strip().splitlines() or ['no reason'])[-1]}"
+        return f"⚠️ `dvc repro --dry` failed: {markdown_text((done.stderr.strip().splitlines() or ['no reason'])[-1])}"
     return "`dvc.lock` is of this code, these dials and this data."
 
 
 def decision(rev: str) -> str:
-    """The heading and the table of the decision at a commit."""
-    text = said("git", "show", f"{rev}:reports/decision.md").removeprefix("# ")
-    heading, _, rest = text.partition("\n")
+    """The heading and the table of the decision at a commit, as its verdicts give it: a page may say anything."""
+    try:
+        found = read_decision(parse_json(said("git", "show", f"{rev}:{DECISION}"), DECISION), DECISION)
+    except PricetrailError as error:
+        return f"⚠️ No decision: {markdown_text(str(error))}"
+    heading, _, rest = decision_page(found).removeprefix("# ").partition("\n")
     return f"**{heading}**\n{rest.partition(NEXT)[0].rstrip()}"
 
 
@@ -75,19 +86,36 @@ def draw(base: str, head: str, folder: Path) -> list[str]:
     return lost
 
 
+def metrics(base: str, head: str) -> str:
+    """Every metric that moved, as a table."""
+    told = said(sys.executable, "-m", "dvc", "metrics", "diff", "--json", base, head)
+    try:
+        files = json.loads(told)
+    except ValueError:
+        return f"⚠️ {markdown_text(told)}"
+    cells = [
+        (file, name, *(str(value.get(key, "-")) for key in ("old", "new", "diff")))
+        for file, values in files.items()
+        for name, value in values.items()
+    ]
+    if not cells:
+        return "No metric moved."
+    rows = [f"| {' | '.join(map(markdown_text, row))} |" for row in cells]
+    return "\n".join(["| file | metric | base | head | change |", "|---|---|---:|---:|---:|", *rows])
+
+
 def comment(base: str, head: str, lost: list[str]) -> str:
     """The Markdown of the comment."""
-    metrics = said(sys.executable, "-m", "dvc", "metrics", "diff", "--md", base, head)
     reasons = said(sys.executable, "-m", "pricetrail.cli", "why", base, head).splitlines() or ["nothing"]
     changed = subprocess.run(["git", "diff", "--quiet", base, head, "--", BEESWARM], check=False).returncode
     parts = [
         f"## Pricetrail: `{base}` → `{head}`",
         lock_note(),
         decision(head),
-        f"### Metrics\n\n{metrics or 'No metric moved.'}",
-        f"### Why\n\n{reasons[0]}",
+        f"### Metrics\n\n{metrics(base, head)}",
+        f"### Why\n\n{markdown_text(reasons[0])}",
         *([f"### SHAP, before and after\n\n{image(base)}\n\n{image(head)}"] if changed else []),
-        *(f"Not drawn: {line}" for line in lost),
+        *(f"Not drawn: {markdown_text(line)}" for line in lost),
     ]
     text = "\n\n".join(parts)
     return f"{text}\n" if len(text) <= LONGEST else f"{text[:LONGEST]}\n\n… cut at {LONGEST:,} characters\n"

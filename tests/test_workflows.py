@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import runpy
 import shlex
@@ -16,6 +17,7 @@ import typer
 from ruamel.yaml import YAML
 
 from pricetrail.cli.app import app
+from support import card_sample
 from support.commands import must
 from support.source_tree import ROOT
 
@@ -123,12 +125,13 @@ Path("big").write_text("kept by DVC alone: MSE")
 """
 
 
-def record(project: Path, mse: str, decision: str) -> str:
+def record(project: Path, mse: str, passed: bool) -> str:
     """Run the stage with another result, commit; the commit."""
     (project / "score.py").write_text(SCORE.replace("MSE", mse))
     must(project, "dvc", "repro", "-q")
     (project / "reports/shap").mkdir(parents=True, exist_ok=True)
-    (project / "reports/decision.md").write_text(f"# {decision}\n\nA table.\n\n## accuracy: open\n\nDetails.\n")
+    verdict = card_sample.verdict("accuracy", 0.2 if passed else 0.1, 0.15, passed)
+    (project / "metrics/decision.json").write_text(json.dumps(card_sample.decision(verdict)))
     (project / "reports/shap/beeswarm.png").write_bytes(mse.encode())
     must(project, "git", "add", "-A")
     must(project, "git", "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "run")
@@ -144,10 +147,7 @@ def test_a_pull_requests_comment_comes_from_git_alone(tmp_path: Path, monkeypatc
     (origin / "dvc.yaml").write_text(DAG)
     (origin / ".gitignore").write_text("/.dvc/cache\n/.dvc/tmp\n/big\n")
     must(origin, "git", "init", "-q", "-b", "main")
-    base, head = (
-        record(origin, "0.5", "The candidate is withheld"),
-        record(origin, "0.25", "The candidate may be released"),
-    )
+    base, head = record(origin, "0.5", passed=False), record(origin, "0.25", passed=True)
     must(tmp_path, "git", "clone", "-q", str(origin), str(clone))
 
     must(clone, sys.executable, str(SCRIPT), base, "HEAD", "out", GITHUB_REPOSITORY="shop/prices")
@@ -155,9 +155,8 @@ def test_a_pull_requests_comment_comes_from_git_alone(tmp_path: Path, monkeypatc
     assert text.startswith(f"## Pricetrail: `{base[:7]}` → `{head[:7]}`")
     assert "`dvc.lock` is of this code" in text
     assert "**The candidate may be released**" in text
-    assert "Details." not in text
-    row = re.search(r"\| metrics/score.json \| mse +\| 0.5 +\| 0.25 +\| -0.25 +\|", text)
-    assert row
+    assert "Reason:" not in text
+    assert "| metrics/score.json | mse | 0.5 | 0.25 | \\-0.25 |" in text
     assert f"https://github.com/shop/prices/blob/{base}/reports/shap/beeswarm.png?raw=true" in text
     assert f"https://github.com/shop/prices/blob/{head}/reports/shap/beeswarm.png?raw=true" in text
     assert "code score.py" in text
@@ -167,4 +166,4 @@ def test_a_pull_requests_comment_comes_from_git_alone(tmp_path: Path, monkeypatc
     assert not (clone / "big").exists()
     (clone / "score.py").write_text(SCORE.replace("MSE", "0.1"))
     monkeypatch.chdir(clone)
-    assert "`dvc repro` would run `score` first" in runpy.run_path(str(SCRIPT))["lock_note"]()
+    assert "`dvc repro` would run score first" in runpy.run_path(str(SCRIPT))["lock_note"]()

@@ -328,13 +328,14 @@ def test_what_all_evidently_pages_share_is_one_file_beside() -> None:
 
 
 def test_splitting_takes_the_longest_blocks_and_nothing_else() -> None:
-    html = (
-        "<style>a</style><style>long one</style><script>var x</script><b></b><script>library</script><script>y</script>"
-    )
+    scripts = "<script>var x</script><b></b><script>library</script><script>y</script>"
+    html = f"<head><style>a</style><style>long one</style>{scripts}"
     page = split_page(html)
     assert page.assets == {"evidently.js": "library", "evidently.css": "long one"}
     css, js = f'<link rel="stylesheet" href="{ASSETS}/evidently.css">', f'<script src="{ASSETS}/evidently.js"></script>'
-    assert page.html == f"<style>a</style>{css}<script>var x</script><b></b>{js}<script>y</script>"
+    policy, rest = page.html.removeprefix("<head>").split(">", 1)
+    assert policy.startswith('<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; ')
+    assert rest == f"<style>a</style>{css}<script>var x</script><b></b>{js}<script>y</script>"
 
 
 @pytest.mark.slow

@@ -157,8 +157,8 @@ def test_the_page_says_what_the_record_says() -> None:
     assert page.startswith("# The candidate is withheld\n\nClosed: fairness; open by override: drift.\n")
     assert table_of(page) == [
         ["gate", "verdict", "value", "must be", "override", "gate is"],
-        ["drift", "failed", "0.5", "<= 0.3", "Christmas | seen by &lt;b>A. Smith&lt;/b> and B.", "open by override"],
-        ["accuracy", "passed", "0.68", ">= 0.1", "in vain (not used)", "open"],
+        ["drift", "failed", "0.5", "<= 0.3", "Christmas | seen by \\<b>A. Smith\\</b> and B.", "open by override"],
+        ["accuracy", "passed", "0.68", "\\>= 0.1", "in vain (not used)", "open"],
         ["fairness", "failed", "–", "<= 0.1", "–", "closed"],
     ]
     html = MarkdownIt("commonmark").enable("table").render(page)
@@ -182,7 +182,7 @@ def test_restatements_are_named_by_file_and_open_no_gate() -> None:
     ]
     assert made.outcome == "released"
     assert decision(restated=named).outcome == "withheld"
-    assert decision_page(made).endswith("- a\\|b.csv: till &lt;b>3&lt;/b> was wrong\n- w49.csv: sent late\n")
+    assert decision_page(made).endswith("- a\\|b.csv: till \\<b>3\\</b> was wrong\n- w49.csv: sent late\n")
     assert "Restated" not in decision_page(decision())
 
 

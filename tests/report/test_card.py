@@ -186,7 +186,7 @@ def test_rows_of_the_tables_are_those_of_the_metrics() -> None:
     ]
     assert shown["Data"][1][1:] == [["training", "41,335"], ["validation", "4,455"], ["test", "4,321"]]
     assert shown["Gates and decision"][0][2] == [
-        "accuracy", "0.7531", "0.15", "passed", "yes", "accuracy reason, must be \\<= 0.15", "–"
+        "accuracy", "0.7531", "0.15", "passed", "yes", "accuracy reason, must be <= 0.15", "–"
     ]  # fmt: skip
 
 
@@ -222,7 +222,7 @@ def test_text_outside_of_the_tables_has_the_figures() -> None:
         "The network had 6 trials, each tuned baseline 7.",
         "the last 10% are the test days",
         "whole days at 95%",
-        "- `registered & country_group`: **failed**, lower end is 0.3, must be \\<= 0.1. "
+        "- `registered & country_group`: **failed**, lower end is 0.3, must be <= 0.1. "
         "Not assessed, too few lines: guest \\& abroad.\n",
     ):
         assert text in card, text
@@ -302,7 +302,7 @@ def test_a_withheld_candidate_and_an_override_say_so_first() -> None:
     first = body(card).split("\n## ")[0]
     assert "**Withheld.** It must not serve. Closed gates: drift.\n" in first
     assert tables(card)["Gates and decision"][0][3][3:] == [
-        "failed", "yes", "fairness reason, must be \\<= 0.1", "Seen"
+        "failed", "yes", "fairness reason, must be <= 0.1", "Seen"
     ]  # fmt: skip
     assert tables(card)["5. Risk management system"][0][-1][-1] == "overrides: fairness"
     drifted = card_sample.verdict("drift", 0.5, 0.3, False)
@@ -436,7 +436,8 @@ def test_any_text_is_read_back_from_a_cell(text: str) -> None:
     expected = f"x {' '.join(text.split())}".strip()
     for written in (cards.escaped(text), cards.code(text), cards.finished(text)):
         reader = read(PARSER.render(f"| a | b |\n| --- | --- |\n| x {written} | last |\n"))
-        assert [cell.strip() for cell in "".join(reader.text).split("\0")[1:]] == ["a", "b", expected, "last"]
+        text_read = "".join(reader.text).replace("\N{ZERO WIDTH SPACE}", "")  # between @ and a name
+        assert [cell.strip() for cell in text_read.split("\0")[1:]] == ["a", "b", expected, "last"]
         assert {tag for tag, _ in reader.elements} <= {"table", "thead", "tbody", "tr", "th", "td", "code"}
 
 

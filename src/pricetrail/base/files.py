@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pricetrail.base.errors import SourceError
+from pricetrail.base.escaping import plot_cell
 from pricetrail.base.json_type import Json
 from pricetrail.base.params import FILE, Params, parse_params
 from pricetrail.base.parquet import partition_bytes, table_to_bytes
@@ -149,8 +150,14 @@ def _rounded(tree: Json) -> Json:
 
 
 def csv_bytes(table: pd.DataFrame) -> bytes:
-    """A plot's data as CSV: floats with 6 significant digits."""
+    """A plot's data as CSV: floats with 6 significant digits, texts as ``escaping.plot_cell`` has them."""
+    texts = [str(name) for name, kind in table.dtypes.items() if not pd.api.types.is_numeric_dtype(kind)]
+    table = table.assign(**{name: table[name].map(_cell).astype(table[name].dtype) for name in texts})
     return table.to_csv(index=False, float_format=f"%.{SIGNIFICANT_DIGITS}g", lineterminator="\n").encode()
+
+
+def _cell(value: object) -> object:
+    return plot_cell(value) if isinstance(value, str) else value
 
 
 def write_csv(path: Path, table: pd.DataFrame) -> None:

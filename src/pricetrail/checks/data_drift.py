@@ -19,6 +19,7 @@ from evidently.core.report import Snapshot
 from evidently.metrics import ValueDrift
 
 from pricetrail.base.errors import ParamsError
+from pricetrail.base.escaping import html_text
 from pricetrail.base.params import FILE
 from pricetrail.base.params_schema import CategoricalMethod, Drift
 from pricetrail.base.random_streams import draw_rows
@@ -131,7 +132,7 @@ def check_drift(windows: Windows, settings: Drift, rng: np.random.Generator) -> 
     if reference.empty or current.empty:
         reason = f"drift needs two windows, has {len(reference)} reference and {len(current)} current rows"
         verdict = not_computed("drift", settings.max_share, reason)
-        page = Page(f"<!doctype html><p>{reason}</p>\n", {})
+        page = Page(f"<!doctype html><p>{html_text(reason)}</p>\n", {})
         return DriftReport((len(reference), len(current)), (), verdict, page)
     known = [c for c in COLUMNS if _is_known(reference, c) and _is_known(current, c)]
     snapshot = _compare(reference, current, known, settings)
@@ -215,6 +216,8 @@ def _compare(reference: pd.DataFrame, current: pd.DataFrame, columns: list[str],
 
     def dataset(rows: pd.DataFrame) -> Dataset:
         table = rows[columns].astype(dict.fromkeys(numeric, "float64") | dict.fromkeys(categorical, "str"))
+        for name in categorical:  # Plotly reads labels as HTML
+            table[name] = table[name].map(html_text, na_action="ignore")
         return Dataset.from_pandas(table.reset_index(drop=True), data_definition=definition)
 
     metrics = [

@@ -1,10 +1,10 @@
 """The decision over all gates as a page, and what a recorded one must be to be believed."""
 
-import re
 from collections.abc import Mapping
 from typing import Any, Final
 
 from pricetrail.base.errors import DataError
+from pricetrail.base.escaping import markdown_text
 from pricetrail.base.typed_json import parse_as
 from pricetrail.checks.gates import GATES, OUTCOME_WORDS, Decision, GateName, GateState, decide, require_sound
 
@@ -133,7 +133,7 @@ def cells(state: GateState) -> tuple[str, ...]:
 
 def decision_page(decision: Decision) -> str:
     """The decision as Markdown: outcome, table of the gates, then each gate's evidence and what would open it."""
-    rows = [f"| {' | '.join(map(_text, cells(gate)))} |" for gate in decision.gates]
+    rows = [f"| {' | '.join(map(markdown_text, cells(gate)))} |" for gate in decision.gates]
     lines = [
         f"# The candidate {OUTCOME_WORDS[decision.outcome]}",
         "",
@@ -145,17 +145,11 @@ def decision_page(decision: Decision) -> str:
     ]
     for gate in decision.gates:
         name = gate.gate
-        lines += ["", f"## {name}: {status(gate)}", "", f"- Reason: {_text(gate.reason)}"]
+        lines += ["", f"## {name}: {status(gate)}", "", f"- Reason: {markdown_text(gate.reason)}"]
         lines += [f"- Evidence: `{gate.evidence}`, `{DETAILS[name]}`"]
-        lines += [f"- Override: {_text(override_note(gate))}"] if gate.override is not None else []
+        lines += [f"- Override: {markdown_text(override_note(gate))}"] if gate.override is not None else []
         lines += [f"- What to do: {'; '.join(advice(gate))}"]
     if decision.restated:
         lines += ["", "## Restated", "", RESTATED, ""]
-        lines += [f"- {_text(entry.file)}: {_text(entry.reason)}" for entry in decision.restated]
+        lines += [f"- {markdown_text(entry.file)}: {markdown_text(entry.reason)}" for entry in decision.restated]
     return "\n".join(lines) + "\n"
-
-
-def _text(text: str) -> str:
-    """A person's words inside a page or a table's cell: one line, and no markup of their own."""
-    line = " ".join(text.split()).replace("\\", "\\\\").replace("|", "\\|")
-    return re.sub(r"<(?=[A-Za-z/!?])", "&lt;", line)

@@ -8,8 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from pricetrail.base.escaping import own_policy
+
 ASSETS: Final = "drift_assets"  # the folder beside the page
 _BLOCK: Final = r"<{tag}>(.*?)</{tag}>"
+_VARIABLE: Final = re.compile(r"(?m)^ *var \w+ = .*;$")  # a line of JSON, in which < stands inside of strings only
 _RANDOM_ID: Final = re.compile(r"[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}")
 
 
@@ -27,10 +30,18 @@ class Page:
 
 
 def split_page(html: str) -> Page:
-    """Take the longest script and the longest style out of Evidently's page, and number its random ids."""
+    """Take the longest script and the longest style out of Evidently's page, and number its random ids.
+
+    What is left gets a Content-Security-Policy: its own scripts run, and nothing is asked for but the files beside it.
+    """
+    html = _VARIABLE.sub(lambda found: found[0].replace("<", r"\u003c"), html)
     html, script = _taken_out(html, "script", f'<script src="{ASSETS}/evidently.js"></script>')
     html, style = _taken_out(html, "style", f'<link rel="stylesheet" href="{ASSETS}/evidently.css">')
-    return Page(without_random_ids(html), {"evidently.js": script, "evidently.css": style})
+    html = without_random_ids(html)
+    own = re.findall(_BLOCK.format(tag="script"), html, re.DOTALL)
+    policy = own_policy([], own, script_src="file:", style_src="file: 'unsafe-inline'", font_src="data:")
+    meta = f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
+    return Page(html.replace("<head>", f"<head>{meta}", 1), {"evidently.js": script, "evidently.css": style})
 
 
 def _taken_out(html: str, tag: str, reference: str) -> tuple[str, str]:

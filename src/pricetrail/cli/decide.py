@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
@@ -25,7 +24,7 @@ from pricetrail.checks.decision import (
 )
 from pricetrail.checks.gates import OUTCOME_WORDS, Decision, GateState, read_verdict
 from pricetrail.cli.one_line_errors import one_line_errors
-from pricetrail.cli.table import Format, FormatOption, JsonFlag, chosen, print_rows
+from pricetrail.cli.table import Console, Format, FormatOption, JsonFlag, chosen, print_rows
 
 DECISION = Path("metrics/decision.json")
 STYLES = {"closed": "red", "open by override": "yellow", "open": "green"}

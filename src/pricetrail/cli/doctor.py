@@ -6,10 +6,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 import typer
-from rich.console import Console
 from rich.text import Text
 
-from pricetrail.cli.table import Format, FormatOption, JsonFlag, chosen, print_rows
+from pricetrail.cli.table import Console, Format, FormatOption, JsonFlag, chosen, print_rows
 from pricetrail.operation.doctor.checks import CHECKS, examine
 from pricetrail.operation.doctor.findings import Finding, State
 

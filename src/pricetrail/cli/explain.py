@@ -10,7 +10,6 @@ from typing import Annotated, SupportsFloat
 import pandas as pd
 import typer
 from rich import box
-from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
@@ -18,7 +17,7 @@ from pricetrail.base import files
 from pricetrail.base.errors import SourceError
 from pricetrail.base.json_type import Json
 from pricetrail.cli.one_line_errors import one_line_errors
-from pricetrail.cli.table import Format, FormatOption, print_rows
+from pricetrail.cli.table import Console, Format, FormatOption, print_rows
 from pricetrail.data.features import DAY, FEATURE_UNITS
 from pricetrail.data.past_lines import HISTORY_UNITS
 

@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import Annotated, Final
 
 import typer
-from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Column, Table
 
 from pricetrail.cli.one_line_errors import one_line_errors
-from pricetrail.cli.table import Format, FormatOption, JsonFlag, chosen, print_rows
+from pricetrail.cli.table import Console, Format, FormatOption, JsonFlag, chosen, print_rows
 from pricetrail.cli.why import grouped, plural
 from pricetrail.lineage import replay as room
 from pricetrail.lineage.why import SAME_INPUTS

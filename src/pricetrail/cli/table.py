@@ -1,25 +1,40 @@
-"""Rows as a table on the terminal, as CSV or as JSON: `--format` of every command that prints a table."""
+"""Rows as a table on the terminal, as CSV or as JSON: `--format` of every command that prints a table.
+
+And the console that they are printed on.
+"""
 
 import csv
 import io
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Annotated
 
 import typer
 from rich import box
-from rich.console import Console
+from rich import console as rich_console
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
+from pricetrail.base.escaping import csv_cell, seen
 from pricetrail.base.json_type import Json
 from pricetrail.checks.decision import number
 
 PIPED_WIDTH = 100  # characters, where the output is no terminal
 SHORT = 16  # characters; a column of shorter texts is never broken
-FORMULA = ("=", "+", "-", "@")  # a spreadsheet runs a cell that begins so
+
+
+class Console(rich_console.Console):
+    """Rich's, on which text from data moves no cursor, sets no title and turns no letters round."""
+
+    def render(
+        self, renderable: rich_console.RenderableType, options: rich_console.ConsoleOptions | None = None
+    ) -> Iterable[Segment]:
+        """As Rich does, which keeps what a terminal is told apart from what is text."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else Segment(seen(segment.text), segment.style)
 
 
 class Format(StrEnum):
@@ -97,7 +112,7 @@ def _shown(value: Json, decimals: int | None = None) -> str:
         case int():
             return f"{value:,}"
         case str():
-            return value
+            return seen(value)
     return json.dumps(value)
 
 
@@ -108,5 +123,5 @@ def _csv_cell(value: Json) -> Json:
     ["'=1+1", -0.5, 'true', '[1]']
     """
     if isinstance(value, str):
-        return f"'{value}" if value.startswith(FORMULA) else value
+        return csv_cell(value)
     return value if value is None or type(value) in (int, float) else json.dumps(value)

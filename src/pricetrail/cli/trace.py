@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.text import Text
 from rich.tree import Tree
 
@@ -18,6 +17,7 @@ from pricetrail.base import files
 from pricetrail.base.json_type import Json
 from pricetrail.checks.gates import outcome_word
 from pricetrail.cli.one_line_errors import one_line_errors
+from pricetrail.cli.table import Console
 from pricetrail.lineage import trace as lineage_trace
 from pricetrail.lineage.chain import Trace
 from pricetrail.lineage.commit import CANDIDATE

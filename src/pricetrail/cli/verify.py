@@ -8,12 +8,11 @@ from typing import Annotated
 
 import typer
 from rich import box
-from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
 from pricetrail.cli.one_line_errors import one_line_errors
-from pricetrail.cli.table import Format, FormatOption, JsonFlag, chosen, print_rows
+from pricetrail.cli.table import Console, Format, FormatOption, JsonFlag, chosen, print_rows
 from pricetrail.lineage.dvc_cache import cache_folder
 from pricetrail.operation.servers.s3 import ensure_running
 

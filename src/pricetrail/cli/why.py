@@ -7,12 +7,12 @@ from dataclasses import asdict, replace
 from typing import Annotated, Final
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
 from pricetrail.base.json_type import Json
 from pricetrail.cli.one_line_errors import one_line_errors
+from pricetrail.cli.table import Console
 from pricetrail.lineage.changes import Change, Move
 from pricetrail.lineage.commit import WORKSPACE, Commit
 from pricetrail.lineage.compare_commits import compare, not_run_yet, other_data, other_source

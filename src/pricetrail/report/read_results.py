@@ -1,10 +1,12 @@
 """Texts of a run's files, by path, to the types of ``results``. A file that is not whole is no page."""
 
 import csv
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any, Final, TypeVar, get_type_hints
 
+from pricetrail.base.escaping import read_plot_cell
 from pricetrail.base.typed_json import parse_cells_as, parse_json_as
 from pricetrail.checks.decision import read_decision
 from pricetrail.checks.results import IntervalsResult
@@ -83,6 +85,10 @@ def _series(text: str, place: str, key: str, value: str, delimiter: str = ",") -
 
 
 def _cells(text: str, delimiter: str = ",") -> list[dict[str, Any]]:
-    """The rows of a CSV text; empty cells are None."""
-    rows = csv.DictReader(text.splitlines(keepends=True), delimiter=delimiter)
-    return [{str(key): value or None for key, value in row.items()} for row in rows]
+    """The rows of a CSV text, in which U+2028 and its like end no line; empty cells are None."""
+    rows = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
+    return [{str(key): _text(value) for key, value in row.items()} for row in rows]
+
+
+def _text(cell: object) -> object:
+    return read_plot_cell(cell) if isinstance(cell, str) and cell else None

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import shap
 
+from pricetrail.base.files import csv_bytes
 from pricetrail.base.random_streams import draw_rows, stream
 from pricetrail.data.features import CATEGORICAL_FEATURES, FEATURE_UNITS
 from pricetrail.data.past_lines import HISTORY_UNITS
@@ -31,13 +32,12 @@ def shap_plots(explanation: Explanation, rows: pd.DataFrame) -> dict[str, bytes]
         rows: the features that were explained, which give the colours and the places; index unique.
     """
     importance = explanation.mean_absolute().rename("mean_abs_shap").rename_axis("feature").reset_index()
-    text = importance.to_csv(index=False, float_format="%.6g", lineterminator="\n")
     drawn = draw_rows(explanation.values, MOST_DOTS, stream(0, "dots"))
     some, values = rows.loc[drawn.index], replace(explanation, values=drawn)
     return {
         "beeswarm.png": _beeswarm(values, some),
         "dependence.png": _dependence(values, some, list(importance["feature"])),
-        "importance.csv": text.encode(),
+        "importance.csv": csv_bytes(importance),
     }
 
 
@@ -53,12 +53,17 @@ def waterfall(values: pd.Series, base_log_quantity: float, features: pd.Series) 
     row = shap.Explanation(
         values=values.to_numpy().astype(np.float64),
         base_values=base_log_quantity,
-        data=np.array(["–" if pd.isna(value) else value for value in known], dtype=object),
+        data=np.array(["–" if pd.isna(value) else _plain(value) for value in known], dtype=object),
         feature_names=list(values.index),
     )
     with own_font():
         shap.plots.waterfall(row, max_display=TOP_FEATURES, show=False)
         return png(plt.gcf())
+
+
+def _plain(value: object) -> object:
+    """A value of which matplotlib reads no part as a formula."""
+    return value.replace("$", r"\$") if isinstance(value, str) else value
 
 
 def _beeswarm(explanation: Explanation, rows: pd.DataFrame) -> bytes:

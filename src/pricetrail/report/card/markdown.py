@@ -11,6 +11,7 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from jinja2 import Environment, StrictUndefined
 
 from pricetrail import __version__
+from pricetrail.base.escaping import markdown_text
 from pricetrail.base.json_type import Json
 from pricetrail.checks.estimates import Bounds, Interval, Number
 from pricetrail.checks.gates import outcome_word
@@ -27,7 +28,6 @@ LONGEST_SETTING = 60  # characters of a setting's value in the list of changes
 PACKAGES_SHOWN = ("torch", "lightgbm", "scikit-learn", "numpy", "pandas", "pyarrow", "optuna", "shap", "dvc")
 NOT_COMPUTED = "not computed"
 PLAIN = re.compile(r"[\w./:@%=+, &-]*[\w./:@%=+-]")
-SPECIAL = re.compile(r"([\\`*\[\]<>|~&#!$]|(?<![^\W_])_|_(?![^\W_]))")  # an underscore inside a word is one
 
 
 class Markdown(str):
@@ -98,7 +98,7 @@ def finished(value: Json) -> Markdown:
     r"""What stands in the card for a value: a figure for a number, escaped text for any text.
 
     >>> finished(14533), finished(0.2706661), finished(None), finished("a|b<i>")
-    ('14,533', '0.2707', 'not computed', 'a\\|b\\<i\\>')
+    ('14,533', '0.2707', 'not computed', 'a\\|b\\<i>')
     """
     match value:
         case Markdown():
@@ -139,9 +139,9 @@ def escaped(text: str) -> Markdown:
     r"""Text in one line that no Markdown reader takes for markup.
 
     >>> escaped("added_disparity is 0.2,\n *not* <= 0.1")
-    'added_disparity is 0.2, \\*not\\* \\<= 0.1'
+    'added_disparity is 0.2, \\*not\\* <= 0.1'
     """
-    return Markdown(SPECIAL.sub(r"\\\1", " ".join(text.split())))
+    return Markdown(markdown_text(text))
 
 
 def code(text: str) -> Markdown:

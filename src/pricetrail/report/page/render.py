@@ -1,11 +1,10 @@
 """Results to the page: sections in their order, written by templates that escape every text."""
 
-import base64
-import hashlib
 from collections.abc import Mapping
 
 from jinja2 import DictLoader, Environment, StrictUndefined
 
+from pricetrail.base.escaping import own_policy
 from pricetrail.checks.gates import outcome_word
 from pricetrail.report.page.blocks import Section
 from pricetrail.report.page.sections.changes import changes_section, own_run
@@ -32,12 +31,7 @@ def sections(results: PageResults) -> tuple[Section, ...]:
 
 def policy(style: str, script: str) -> str:
     """A Content-Security-Policy under which only this page's own style, script and embedded images work."""
-    own = f"style-src '{_digest(style)}'; script-src '{_digest(script)}'"
-    return f"default-src 'none'; img-src data:; {own}; base-uri 'none'; form-action 'none'"
-
-
-def _digest(text: str) -> str:
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+    return own_policy([style], [script])
 
 
 def render(results: PageResults, templates: Mapping[str, str]) -> str:
