@@ -22,6 +22,7 @@ MAX_YAML_MB: Final = 1  # 14 times the dvc.lock that ships; ruamel's Python read
 MAX_DEPTH: Final = 64
 MAX_VALUES: Final = 10**6  # of a YAML text, each alias counted as what it stands for
 MAX_INTEGER: Final = 2**63  # what tables and metrics hold
+_INFINITE: Final = (math.inf, -math.inf)  # as ``json`` reads 1e999
 
 
 def load_json(text: str | bytes) -> Any:  # noqa: ANN401  any JSON
@@ -44,7 +45,7 @@ def load_yaml(text: str) -> Any:  # noqa: ANN401  any YAML
     """YAML 1.2 as DVC reads it.
 
     Raises:
-        ValueError: it is longer or deeper than the limits, or its aliases stand for more than a person could have meant.
+        ValueError: it is longer or deeper than the limits, or its aliases stand for more.
         YAMLError: it is no YAML.
     """
     _require_short(text, MAX_YAML_MB)
@@ -110,9 +111,7 @@ def _require_plain(tree: object) -> None:
                 below.extend(value.values())
             elif isinstance(value, list | tuple | set):
                 below.extend(value)
-            elif type(value) is int and not -MAX_INTEGER <= value < MAX_INTEGER:
-                raise ValueError("a number has more than 64 bits")
-            elif type(value) is float and math.isinf(value):
+            elif (type(value) is int and not -MAX_INTEGER <= value < MAX_INTEGER) or value in _INFINITE:
                 raise ValueError("a number has more than 64 bits")
         level = below
 
