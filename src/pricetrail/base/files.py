@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from pricetrail.base.errors import SourceError
 from pricetrail.base.escaping import plot_cell
 from pricetrail.base.json_type import Json
+from pricetrail.base.limits import load_json
 from pricetrail.base.params import FILE, Params, parse_params
 from pricetrail.base.parquet import partition_bytes, table_to_bytes
 from pricetrail.base.typed_json import Dataclass, record
@@ -82,7 +83,7 @@ def parse_json(text: str | bytes, place: str) -> dict[str, object]:
         SourceError: the text is none.
     """
     try:
-        tree = json.loads(text)
+        tree = load_json(text)
     except ValueError as error:
         raise SourceError(place, f"must be JSON: {error}") from None
     if not isinstance(tree, dict):

@@ -7,11 +7,11 @@ import difflib
 
 from pydantic import BaseModel, Field, ValidationError
 from pydantic_core import ErrorDetails
-from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from pricetrail.base import params_schema as schema
 from pricetrail.base.errors import ParamsError
+from pricetrail.base.limits import load_yaml
 
 FILE = "params.yaml"
 
@@ -43,7 +43,7 @@ def parse_params(text: str) -> Params:
         ParamsError: naming the first key that is not right, the rule and its value.
     """
     try:
-        tree = YAML(typ="safe", pure=True).load(text)
+        tree = load_yaml(text)
     except YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f"{FILE}: line {mark.line + 1}" if mark else FILE

@@ -17,6 +17,7 @@ def with_settings(text: str, settings: Mapping[str, Json]) -> str:
     Raises:
         ParamsError: a key is not there, or the new value breaks its rule.
     """
+    parse_params(text)  # the limits of what a branch may hold are its
     yaml = YAML()
     yaml.preserve_quotes = True
     yaml.width = 4096

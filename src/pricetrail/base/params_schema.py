@@ -56,6 +56,10 @@ class Data(Section):
     delimiter: Literal[",", ";", "\t", "|", ":", "^", "~", " "]
     encoding: str = Field(min_length=1)
     max_bad_share: float = Field(ge=0, lt=1)
+    max_files: Count
+    max_rows: Count
+    max_mb: Positive
+    max_expansion: float = Field(ge=1)
     sku: str
     restated: dict[str, Reason]
 

@@ -9,6 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from pricetrail.base.errors import DataError
 from pricetrail.base.json_type import Json
+from pricetrail.base.limits import load_json
 
 T = TypeVar("T")
 INLINE: Final = {"inline": True}  # of a field that is a mapping: its entries stand beside the other fields
@@ -54,7 +55,7 @@ def parse_as(kind: type[T], tree: object, place: str) -> T:
 def parse_json_as(kind: type[T], text: str, place: str) -> T:
     """As ``parse_as``, from JSON text."""
     try:
-        tree = json.loads(text)
+        tree = load_json(text)
     except ValueError as error:
         raise DataError(place, f"must be JSON: {error}") from None
     return parse_as(kind, tree, place)

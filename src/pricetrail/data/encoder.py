@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pricetrail.base.errors import BundleError, DataError
+from pricetrail.base.limits import load_json
 from pricetrail.data.features import CATEGORICAL_FEATURES, NUMERIC_FEATURES
 
 Matrix = NDArray[np.float32]
@@ -126,7 +127,7 @@ class Encoder:
             BundleError: where the text is not such a state.
         """
         try:
-            tree = json.loads(text)
+            tree = load_json(text)
             return cls(
                 numeric=tuple(NumericState(**{**state, "edges": tuple(state["edges"])}) for state in tree["numeric"]),
                 categorical=tuple(CategoricalState(s["name"], tuple(s["levels"])) for s in tree["categorical"]),

@@ -8,8 +8,12 @@ import csv
 import gzip
 import io
 import logging
+import math
+import re
+import stat
 import zlib
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -17,16 +21,18 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
-import pyarrow.parquet as pq
 
 from pricetrail.base.errors import SourceError
+from pricetrail.base.limits import MB, memory_limit
 from pricetrail.base.params_schema import Data
 from pricetrail.data.contract import SOURCE_FILE, SOURCE_ROW
+from pricetrail.data.source_limits import RAISE, Allowance, read_parquet, read_text_bytes, require_zip
 
 log = logging.getLogger(__name__)
 
 SUFFIXES: Final = (".csv", ".csv.gz", ".parquet", ".xlsx")
 _UTF8_BOM, _UTF16_BOMS = b"\xef\xbb\xbf", (b"\xff\xfe", b"\xfe\xff")
+_CACHED: Final = re.compile(r"/[0-9a-f]{2}/[0-9a-f]{30}$")  # an object of a DVC cache
 _TEXT_CONTROLS: Final = frozenset(b"\t\n\r\f")
 
 
@@ -39,8 +45,14 @@ def read_lines(data: Data) -> pd.DataFrame:
     Raises:
         SourceError: naming the file, the rule and what was found.
     """
-    files = find_files(data.path, data.pattern)
-    tables = [_named(file, *_read(file, data), data) for file in files]
+    files = find_files(data.path, data.pattern, data.max_files)
+    tables, rows, size = list[pa.Table](), 0, 0
+    for file in files:
+        tables.append(_named(file, *_read(file, data, rows), data))
+        rows, size = rows + tables[-1].num_rows, size + tables[-1].nbytes
+        if size > data.max_mb * MB:
+            rule = f"must bring the lines to no more than data.max_mb {data.max_mb:g} in memory ({RAISE})"
+            raise SourceError(str(file), rule, math.ceil(size / MB))
     table = pa.concat_tables(_alike(tables)).unify_dictionaries()
     if table.num_rows == 0:
         raise SourceError(data.path, "must hold at least one line below the header", 0)
@@ -49,11 +61,12 @@ def read_lines(data: Data) -> pd.DataFrame:
     return raw
 
 
-def find_files(path: str, pattern: str) -> list[Path]:
+def find_files(path: str, pattern: str, max_files: int) -> list[Path]:
     """The source files of a file or folder, in order of name.
 
     Raises:
-        SourceError: where there is none, or a file of an unknown kind was named.
+        SourceError: where there is none, a file of an unknown kind was named, the folder has more than ``max_files``,
+            or one is no file of its own: a pipe, a device, or a link to what lies elsewhere.
     """
     root = Path(path)
     if root.is_file():
@@ -62,28 +75,48 @@ def find_files(path: str, pattern: str) -> list[Path]:
         return [root]
     if not root.is_dir():
         raise SourceError(path, "must be a file or a folder, and is not there")
-    files = sorted(f for f in root.glob(pattern) if f.is_file() and f.name.lower().endswith(SUFFIXES))
+    named = (file for file in root.glob(pattern) if file.name.lower().endswith(SUFFIXES) and not file.is_dir())
+    files = sorted(islice(named, max_files + 1))
+    if len(files) > max_files:
+        raise SourceError(path, f"must hold no more than data.max_files {max_files:,} source files ({RAISE})")
+    for file in files:
+        require_own(file, root)
     if not files:
         raise SourceError(path, f"must hold a file that matches {pattern!r} and ends in {', '.join(SUFFIXES)}")
     return files
 
 
-def _read(file: Path, data: Data) -> tuple[pa.Table, pa.Array]:
-    """One file as an Arrow table in the user's column names, and the row number of each of its lines."""
-    name = file.name.lower()
-    kind = name.rsplit(".", 1)[-1].replace("gz", "gzip")
+def require_own(file: Path, root: Path) -> None:
+    """Stop at what no person sends as a file: reading it would never end, or show what lies outside of the folder.
+
+    A link into a DVC cache, which DVC itself makes, is a file of its own: its content is named by its hash.
+
+    Raises:
+        SourceError: a pipe, a device, a link to nowhere or to elsewhere.
+    """
     try:
-        if name.endswith(".xlsx"):
-            return _read_excel(file)
-        if name.endswith(".parquet"):
-            table = pq.ParquetFile(file).read()
-            return table, _rows(table)
-        content = file.read_bytes()
-        if name.endswith(".gz"):
-            content = gzip.decompress(content)
-        return _read_csv(file, to_utf8(file, content, data.encoding), data.delimiter)
+        mode, target = file.stat().st_mode, file.resolve()
+    except OSError as error:
+        raise SourceError(str(file), f"must be a file: {error.strerror}") from None
+    if not stat.S_ISREG(mode):
+        raise SourceError(str(file), "must be a regular file, no pipe, device or socket", stat.filemode(mode)[0])
+    if file.is_symlink() and not target.is_relative_to(root.resolve()) and not _CACHED.search(target.as_posix()):
+        raise SourceError(str(file), f"must be a file, no link to what lies outside of {root}", str(target))
+
+
+def _read(file: Path, data: Data, rows_before: int) -> tuple[pa.Table, pa.Array]:
+    """One file as an Arrow table in the user's column names, and the row number of each of its lines."""
+    kind = file.name.lower().rsplit(".", 1)[-1].replace("gz", "gzip")
+    try:
+        allowance = Allowance.of(file, data, rows_before)
+        with memory_limit(allowance.working_mb):
+            table, numbers = _read_kind(file, data, kind, allowance)
+        allowance.require_rows(table.num_rows)
+        return table, numbers
     except SourceError:
         raise
+    except MemoryError:
+        raise allowance.out_of_memory() from None
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise SourceError(str(file), f"must be a whole {kind} file: {error}") from None
     except OSError as error:
@@ -92,12 +125,24 @@ def _read(file: Path, data: Data) -> tuple[pa.Table, pa.Array]:
         raise SourceError(str(file), f"must be a readable {kind} file: {error}") from None
 
 
+def _read_kind(file: Path, data: Data, kind: str, allowance: Allowance) -> tuple[pa.Table, pa.Array]:
+    if kind == "xlsx":
+        require_zip(allowance)
+        return _read_excel(file, allowance)
+    if kind == "parquet":
+        table = read_parquet(allowance)
+        return table, _rows(table)
+    with gzip.open(file) if kind == "gzip" else file.open("rb") as stream:
+        content = read_text_bytes(stream, allowance)
+    return _read_csv(file, to_utf8(file, content, data.encoding), data.delimiter, allowance)
+
+
 def _rows(table: pa.Table) -> pa.Array:
     """Row numbers where every row of the file is a line: the header is row 1."""
     return pa.array(range(2, table.num_rows + 2), pa.int64())
 
 
-def _read_excel(file: Path) -> tuple[pa.Table, pa.Array]:
+def _read_excel(file: Path, allowance: Allowance) -> tuple[pa.Table, pa.Array]:
     """The first sheet as text; its first row is taken as it is: pandas would rename a name that stands twice."""
     with pd.ExcelFile(file, engine="openpyxl") as book:
         sheet = book.parse(0, dtype=str, keep_default_na=False, header=None)
@@ -105,6 +150,7 @@ def _read_excel(file: Path) -> tuple[pa.Table, pa.Array]:
             log.warning("%s: only its first sheet is read, not %s", file, ", ".join(map(str, book.sheet_names[1:])))
     if sheet.empty:
         raise SourceError(str(file), "must have a header and lines, the sheet is empty")
+    allowance.require_columns(sheet.shape[1])
     header = [str(cell) for cell in sheet.iloc[0]]
     columns = [pa.array(sheet.iloc[1:, i].astype(str), pa.string()) for i in range(len(header))]
     table = pa.Table.from_arrays(columns, names=header)
@@ -142,11 +188,12 @@ def to_utf8(file: Path, content: bytes, encoding: str) -> bytes:
     return content.removeprefix(_UTF8_BOM)
 
 
-def _read_csv(file: Path, content: bytes, delimiter: str) -> tuple[pa.Table, pa.Array]:
+def _read_csv(file: Path, content: bytes, delimiter: str, allowance: Allowance) -> tuple[pa.Table, pa.Array]:
     """A CSV file with every column as text, and the row number of each line."""
     header = next((row for row in _csv_rows(content, delimiter) if row), None)
     if header is None:
         raise SourceError(str(file), "must have a header and lines, the file is empty")
+    allowance.require_columns(len(header))
     by_position = [str(i) for i in range(len(header))]  # a name may stand twice; the header is read as a first line
     table = pacsv.read_csv(
         pa.BufferReader(content),

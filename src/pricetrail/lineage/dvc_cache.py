@@ -1,6 +1,5 @@
 """The objects of DVC's cache, read without DVC: a file by its md5, a folder by that of its list."""
 
-import json
 import os
 import shutil
 import subprocess
@@ -11,6 +10,7 @@ from typing import Final
 
 from pricetrail.base.dvc_hashes import md5_of_file
 from pricetrail.base.errors import LineageError
+from pricetrail.base.limits import load_json
 
 LAYOUTS: Final = ("files/md5", "")  # of DVC 3, and of DVC 2
 
@@ -50,11 +50,18 @@ def object_at(cache: Path, md5: str) -> Path | None:
 
 
 def listing(cache: Path, md5: str) -> dict[str, str] | None:
-    """The md5 of each file of a folder by its path inside it; None where the cache has no such list."""
+    """The md5 of each file of a folder by its path inside it; None where the cache has no such list.
+
+    Raises:
+        LineageError: its bytes are no list of files.
+    """
     path = object_at(cache, md5)
     if path is None:
         return None
-    return {str(entry["relpath"]): str(entry["md5"]) for entry in json.loads(path.read_bytes())}
+    try:
+        return {str(entry["relpath"]): str(entry["md5"]) for entry in load_json(path.read_bytes())}
+    except (KeyError, TypeError, ValueError) as error:
+        raise LineageError(str(path), f"must be a list of files: {error}") from None
 
 
 def copy_objects(md5: str, source: Path, target: Path) -> list[str]:

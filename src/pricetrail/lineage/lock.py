@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
-from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from pricetrail.base.errors import DataError
+from pricetrail.base.limits import load_yaml
 from pricetrail.lineage.paths import overlap
 
 
@@ -109,8 +109,8 @@ def parse_yaml(text: str, place: str) -> Any:  # noqa: ANN401  any YAML
         DataError: the text is none.
     """
     try:
-        return YAML(typ="safe", pure=True).load(text)
-    except YAMLError as error:
+        return load_yaml(text)
+    except (YAMLError, ValueError) as error:
         raise DataError(place, f"must be YAML: {getattr(error, 'problem', error)}") from None
 
 

@@ -19,6 +19,7 @@ from safetensors.torch import save as save_tensors
 from torch import Tensor
 
 from pricetrail.base.errors import BundleError
+from pricetrail.base.limits import load_json
 from pricetrail.base.parquet import partition_bytes, table_from_bytes, table_to_bytes
 from pricetrail.base.typed_json import record
 from pricetrail.data.contract import iso_week
@@ -141,7 +142,7 @@ def unpack(folder: Path, trusted: TrustedManifest) -> Parts:
     files = {name: _verified(folder, name, hashes) for name in _NEEDED}
     weeks = [_verified(folder, name, hashes) for name in _history_files(folder, hashes)]
     try:
-        model = json.loads(files[_MODEL])
+        model = load_json(files[_MODEL])
         return Parts(
             encoder=Encoder.from_json(files[_ENCODER].decode()),
             history=History(pa.concat_tables([table_from_bytes(week) for week in weeks]).to_pandas()),
@@ -160,7 +161,7 @@ def _manifest(folder: Path, trusted: TrustedManifest) -> Mapping[str, str]:
     try:
         content = (folder / MANIFEST).read_bytes()
         trusted.require(hashlib.sha256(content).hexdigest(), str(folder))
-        return {str(name): str(value) for name, value in json.loads(content)["sha256"].items()}
+        return {str(name): str(value) for name, value in load_json(content)["sha256"].items()}
     except OSError as error:
         raise BundleError(str(error.filename), "must be in the bundle, and is not there") from None
     except (KeyError, TypeError, ValueError, AttributeError) as error:

@@ -1,6 +1,5 @@
 """The candidate: the study's best network fitted on all training rows, with its intervals and the models behind it."""
 
-import json
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -10,6 +9,7 @@ import pandas as pd
 import torch
 
 from pricetrail.base.errors import BundleError, DataError
+from pricetrail.base.limits import load_json
 from pricetrail.base.random_streams import stream_seed
 from pricetrail.checks.errors_and_intervals import errors
 from pricetrail.checks.estimates import ValidationResult
@@ -73,7 +73,7 @@ def read_backups(files: Mapping[str, bytes]) -> tuple[Backup, ...]:
         BundleError: a file or the index is not what was stored.
     """
     try:
-        found = {str(entry["name"]): float(entry["validation_mse_log_quantity"]) for entry in json.loads(files[INDEX])}
+        found = {str(entry["name"]): float(entry["validation_mse_log_quantity"]) for entry in load_json(files[INDEX])}
     except (KeyError, TypeError, ValueError) as error:
         raise BundleError(INDEX, f"must list the baselines: {error}") from None
     backups = [Backup(load_baseline(name, files), error) for name, error in found.items()]

@@ -28,6 +28,7 @@ from sklearn.linear_model import ElasticNet as ElasticNetSolver
 from sklearn.svm import SVR as SvrSolver  # noqa: N811  an acronym, not a constant
 from torch import Tensor
 
+from pricetrail.base.limits import load_json
 from pricetrail.data.encoder import Encoder, Matrix
 
 Floats = NDArray[np.float64]
@@ -201,7 +202,7 @@ class ElasticNet(MatrixBaseline):
     @classmethod
     def from_bytes(cls, content: bytes) -> ElasticNet:
         """Read what ``to_files`` wrote."""
-        tree = json.loads(content)
+        tree = load_json(content)
         mean, scale, coefficients = (torch.tensor(tree[name]) for name in ("mean", "scale", "coefficients"))
         if not mean.shape == scale.shape == coefficients.shape:
             raise ValueError("lengths differ")

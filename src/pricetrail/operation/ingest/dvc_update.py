@@ -3,7 +3,6 @@
 The weekly run asks in its clone: ``python -m pricetrail.operation.ingest.dvc_update BASE``.
 """
 
-import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 from pricetrail.base import files
 from pricetrail.base.dvc_hashes import list_folder, md5_of_tree
 from pricetrail.base.errors import OperationError, PricetrailError
+from pricetrail.base.limits import load_json
 from pricetrail.data import source_files
 from pricetrail.lineage.commit import Commit
 from pricetrail.lineage.dvc_cache import cache_folder, dvc, listing
@@ -46,7 +46,7 @@ def check_update(rev: str = "HEAD") -> tuple[SourceFile, ...]:
     for name in sorted(set(before) - set(present) - set(params.data.restated)):
         raise OperationError(f"{path}/{name}", f"must not go, since {pointer(path)} named it; {_remedy(name)}")
     fresh = list[SourceFile]()
-    for file in source_files.find_files(path, params.data.pattern):
+    for file in source_files.find_files(path, params.data.pattern, params.data.max_files):
         name = file.relative_to(path).as_posix()
         if before.get(name) == present[name]:
             continue
@@ -73,7 +73,7 @@ def _known_at(rev: str, path: str, present: Mapping[str, str]) -> Mapping[str, s
 
 def _listed_by_dvc(rev: str, path: str) -> Mapping[str, str]:
     """The same from the remote, without a file of the folder fetched."""
-    listed = json.loads(dvc("list", ".", path, "--rev", rev, "-R", "--show-hash", "--json"))
+    listed = load_json(dvc("list", ".", path, "--rev", rev, "-R", "--show-hash", "--json"))
     if not listed:
         raise OperationError(pointer(path), f"must be in the cache or the remote as of {rev}, to tell what is new")
     return {str(entry["path"]): str(entry["md5"]) for entry in listed}

@@ -1,7 +1,6 @@
 """The files that a release's signature covers."""
 
 import hashlib
-import json
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from typing import Final
 
 from pricetrail.base import files
 from pricetrail.base.errors import ReleaseError
+from pricetrail.base.limits import load_json
 from pricetrail.lineage.commit import DECISION, RECORD
 
 MANIFEST: Final = "manifest.json"
@@ -50,7 +50,7 @@ def manifest_sha256(bundle: Mapping[str, bytes]) -> str:
         ReleaseError: it does not.
     """
     try:
-        named = {str(name): str(value) for name, value in json.loads(bundle[MANIFEST])["sha256"].items()}
+        named = {str(name): str(value) for name, value in load_json(bundle[MANIFEST])["sha256"].items()}
     except (KeyError, TypeError, ValueError, AttributeError):
         raise ReleaseError(f"bundle: {MANIFEST}", "must name a sha256 for each file") from None
     found = {name: sha256(content) for name, content in bundle.items() if name != MANIFEST}

@@ -1,6 +1,5 @@
 """The project's DVC remote, through DVC's own file systems: S3, a folder, and whatever else DVC can reach."""
 
-import json
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -10,6 +9,7 @@ from typing import Any, Final, TypeVar
 
 from pricetrail.base.dvc_hashes import md5_of_bytes
 from pricetrail.base.errors import ReleaseError
+from pricetrail.base.limits import load_json
 from pricetrail.lineage.dvc_cache import listing, object_at
 
 FOLDER: Final = "releases"  # beside DVC's own `files/`; `dvc gc` leaves it alone
@@ -149,7 +149,7 @@ class Objects:
         try:
             names = listing(self.cache, md5)
             if names is None:
-                names = {str(entry["relpath"]): str(entry["md5"]) for entry in json.loads(self.read(md5))}
+                names = {str(entry["relpath"]): str(entry["md5"]) for entry in load_json(self.read(md5))}
         except (ValueError, TypeError, KeyError, AttributeError):
             raise ReleaseError(f"object {md5}", "must be a list of files") from None
         for name in names:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from pricetrail import __version__
 from pricetrail.base.errors import ReleaseError
+from pricetrail.base.limits import load_json
 
 OWN: Final = "pricetrail"
 
@@ -28,7 +29,7 @@ def environment_sbom() -> bytes:
     if done.returncode:
         lines = done.stderr.decode(errors="replace").strip().splitlines() or ["it gave no reason"]
         raise ReleaseError("cyclonedx-py", f"must succeed: {lines[-1]}")
-    return (json.dumps(described(json.loads(done.stdout)), indent=1, sort_keys=True) + "\n").encode()
+    return (json.dumps(described(load_json(done.stdout)), indent=1, sort_keys=True) + "\n").encode()
 
 
 def described(tree: dict[str, Any]) -> dict[str, Any]:

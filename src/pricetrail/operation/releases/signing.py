@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pricetrail.base.errors import ReleaseError
+from pricetrail.base.limits import load_json
 from pricetrail.operation.releases.keys import SHORT, KeyPair
 
 
@@ -24,13 +25,13 @@ def sign(folder: Path, keys: KeyPair) -> str:
             config.use_elliptic_key_signer(private_key=keys.private).sign(folder, file)
         except (OSError, ValueError, TypeError) as error:
             raise ReleaseError(str(keys.private), f"must sign: {error}") from None
-        return json.dumps(json.loads(file.read_text(encoding="utf-8")), separators=(",", ":"))
+        return json.dumps(load_json(file.read_text(encoding="utf-8")), separators=(",", ":"))
 
 
 def signer(signature: str) -> str:
     """Fingerprint of the key that a signature says it is of; empty where it says nothing."""
     try:
-        tree = json.loads(signature)
+        tree = load_json(signature)
         return str(tree["verificationMaterial"]["publicKey"]["hint"])
     except (ValueError, TypeError, KeyError):
         return ""

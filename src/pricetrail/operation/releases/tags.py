@@ -14,6 +14,7 @@ from gto import api
 from pydantic import TypeAdapter, ValidationError
 
 from pricetrail.base.errors import LineageError, ReleaseError
+from pricetrail.base.limits import load_json
 from pricetrail.lineage.git import git
 
 ARTIFACT, STAGE = "price-model", "production"
@@ -176,7 +177,7 @@ def parts(message: str, place: str) -> tuple[Record, str]:
     Raises:
         ReleaseError: they are not there, or not whole.
     """
-    trees = [json.loads(line) for line in message.splitlines() if _is_object(line)]
+    trees = [load_json(line) for line in message.splitlines() if _is_object(line)]
     found = {key: value for tree in trees for key, value in tree.items()}
     try:
         record = _RECORD.validate_json(json.dumps(found.get("release")), strict=True)
@@ -199,7 +200,7 @@ def body(record: Record, signature: str) -> str:
 
 def note_of(message: str) -> dict[str, str]:
     """What a stage's message says besides GTO's line, such as the reason of a rollback."""
-    trees = [json.loads(line) for line in message.splitlines() if _is_object(line)]
+    trees = [load_json(line) for line in message.splitlines() if _is_object(line)]
     return {str(key): str(value) for tree in trees for key, value in tree.items()}
 
 
@@ -220,7 +221,7 @@ def parted(author: str) -> tuple[str, str]:
 
 def _is_object(line: str) -> bool:
     try:
-        return isinstance(json.loads(line), dict)
+        return isinstance(load_json(line), dict)
     except ValueError:
         return False
 

@@ -1,6 +1,5 @@
 """The steps of a run: each a function from what the earlier ones left to what it leaves, safe to be tried again."""
 
-import json
 import logging
 import re
 import sys
@@ -11,6 +10,7 @@ from typing import Final
 from pricetrail.base import files
 from pricetrail.base.errors import OperationError, PricetrailError
 from pricetrail.base.json_type import Json
+from pricetrail.base.limits import load_json
 from pricetrail.base.params import Params, parse_params
 from pricetrail.base.params_edit import with_settings
 from pricetrail.checks.gates import read_verdict
@@ -173,7 +173,7 @@ def verify(clone: Clone, minutes: float, pushed: int = 0) -> ReadBack:
     # The base may name new lines that nobody pushed; all that the last published lock named was read back then.
     published = git("log", "-1", "--format=%H", clone.base, "--", "dvc.lock", folder=clone.folder).strip()
     command = [sys.executable, "-m", "pricetrail.operation.weekly.remote_check", published, str(pushed)]
-    found = json.loads(must(command, clone.folder, minutes).splitlines()[-1])
+    found = load_json(must(command, clone.folder, minutes).splitlines()[-1])
     if repaired := tuple(found["repaired"]):
         log.warning("%d objects in the remote had other bytes than their names say, sent again", len(repaired))
     return ReadBack(found["objects"], found["object_bytes"], repaired)

@@ -1,0 +1,143 @@
+"""How much a source file may hold: a few MB from whoever sends data must not unpack to all the memory there is.
+
+What can be counted is counted before and while a file is read; what a file lies about to the library that reads it,
+the kernel refuses (``base.limits.memory_limit``).
+"""
+
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pricetrail.base.errors import SourceError
+from pricetrail.base.limits import MB
+from pricetrail.base.params_schema import Data
+
+FREE_MB: Final = 64  # that any file may unpack to: a small file of one product's lines packs well
+WORKING_MB, WORKING_TIMES = 256, 4  # what readers hold beside the unpacked bytes: copies, Python's objects
+MAX_COLUMNS: Final = 1000  # of which eight are read
+BATCH_ROWS: Final = 16_384
+CHUNK_BYTES: Final = 1 << 20
+MAX_LINE_BYTES: Final = 1 << 20  # of text
+RAISE: Final = "if the file is right, raise it in params.yaml"  # in messages, after the name of the limit
+
+
+@dataclass(frozen=True)
+class Allowance:
+    """What one file may unpack to.
+
+    Attributes:
+        file: for messages.
+        mb: megabytes, of what it unpacks to.
+        rule: where they come from, and what to set.
+        rows: lines.
+        max_rows: lines of all files, for messages.
+    """
+
+    file: Path
+    mb: float
+    rule: str
+    rows: int
+    max_rows: int
+
+    @classmethod
+    def of(cls, file: Path, data: Data, rows_before: int = 0) -> "Allowance":
+        """By the size of the file, and the lines of the files before it."""
+        size_mb = file.stat().st_size / MB
+        expanded = max(FREE_MB, data.max_expansion * size_mb)
+        if expanded < data.max_mb:
+            rule = f"{FREE_MB} MB, or data.max_expansion {data.max_expansion:g} times its {size_mb:.3g} MB"
+        else:
+            rule = f"data.max_mb {data.max_mb:g}"
+        return cls(file, min(expanded, data.max_mb), rule, data.max_rows - rows_before, data.max_rows)
+
+    @property
+    def working_mb(self) -> float:
+        """Memory that reading it may take."""
+        return WORKING_MB + WORKING_TIMES * self.mb
+
+    def require_bytes(self, count: int) -> None:
+        """Hold bytes, or how many of them there are so far, against it.
+
+        Raises:
+            SourceError: they are too many.
+        """
+        if count > self.mb * MB:
+            rule = f"must unpack to no more than {self.mb:,.0f} MB ({self.rule}; {RAISE})"
+            raise SourceError(str(self.file), rule, f"{count / MB:,.0f} MB and maybe more")
+
+    def require_rows(self, count: int) -> None:
+        """As ``require_bytes``, for lines."""
+        if count > self.rows:
+            rule = f"must bring the lines to no more than data.max_rows {self.max_rows:,} ({RAISE})"
+            raise SourceError(str(self.file), rule, self.max_rows - self.rows + count)
+
+    def require_columns(self, count: int) -> None:
+        """As ``require_bytes``, for columns."""
+        if count > MAX_COLUMNS:
+            raise SourceError(str(self.file), f"must have no more than {MAX_COLUMNS:,} columns", count)
+
+    def out_of_memory(self) -> SourceError:
+        """The error of a file whose reading took more than ``working_mb``: it is other than it says of itself."""
+        rule = f"must be read in no more than {self.working_mb:,.0f} MB of memory, for it may unpack to"
+        return SourceError(str(self.file), f"{rule} {self.mb:,.0f} MB ({self.rule}; {RAISE})")
+
+
+def read_text_bytes(stream: BinaryIO, allowance: Allowance) -> bytes:
+    """A stream's bytes, counted while they come.
+
+    Raises:
+        SourceError: they are too many, or one line has more than a MB of them.
+    """
+    content, line = bytearray(), 0
+    while part := stream.read(CHUNK_BYTES):
+        content += part
+        allowance.require_bytes(len(content))
+        end = max(part.rfind(b"\n"), part.rfind(b"\r"))
+        line = len(part) - end - 1 if end >= 0 else line + len(part)
+        if line > MAX_LINE_BYTES:
+            rule = f"must be a text file, with no line of more than {MAX_LINE_BYTES / MB:.0f} MB"
+            raise SourceError(str(allowance.file), rule, f"{line / MB:.1f} MB and maybe more")
+    return bytes(content)
+
+
+def require_zip(allowance: Allowance) -> None:
+    """Hold the members of a zip file against the allowance; Python reads no more of a member than is declared.
+
+    Raises:
+        SourceError: they are too large together, or packed in another way than spreadsheets are.
+        BadZipFile: it is none.
+    """
+    with zipfile.ZipFile(allowance.file) as packed:
+        members = packed.infolist()
+    allowance.require_bytes(sum(member.file_size for member in members))
+    for member in members:  # of the other ways Python unpacks a whole part of the file at once
+        if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            rule = f"must be packed by deflate, as spreadsheets are, and {member.filename!r} is not"
+            raise SourceError(str(allowance.file), rule, member.compress_type)
+
+
+def read_parquet(allowance: Allowance) -> pa.Table:
+    """A Parquet file, counted by what its footer says and then by what comes.
+
+    Raises:
+        SourceError: it holds too much.
+        ArrowException: it is no Parquet.
+    """
+    file = pq.ParquetFile(allowance.file)
+    found = file.metadata
+    allowance.require_columns(found.num_columns)
+    allowance.require_rows(found.num_rows)
+    allowance.require_bytes(sum(found.row_group(i).total_byte_size for i in range(found.num_row_groups)))
+    batches, rows, size = list[pa.RecordBatch](), 0, 0
+    for batch in file.iter_batches(batch_size=BATCH_ROWS, use_threads=False):
+        rows, size = rows + batch.num_rows, size + batch.nbytes
+        allowance.require_rows(rows)
+        allowance.require_bytes(size)
+        batches.append(batch)
+    if rows != found.num_rows:  # Arrow ends without a word where the pages do
+        raise SourceError(str(allowance.file), f"must hold the {found.num_rows:,} lines that its footer tells", rows)
+    return pa.Table.from_batches(batches, schema=file.schema_arrow)
