@@ -28,6 +28,7 @@ from pricetrail.base.processes import end, is_running, matching, start_server
 from pricetrail.operation.servers.programs import UnreachableError
 from pricetrail.operation.servers.tls import HANDSHAKE_SECONDS, KEY, ensure_certificate, owner_of_port, proves
 
+APP: Final = "pricetrail.operation.servers.s3_app:build_app"
 HOST: Final = "127.0.0.1"
 PORT: Final = 9000  # where none is named
 FOLDER: Final = ".s3"
@@ -107,8 +108,8 @@ class Store:
         if answers(self.port):
             raise OperationError(f"{HOST}:{self.port}", self._taken())
         (self.objects / self.bucket).mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, "-m", "uvicorn", "nanio.app:build_app", "--factory", "--host", HOST]
-        command += ["--port", str(self.port), "--ssl-keyfile", str(self.folder / KEY)]
+        command = [sys.executable, "-m", "uvicorn", APP, "--factory", "--app-dir", str(Path(__file__).parents[3])]
+        command += ["--host", HOST, "--port", str(self.port), "--ssl-keyfile", str(self.folder / KEY)]
         command += ["--ssl-certfile", str(self.certificate), "--no-access-log", "--log-level", "warning"]
         keys = {"NANIO_ACCESS_KEY": self.access_key, "NANIO_SECRET_KEY": self.secret_key}
         process = start_server(command, self.log, {**keys, "NANIO_DATA_DIR": str(self.objects)})
