@@ -34,8 +34,10 @@ def serve(client):
             with open(folder + "/received", "ab") as file:
                 file.write(got)
             if kind != "mute":
-                state = b"404 Not Found" if got[:4] in (b"HEAD", b"GET ") else b"200 OK"
-                client.sendall(b"HTTP/1.1 " + state + b"\\r\\nContent-Length: 0\\r\\nETag: \\"x\\"\\r\\n\\r\\n")
+                state = b"404 Not Found" if got[:4] == b"HEAD" else b"200 OK"
+                body = b"<ListBucketResult/>" if got[:4] == b"GET " else b""
+                size = str(len(body)).encode()
+                client.sendall(b"HTTP/1.1 " + state + b"\\r\\nContent-Length: " + size + b"\\r\\n\\r\\n" + body)
     except OSError:
         pass
 with socket.create_server(("127.0.0.1", port)) as server:

@@ -25,6 +25,7 @@ from pricetrail.base.errors import OperationError
 from pricetrail.base.files import private_folder
 from pricetrail.base.locks import alone
 from pricetrail.base.processes import end, is_running, matching, start_server
+from pricetrail.base.redaction import hide, hide_settings
 from pricetrail.operation.servers.programs import UnreachableError
 from pricetrail.operation.servers.tls import HANDSHAKE_SECONDS, KEY, ensure_certificate, owner_of_port, proves
 
@@ -193,6 +194,7 @@ def _with_keys(project: Path, port: int) -> dict[str, str]:
             "secret_access_key": secrets.token_urlsafe(32),
             **({} if not answers(port) else {"endpointurl": f"https://{HOST}:{free_port()}"}),
         }
+        hide(made["secret_access_key"])
         edit_local_config(project, {f"remote.{name}.{key}": value for key, value in made.items()})
         return {**settings, **made}
 
@@ -217,15 +219,18 @@ def ensure_running(project: Path) -> Store | None:
 
 
 def dvc_config(project: Path) -> dict[str, Any]:
-    """DVC's settings of a project, all levels merged, relative paths resolved.
+    """DVC's settings of a project, all levels merged, relative paths resolved; no log shows their secrets.
 
     Raises:
         OperationError: they cannot be read.
     """
     try:
-        return dict(Config(dvc_dir=str(project.absolute() / ".dvc")))
+        config = dict(Config(dvc_dir=str(project.absolute() / ".dvc")))
     except DvcConfigError as error:
         raise OperationError(".dvc/config", f"must be settings that DVC can read: {error}") from None
+    for settings in config["remote"].values():
+        hide_settings(settings)
+    return config
 
 
 def edit_local_config(project: Path, settings: dict[str, str]) -> None:

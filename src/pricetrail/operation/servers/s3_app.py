@@ -4,31 +4,38 @@ There they send it in pieces that are not signed, with a checksum at the end. na
 were the object.
 """
 
-from nanio.app import build_app as build_nanio
-from nanio.errors import InvalidRequest
-from starlette.applications import Starlette
-from starlette.middleware import Middleware
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from nanio.app import build_app as build_nanio  # type: ignore[import-untyped]
+from nanio.errors import InvalidRequest  # type: ignore[import-untyped]
+
+Message = dict[str, Any]  # of ASGI
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Message, Receive, Send], Awaitable[None]]
 
 FRAMED = (b"x-amz-content-sha256", b"STREAMING-UNSIGNED-PAYLOAD-TRAILER")
 LONGEST_LINE = 4096
 END = b"\r\n"
 
 
-def build_app() -> Starlette:
+def build_app() -> App:
     """The application that uvicorn serves; its settings are in the environment, as nanio reads them."""
     app = build_nanio()
-    app.user_middleware.append(Middleware(PlainBodies))  # the innermost: the signature is of the headers as they came
-    return app
+    signatures = app.user_middleware[0]  # which are of the headers as they came: ours is inside of it
+    app.user_middleware.append(type(signatures)(PlainBodies))
+    served: App = app
+    return served
 
 
 class PlainBodies:
     """Middleware that takes the frames off a body."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: App) -> None:
         self._app = app
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Serve a request."""
         if scope["type"] == "http" and FRAMED in scope["headers"]:
             kept = [pair for pair in scope["headers"] if pair != (b"content-encoding", b"aws-chunked")]
