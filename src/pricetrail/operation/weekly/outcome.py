@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import threading
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -13,6 +14,7 @@ import httpx
 from pricetrail.base.redaction import hide
 
 WEBHOOK_SECONDS: Final = 10.0
+SECRET_PART: Final = re.compile(r"[^/?&=]{16,}")  # of an address: less is a word
 WEBHOOK: Final = "PRICETRAIL_WEBHOOK_URL"
 
 log = logging.getLogger(__name__)
@@ -70,7 +72,7 @@ def notify(url: str, ending: Ending | str) -> None:
         body: dict[str, Any] = {"text": f"Weekly run: {ending.outcome}. {ending.headline}", **asdict(ending)}
     else:
         body = {"text": f"Weekly run: Failed. {ending}", "outcome": "Failed", "headline": ending}
-    hide(url, url.split("://", 1)[-1].partition("/")[2])
+    hide(url, *SECRET_PART.findall(url.partition("://")[2].partition("/")[2]))
     told = list[str]()
     # A thread, since neither httpx nor a name server has a limit of the whole; a late one ends with this process.
     posting = threading.Thread(target=lambda: told.append(_post(url, body)), daemon=True)
@@ -86,6 +88,8 @@ def _post(url: str, body: dict[str, Any]) -> str:
         with httpx.Client(timeout=WEBHOOK_SECONDS) as client, client.stream("POST", url, json=body) as answer:
             if answer.is_redirect:
                 return f"{answer.status_code}, a redirect, which is not followed: set the address that it leads to"
-            return "" if answer.is_success else f"{answer.status_code} {answer.reason_phrase}"
-    except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
+            return (
+                "" if answer.is_success else f"{answer.status_code} {httpx.codes.get_reason_phrase(answer.status_code)}"
+            )
+    except Exception as error:  # of a proxy's address, too: its words may be a secret
         return type(error).__name__
