@@ -4,6 +4,7 @@ import filecmp
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from importlib.metadata import distributions
 from pathlib import Path
@@ -67,6 +68,15 @@ def copy(shop: Clone, tmp_path: Path) -> Iterator[Clone]:
     shutil.copytree(shop.folder, tmp_path / "copy", symlinks=True)
     yield Clone(tmp_path / "copy")
     shutil.rmtree(tmp_path / "copy")
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that other users of this machine may enter: ``tmp_path`` is in one that they may not."""
+    folder = Path(tempfile.mkdtemp(prefix="open-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
 
 
 @pytest.fixture

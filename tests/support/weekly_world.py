@@ -149,8 +149,9 @@ class World:
         edit_local_config(self.project, {f"remote.s3.{name}": value for name, value in settings.items()})
 
     def s3(self) -> list[int]:
-        """Servers of this world's bucket."""
-        return [pid for pid, told in processes() if os.fsencode(self.bucket.parent) in told["cmdline"].split(b"\0")]
+        """Servers of this world's bucket: the embedded one, and one that a test started."""
+        marks = {os.fsencode(self.project / ".s3/server.key"), os.fsencode(self.bucket.parent)}
+        return [pid for pid, told in processes() if marks & set(told["cmdline"].split(b"\0"))]
 
     def stop(self) -> None:
         """End every process that still works in this world."""
@@ -168,7 +169,6 @@ class World:
         shutil.copytree(self.box, box, symlinks=True)
         world = World(box)
         world.serve(free_port())
-        (world.project / ".s3/server.pid").unlink(missing_ok=True)
         return world
 
     def clone_of_run(self) -> Path:

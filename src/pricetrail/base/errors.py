@@ -1,4 +1,9 @@
-"""The exception tree. Every message names the place, the rule that was broken and the value found."""
+"""The exception tree. Every message names the place, the rule that was broken and the value found.
+
+No message has a secret in it: what a program or a library said is often a part of one.
+"""
+
+from pricetrail.base.redaction import redacted
 
 
 class PricetrailError(Exception):
@@ -18,7 +23,7 @@ class PricetrailError(Exception):
         self.rule = rule
         self.value = value
         found = "" if value is None else f", got {value!r}"
-        super().__init__(" ".join(f"{place}: {rule}{found}".split()))
+        super().__init__(" ".join(redacted(f"{place}: {rule}{found}").split()))
 
 
 class ParamsError(PricetrailError):

@@ -1,17 +1,20 @@
 """All reading and writing of the stages' files. Writing is atomic: a temporary file, then a rename."""
 
 import json
+import logging
 import math
 import os
 import shutil
+import stat
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pricetrail.base.errors import SourceError
+from pricetrail.base.errors import OperationError, SourceError
 from pricetrail.base.escaping import plot_cell
 from pricetrail.base.json_type import Json
 from pricetrail.base.limits import load_json
@@ -20,6 +23,8 @@ from pricetrail.base.parquet import partition_bytes, table_to_bytes
 from pricetrail.base.typed_json import Dataclass, record
 
 SIGNIFICANT_DIGITS = 6
+
+log = logging.getLogger(__name__)
 
 
 def read_params(path: Path = Path(FILE)) -> Params:
@@ -126,6 +131,26 @@ def write_bytes(path: Path, content: bytes, mode: int = 0o666) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def private_folder(folder: Path) -> Path:
+    """A folder that only this user may enter, made where it is not there, narrowed where it was wider.
+
+    Raises:
+        OperationError: it is another user's, who could change what is read there, or a link, which he could turn.
+    """
+    with suppress(FileExistsError):
+        folder.mkdir(mode=0o700, parents=True)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode):
+        raise OperationError(str(folder), "must be a folder of its own, no link and no file: remove it")
+    if found.st_uid != os.geteuid():
+        rule = f"must be owned by user {os.geteuid()}, who runs this: run as its owner, or `chown -R` it"
+        raise OperationError(str(folder), rule, found.st_uid)
+    if (mode := stat.S_IMODE(found.st_mode)) & 0o077:
+        folder.chmod(0o700)
+        log.warning("%s: other users could enter it (mode %o): now its owner alone (700)", folder, mode)
+    return folder
 
 
 def write_json(path: Path, tree: Json) -> None:

@@ -98,6 +98,8 @@ def running(command: Sequence[str], folder: Path, env: Mapping[str, str]) -> Ite
 def start_server(command: Sequence[str], log: Path, env: Mapping[str, str]) -> subprocess.Popen[bytes]:
     """A program that goes on after this one, in a session of its own, so that Ctrl-C here does not end it.
 
+    What it writes only this user may read.
+
     Args:
         command: the program and its arguments.
         log: what it says is added to this file.
@@ -105,7 +107,7 @@ def start_server(command: Sequence[str], log: Path, env: Mapping[str, str]) -> s
     """
     with log.open("ab") as told:
         return subprocess.Popen(
-            command, env={**os.environ, **env}, start_new_session=True,
+            command, env={**os.environ, **env}, start_new_session=True, umask=0o077,
             stdin=subprocess.DEVNULL, stdout=told, stderr=told,
         )  # fmt: skip
 

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 import pricetrail as package
+from pricetrail.base.redaction import redact_logs, redacted
 from pricetrail.cli.check import check
 from pricetrail.cli.decide import decide
 from pricetrail.cli.doctor import doctor
@@ -29,6 +30,7 @@ from pricetrail.cli.weekly import weekly
 from pricetrail.cli.why import why
 
 TRACEBACK = "PRICETRAIL_TRACEBACK"  # environment variable: show where an unexpected error comes from
+LONGEST = 300  # characters of an unexpected error
 PANELS = {
     "Run": (check, ingest, weekly, schedule),
     "Results": (report, runs, models, prices, explain, decide),
@@ -42,12 +44,15 @@ class App(typer.Typer):
 
     def __call__(self, *args: object, **kwargs: object) -> object:
         """Run it on ``sys.argv``; exit code 1 for an error, 2 for a wrong option, 130 for Ctrl-C."""
+        redact_logs(os.environ)
+        os.umask(os.umask(0) | 0o002)  # whatever the shell says: nobody but owner and group changes what we write
         try:
             return super().__call__(*args, **kwargs)
         except Exception as error:
             if os.environ.get(TRACEBACK):
                 raise
-            told = " ".join(f"{type(error).__name__}: {error}".split())
+            told = " ".join(redacted(f"{type(error).__name__}: {error}").split())
+            told = told if len(told) <= LONGEST else f"{told[: LONGEST - 1]}…"
             typer.echo(f"error: unexpected {told}; set {TRACEBACK}=1 to see where", err=True)
             sys.exit(1)
 

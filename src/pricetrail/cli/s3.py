@@ -15,7 +15,7 @@ def start() -> None:
     """Start it, with random keys in .dvc/config.local on first use; nothing to do for a remote elsewhere."""
     with one_line_errors():
         found = s3.ensure_running(Path())
-    typer.echo(f"S3 answers at http://{s3.HOST}:{found.port}" if found else "the remote is no embedded one")
+    typer.echo(f"S3 answers at {found.url}" if found else "the remote is no embedded one")
 
 
 @app.command()

@@ -6,7 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from pricetrail.base.errors import PricetrailError
-from pricetrail.operation.servers.programs import redacted
+from pricetrail.base.redaction import redacted
 
 LONGEST = 300  # characters of a cause; botocore and git can write pages
 
@@ -70,6 +70,6 @@ def cause(error: BaseException) -> str:
     >>> cause(KeyError("bucket"))
     "KeyError: 'bucket'"
     """
-    lines = str(error).strip().splitlines() or [""]
+    lines = redacted(str(error)).strip().splitlines() or [""]  # before it is cut: a half of a secret is one, too
     text = lines[0] if isinstance(error, PricetrailError) else f"{type(error).__name__}: {lines[0]}".rstrip(": ")
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"

@@ -5,6 +5,7 @@ nothing is tried again. A fault is Failed, with its cause in one line.
 """
 
 import logging
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -19,6 +20,7 @@ from prefect.states import Completed, Failed
 from pricetrail.base import files
 from pricetrail.base.errors import PricetrailError
 from pricetrail.base.params_schema import Weekly
+from pricetrail.base.redaction import redact_logs, redacted
 from pricetrail.operation.schedule.artifacts import leave_artifacts
 from pricetrail.operation.servers.programs import UnreachableError
 from pricetrail.operation.weekly.outcome import notify
@@ -90,12 +92,13 @@ def cause_of(error: Exception) -> str:
     "KeyError: 'week'"
     """
     text = str(error) if isinstance(error, PricetrailError) else f"{type(error).__name__}: {error}"
-    return " ".join(text.split())
+    return " ".join(redacted(text).split())
 
 
 @contextmanager
 def _logging_to_prefect() -> Iterator[None]:
     """Send what this package logs to the run's logs, so that `dvc repro` is seen live in the UI."""
+    redact_logs(os.environ)
     ours, handler = logging.getLogger("pricetrail"), APILogHandler()
     level = ours.level
     ours.addHandler(handler)

@@ -2,7 +2,6 @@
 
 import logging
 import os
-import re
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -12,6 +11,7 @@ from typing import Final
 
 from pricetrail.base.errors import OperationError
 from pricetrail.base.processes import end_session, running
+from pricetrail.base.redaction import redacted
 
 KEPT_LINES: Final = 400
 # A dead server is found out in seconds; the step tries again.
@@ -25,15 +25,6 @@ QUIET: Final[Mapping[str, str]] = {
 }
 
 log = logging.getLogger(__name__)
-
-
-def redacted(text: str) -> str:
-    """What a program says, without user and password of its URLs.
-
-    >>> redacted("fatal: https://bot:s3cret@git.shop/x.git not found")
-    'fatal: https://***@git.shop/x.git not found'
-    """
-    return re.sub(r"://[^/\s]+@", "://***@", text)
 
 
 class UnreachableError(OperationError):

@@ -1,9 +1,13 @@
 """The embedded S3 server: nanio on this machine alone, its objects in ``.s3/``, its keys in ``.dvc/config.local``.
 
+It speaks TLS with a certificate of its own, which DVC is told to ask for: nobody else on its port gets an object.
+
 It serves a project whose remote points at 127.0.0.1 and names no other credentials. With a remote of your own (AWS,
 MinIO, a folder) nothing here starts anything.
 """
 
+import os
+import pwd
 import secrets
 import socket
 import sys
@@ -18,11 +22,16 @@ from dvc.config import ConfigError as DvcConfigError
 from psutil import Process
 
 from pricetrail.base.errors import OperationError
-from pricetrail.base.files import write_text
+from pricetrail.base.files import private_folder
 from pricetrail.base.locks import alone
-from pricetrail.base.processes import end, matching, start_server
+from pricetrail.base.processes import end, is_running, matching, start_server
+from pricetrail.base.redaction import hide, hide_settings
+from pricetrail.operation.servers.programs import UnreachableError
+from pricetrail.operation.servers.tls import HANDSHAKE_SECONDS, KEY, ensure_certificate, owner_of_port, proves
 
+APP: Final = "pricetrail.operation.servers.s3_app:build_app"
 HOST: Final = "127.0.0.1"
+PORT: Final = 9000  # where none is named
 FOLDER: Final = ".s3"
 LOCK: Final = "lock"  # in it: two runs must not start two servers
 KEY_PREFIX: Final = "pricetrail"  # tells our keys from those of a server that somebody else runs here
@@ -34,8 +43,9 @@ class Store:
     """An embedded server.
 
     Attributes:
-        folder: its ``.s3``.
+        folder: its ``.s3``, which only its owner may enter.
         remote: name of the DVC remote that it serves.
+        certificate: by which it proves who it is.
     """
 
     folder: Path
@@ -44,6 +54,12 @@ class Store:
     port: int
     access_key: str
     secret_key: str
+    certificate: Path
+
+    @property
+    def url(self) -> str:
+        """Where it answers."""
+        return f"https://{HOST}:{self.port}"
 
     @property
     def objects(self) -> Path:
@@ -51,22 +67,32 @@ class Store:
         return self.folder / "data"
 
     @property
-    def pid_file(self) -> Path:
-        """Where the number of its process is."""
-        return self.folder / "server.pid"
-
-    @property
     def log(self) -> Path:
         """What it says."""
         return self.folder / "server.log"
 
     def is_running(self) -> bool:
-        """Whether its process lives and answers."""
-        return bool(self._processes()) and answers(self.port)
+        """Whether it answers, and has proved that it is this one: a handshake of milliseconds.
+
+        Raises:
+            UnreachableError: what has its port does not answer.
+        """
+        try:
+            return proves((HOST, self.port), self.certificate)
+        except TimeoutError:
+            raise UnreachableError(f"{HOST}:{self.port}", f"must answer within {HANDSHAKE_SECONDS:g} s") from None
 
     def _processes(self) -> tuple[Process, ...]:
-        """Those that serve its folder, by their command line: who wrote the file may have been killed before."""
-        return matching(lambda process: {str(self.objects), "nanio"} <= set(process.cmdline()))
+        """This user's that serve its folder, by their command line, to be ended: nothing is sent for its sake.
+
+        No file names them, which could be lost with who wrote it, or name a later process of that number.
+        """
+        ours = {str(self.folder / KEY), str(self.objects)}  # the second: of a version before TLS
+
+        def serves(process: Process) -> bool:
+            return process.uids().effective == os.geteuid() and not ours.isdisjoint(process.cmdline())
+
+        return matching(serves)
 
     def start(self) -> None:
         """Start it where it is not running; it stays after this program's end.
@@ -76,30 +102,50 @@ class Store:
         """
         with alone(self.folder / LOCK):
             if not self.is_running():
+                self._end()  # one with other keys, or of an older version
                 self._start()
 
     def _start(self) -> None:
-        if not self._processes() and answers(self.port):
-            rule = "must be free for the embedded S3: another server answers there"
-            raise OperationError(f"{HOST}:{self.port}", rule)
+        if answers(self.port):
+            raise OperationError(f"{HOST}:{self.port}", self._taken())
         (self.objects / self.bucket).mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, "-m", "nanio", "serve", "--data-dir", str(self.objects), "--no-access-log"]
-        command += ["--host", HOST, "--port", str(self.port), "--log-level", "warning"]
+        command = [sys.executable, "-m", "uvicorn", APP, "--factory", "--app-dir", str(Path(__file__).parents[3])]
+        command += ["--host", HOST, "--port", str(self.port), "--ssl-keyfile", str(self.folder / KEY)]
+        command += ["--ssl-certfile", str(self.certificate), "--no-access-log", "--log-level", "warning"]
         keys = {"NANIO_ACCESS_KEY": self.access_key, "NANIO_SECRET_KEY": self.secret_key}
-        process = start_server(command, self.log, keys)
-        write_text(self.pid_file, str(process.pid))
+        process = start_server(command, self.log, {**keys, "NANIO_DATA_DIR": str(self.objects)})
         deadline = time.monotonic() + START_SECONDS
-        while not answers(self.port):
+        while not self.is_running():
             if process.poll() is not None or time.monotonic() > deadline:
-                raise OperationError("embedded S3", f"must start: see {self.log}")
+                rule = self._taken() if answers(self.port) else f"must start: see {self.log}"
+                raise OperationError(f"embedded S3 on {HOST}:{self.port}", rule)
             time.sleep(0.05)
 
+    def _taken(self) -> str:
+        """What to do where somebody else has its port."""
+        user = owner_of_port(self.port)
+        who = "" if user is None else f", of user {_user_name(user)}"
+        other = f"dvc remote modify --local {self.remote} endpointurl https://{HOST}:{free_port()}"
+        rule = f"must be free for the embedded S3: another server{who} answers there, and was sent nothing"
+        return f"{rule}; end it, or take another port: {other}"
+
     def stop(self) -> bool:
-        """End it; False where it was not running."""
+        """End it; False where it was not running.
+
+        Raises:
+            OperationError: it does not end.
+        """
+        with alone(self.folder / LOCK):
+            return self._end()
+
+    def _end(self) -> bool:
         present = self._processes()  # two, where .dvc/config.local was lost while one ran
         for process in present:
             end(process)
-        self.pid_file.unlink(missing_ok=True)
+        if left := [process.pid for process in present if is_running(process)]:
+            raise OperationError(
+                f"embedded S3, process {left[0]}", "must end when it is killed: what does it wait for?"
+            )
         return bool(present)
 
 
@@ -114,15 +160,20 @@ def embedded(project: Path) -> Store | None:
     key = str(settings.get("access_key_id", ""))
     if url.scheme != "s3" or endpoint.hostname != HOST or not (key.startswith(KEY_PREFIX) or not key):
         return None
+    folder = private_folder(project.absolute() / FOLDER)
     if not key:
-        settings = _with_keys(project, endpoint.port or 9000)
+        settings = _with_keys(project, endpoint.port or PORT)
+    with alone(folder / LOCK):  # two runs must not make two pairs
+        certificate = ensure_certificate(folder, HOST)
+    settings |= _with_tls(project, name, settings, certificate)
     return Store(
-        folder=project.absolute() / FOLDER,
+        folder=folder,
         remote=name,
         bucket=url.netloc,
-        port=urlsplit(settings["endpointurl"]).port or 9000,
+        port=urlsplit(settings["endpointurl"]).port or PORT,
         access_key=settings["access_key_id"],
         secret_key=settings["secret_access_key"],
+        certificate=certificate,
     )
 
 
@@ -141,10 +192,22 @@ def _with_keys(project: Path, port: int) -> dict[str, str]:
         made = {
             "access_key_id": f"{KEY_PREFIX}-{secrets.token_hex(4)}",
             "secret_access_key": secrets.token_urlsafe(32),
-            **({} if not answers(port) else {"endpointurl": f"http://{HOST}:{free_port()}"}),
+            **({} if not answers(port) else {"endpointurl": f"https://{HOST}:{free_port()}"}),
         }
+        hide(made["secret_access_key"])
         edit_local_config(project, {f"remote.{name}.{key}": value for key, value in made.items()})
         return {**settings, **made}
+
+
+def _with_tls(project: Path, name: str, settings: dict[str, str], certificate: Path) -> dict[str, str]:
+    """What DVC must be told so that it talks to the owner of the certificate alone; told where it is not yet."""
+    wanted = {
+        "endpointurl": f"https://{HOST}:{urlsplit(settings['endpointurl']).port or PORT}",
+        "ssl_verify": str(certificate),
+    }
+    if any(settings.get(key) != value for key, value in wanted.items()):
+        edit_local_config(project, {f"remote.{name}.{key}": value for key, value in wanted.items()})
+    return wanted
 
 
 def ensure_running(project: Path) -> Store | None:
@@ -156,15 +219,18 @@ def ensure_running(project: Path) -> Store | None:
 
 
 def dvc_config(project: Path) -> dict[str, Any]:
-    """DVC's settings of a project, all levels merged, relative paths resolved.
+    """DVC's settings of a project, all levels merged, relative paths resolved; no log shows their secrets.
 
     Raises:
         OperationError: they cannot be read.
     """
     try:
-        return dict(Config(dvc_dir=str(project.absolute() / ".dvc")))
+        config = dict(Config(dvc_dir=str(project.absolute() / ".dvc")))
     except DvcConfigError as error:
         raise OperationError(".dvc/config", f"must be settings that DVC can read: {error}") from None
+    for settings in config["remote"].values():
+        hide_settings(settings)
+    return config
 
 
 def edit_local_config(project: Path, settings: dict[str, str]) -> None:
@@ -180,6 +246,13 @@ def edit_local_config(project: Path, settings: dict[str, str]) -> None:
             for name in sections:
                 section = section.setdefault(name, {})
             section[last] = value
+
+
+def _user_name(number: int) -> str:
+    try:
+        return f"{pwd.getpwuid(number).pw_name} ({number})"
+    except KeyError:
+        return str(number)
 
 
 def answers(port: int) -> bool:

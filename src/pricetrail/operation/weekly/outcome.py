@@ -2,6 +2,8 @@
 
 import logging
 import os
+import re
+import threading
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
@@ -9,7 +11,10 @@ from typing import Any, Final
 
 import httpx
 
+from pricetrail.base.redaction import hide
+
 WEBHOOK_SECONDS: Final = 10.0
+SECRET_PART: Final = re.compile(r"[^/?&=]{16,}")  # of an address: less is a word
 WEBHOOK: Final = "PRICETRAIL_WEBHOOK_URL"
 
 log = logging.getLogger(__name__)
@@ -53,7 +58,8 @@ class Ending:
 def notify(url: str, ending: Ending | str) -> None:
     """Post an ending, or the cause of a fault, as JSON with a ``text`` that Slack and Mattermost show.
 
-    A webhook that does not answer is logged, and no fault of the run.
+    A webhook that does not answer within 10 seconds in all is logged by its status, and no fault of the run. Nothing
+    of its answer is read but the status, and no redirect is followed.
 
     Args:
         url: empty for none; the environment's ``PRICETRAIL_WEBHOOK_URL`` goes before it.
@@ -66,7 +72,24 @@ def notify(url: str, ending: Ending | str) -> None:
         body: dict[str, Any] = {"text": f"Weekly run: {ending.outcome}. {ending.headline}", **asdict(ending)}
     else:
         body = {"text": f"Weekly run: Failed. {ending}", "outcome": "Failed", "headline": ending}
+    hide(url, *SECRET_PART.findall(url.partition("://")[2].partition("/")[2]))
+    told = list[str]()
+    # A thread, since neither httpx nor a name server has a limit of the whole; a late one ends with this process.
+    posting = threading.Thread(target=lambda: told.append(_post(url, body)), daemon=True)
+    posting.start()
+    posting.join(WEBHOOK_SECONDS)
+    if said := told[0] if told else f"no answer within {WEBHOOK_SECONDS:g} s":
+        log.warning("webhook: must take the message of the run: %s", said)
+
+
+def _post(url: str, body: dict[str, Any]) -> str:
+    """Post once, to this address alone; what went wrong, without the address, which may be a secret."""
     try:
-        httpx.post(url, json=body, timeout=WEBHOOK_SECONDS).raise_for_status()
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        log.warning("webhook: must take the message of the run: %s", error)
+        with httpx.Client(timeout=WEBHOOK_SECONDS) as client, client.stream("POST", url, json=body) as answer:
+            if answer.is_redirect:
+                return f"{answer.status_code}, a redirect, which is not followed: set the address that it leads to"
+            return (
+                "" if answer.is_success else f"{answer.status_code} {httpx.codes.get_reason_phrase(answer.status_code)}"
+            )
+    except Exception as error:  # of a proxy's address, too: its words may be a secret
+        return type(error).__name__

@@ -13,7 +13,7 @@ from typing import Final
 from pricetrail.base.errors import OperationError
 from pricetrail.lineage.git import git
 from pricetrail.operation.releases.tags import drop, parted
-from pricetrail.operation.servers.programs import Done, UnreachableError, must, redacted, run
+from pricetrail.operation.servers.programs import Done, UnreachableError, must, run
 from pricetrail.operation.weekly.clone import Clone
 
 TRACKED: Final = ("dvc.lock", "demo/dvc.lock", "metrics", "reports", "keys")  # that a run may have made anew
@@ -139,7 +139,7 @@ def _refusal(clone: Clone, done: Done) -> OperationError:
     reason = "; ".join(dict.fromkeys(text for text in [*refs, *told] if text)) or done.reason
     is_final = bool(refs) and not LOCKED.search(reason)
     kind = OperationError if is_final else UnreachableError
-    return kind("git push", redacted(f"must be accepted by {clone.repository}: {reason}"))
+    return kind("git push", f"must be accepted by {clone.repository}: {reason}")
 
 
 def _head(clone: Clone) -> str:

@@ -1,0 +1,100 @@
+"""One redaction of secrets, for every text that leaves a process: errors, logs of every library, messages to people.
+
+A secret is known by its value, where this process was given it, or by its form: passwords and tokens in addresses,
+addresses that are secrets themselves, keys by their name, AWS's ids, headers, private keys.
+"""
+
+import logging
+import re
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import quote
+
+HIDDEN: Final = "***"
+SHORTEST: Final = 8  # characters of a secret that is hidden by its value; less would be found in words
+VARIABLE: Final = re.compile(
+    r"SECRET|TOKEN|PASSW|AUTH_STRING|API_KEY|ACCESS_KEY|_KEY$|WEBHOOK|CREDENTIAL|CONNECTION_(STRING|URL)"
+)
+SETTING: Final = re.compile(r"secret|token|password|access_key_id|connection_string|account_key|sas_|custom_auth", re.I)
+AWS_SECRET: Final = 40  # characters; it may begin with a slash
+_NAME = r"\w*(?:secret|password|passwd|token(?!s)|api_?key|access_?key|account_?key|auth_string|connection_string)\w*"
+_PARAMETER = r"[\w.%-]*(?:token|secret|key|sig|signature|passw|pwd|auth|credential|code)[\w.%-]*"
+_HOOKS = r"hooks\.slack\.com|api\.telegram\.org|(?:outlook|[\w-]+\.webhook)\.office\.com|discord(?:app)?\.com"
+_HOOKS += r"|chat\.googleapis\.com|hooks\.zapier\.com|[\w.-]+\.(?:logic\.azure|powerplatform)\.com"
+_QUOTED = r"b?\"[^\"\n]*\"|b?'[^'\n]*'"
+_FORMS = (
+    (r"(?-i:-----BEGIN ([A-Z0-9 ]*)PRIVATE KEY-----.*?(?:-----END \1PRIVATE KEY-----|\Z))", "a private key ***"),
+    # a line of one, as programs give their words line by line; a hash has no capitals
+    (r"(?-i:(?m:^)(?=\S*[a-z])(?=\S*[A-Z])(?=\S*\d)(?=\S*[A-Za-z0-9+]{16})[A-Za-z0-9+/]{40,}={0,2}(?m:$))", HIDDEN),
+    # the number of a port is no password
+    (r"\b(\w+)://(?:[^/\s:@\[]+:(?!\d+(?:[^\w@]|$))[^\s\"'<>]*|[^/\s?#\"'<>]+)@", rf"\1://{HIDDEN}@"),
+    (rf"(https?://)(?:[^/\s@]*@)?({_HOOKS})(:\d+)?/[^\s\"'<>]+", rf"\1\2\3/{HIDDEN}"),
+    (r"(https?://[^/\s]+)/(?:[^\s\"'<>]*/)?(?:web)?hooks?/[^\s\"'<>]+", rf"\1/{HIDDEN}"),
+    (rf"([?&;]{_PARAMETER}=)[^&\s\"'<>]+", rf"\1{HIDDEN}"),
+    (r"(?-i:\b(?:AKIA|ASIA|AROA|AIDA)[A-Z0-9]{16}\b)", HIDDEN),
+    (r"(authorization[\"']?\s*[:=]\s*(?:b?[\"'])?)[^\r\n\"']+", rf"\1{HIDDEN}"),
+    (r"\b(Bearer\s+)[\w.~+/=-]{8,}", rf"\1{HIDDEN}"),
+    (rf"\b({_NAME}\s*=\s*)(?:{_QUOTED}|[^\s,;\"']+)", rf"\1{HIDDEN}"),
+    (rf"\b({_NAME}[\"']?\s*:\s*)(?:{_QUOTED}|(?=[\w+/=-]*\d)[\w+/=-]{{16,}})", rf"\1{HIDDEN}"),
+)
+FORMS: Final = tuple((re.compile(pattern, re.S | re.I), instead) for pattern, instead in _FORMS)
+_known: Final[set[str]] = set()
+
+
+def hide(*secrets: str) -> None:
+    """Hide values in every text from now on; a line of a key as well as the whole."""
+    for secret in secrets:
+        for line in (secret, *secret.splitlines()):
+            _known.update(form for form in (line.strip(), quote(line.strip(), safe="")) if len(form) >= SHORTEST)
+
+
+def hide_settings(settings: Mapping[str, object]) -> None:
+    """Hide the secrets of DVC's settings of a remote."""
+    hide(*(str(value) for key, value in settings.items() if SETTING.search(key)))
+
+
+def redacted(text: str) -> str:
+    """A text without the secrets in it.
+
+    >>> redacted("fatal: https://bot:s3cret@git.shop/x.git not found")
+    'fatal: https://***@git.shop/x.git not found'
+    """
+    for secret in sorted(_known, key=len, reverse=True):
+        text = text.replace(secret, HIDDEN)
+    for form, instead in FORMS:
+        text = form.sub(instead, text)
+    return text
+
+
+def redact_logs(environ: Mapping[str, str]) -> None:
+    """Redact what every library of this process logs, by whatever handler; the values of some variables, too."""
+    hide(*(value for name, value in environ.items() if VARIABLE.search(name) and not _is_place(value)))
+    make = logging.getLogRecordFactory()
+    if not isinstance(make, _Redacting):
+        logging.setLogRecordFactory(_Redacting())
+
+
+def _is_place(value: str) -> bool:
+    """Whether it is the path of a file, which people must be told."""
+    return value.startswith(("/", "~", "./")) and len(value) != AWS_SECRET
+
+
+class _Redacting:
+    """Makes records whose words, and whose exception's, are redacted before a handler sees them."""
+
+    def __init__(self) -> None:
+        self._make, self._formatter = logging.getLogRecordFactory(), logging.Formatter()
+
+    def __call__(self, *arguments: object, **named: object) -> logging.LogRecord:
+        record: logging.LogRecord = self._make(*arguments, **named)
+        try:
+            told = record.getMessage()
+        except Exception:  # of a wrong format, which logging itself tells
+            return record
+        if (kept := redacted(told)) != told:
+            record.msg, record.args = kept, ()
+        if record.exc_info and record.exc_info[0] is not None:
+            told = self._formatter.formatException(record.exc_info)
+            if (kept := redacted(told)) != told:  # what handlers print in place of the exception
+                record.exc_info, record.exc_text = None, kept
+        return record
