@@ -15,7 +15,15 @@ import pytest
 from support.clone import Clone
 from support.commands import environment
 from support.real_schedule import (
-    ENDED, Run, Schedule, children, command, environment_of_schedule, is_over, start, wait_for,
+    ENDED,
+    Run,
+    Schedule,
+    children,
+    command,
+    environment_of_schedule,
+    is_over,
+    start,
+    wait_for,
 )  # fmt: skip
 
 pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.xdist_group("schedule")]
