@@ -90,12 +90,14 @@ def test_the_next_run_is_told_in_the_zone_of_the_schedule() -> None:
 
 def test_the_schedule_says_when_it_runs_and_how_to_start_one(monkeypatch: pytest.MonkeyPatch) -> None:
     due = datetime(2027, 3, 29, 9, tzinfo=ZoneInfo("Europe/London"))
-    api = "http://127.0.0.1:4200/api"
-    monkeypatch.setattr("pricetrail.cli.schedule.operation.schedule", lambda _, tell: tell(api, due))
+    api, login = "http://127.0.0.1:4200/api", Path("/shop/.pricetrail/prefect-login")
+    monkeypatch.setattr("pricetrail.cli.schedule.operation.schedule", lambda _, tell: tell(api, login, due))
     told = CliRunner().invoke(app, ["schedule"]).stdout.splitlines()
     assert told[0].startswith("Prefect: http://127.0.0.1:4200 ")
-    assert told[1] == "next run: Monday 2027-03-29 09:00, Europe/London"
-    assert told[2] == f"start one now: PREFECT_API_URL={api} prefect deployment run {FULL_NAME}"
+    assert told[1] == f"its login: the line in {login}, which only you can read"
+    assert told[2] == "next run: Monday 2027-03-29 09:00, Europe/London"
+    asked = f'PREFECT_API_AUTH_STRING="$(cat {login})"'
+    assert told[3] == f"start one now: PREFECT_API_URL={api} {asked} prefect deployment run {FULL_NAME}"
 
 
 def test_prefect_yaml_says_what_params_yaml_says() -> None:

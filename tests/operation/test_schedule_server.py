@@ -7,100 +7,27 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, TypeVar
+from collections.abc import Iterator
 
 import httpx
 import pytest
 
 from support.clone import Clone
 from support.commands import environment
+from support.real_schedule import (
+    ENDED,
+    Run,
+    Schedule,
+    children,
+    command,
+    environment_of_schedule,
+    is_over,
+    start,
+    wait_for,
+)  # fmt: skip
 
 pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.xdist_group("schedule")]
-PATIENCE = 240.0  # seconds, of a busy machine
 STEPS = {"snapshot", "reproduce", "push", "verify", "publish", "report"}
-ENDED = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
-Run = dict[str, Any]
-T = TypeVar("T")
-
-
-def wait_for(what: Callable[[], T]) -> T:
-    """The first true value, asked for again and again."""
-    end = time.monotonic() + PATIENCE
-    while time.monotonic() < end:
-        try:
-            if found := what():
-                return found
-        except httpx.HTTPError:
-            pass
-        time.sleep(0.3)
-    raise AssertionError("waited in vain")
-
-
-@dataclass
-class Schedule:
-    """A `pricetrail schedule` of a project."""
-
-    project: Clone
-    process: subprocess.Popen[str]
-    api: str
-
-    def post(self, path: str, **body: Any) -> Any:
-        answer = httpx.post(f"{self.api}/{path}", json=body, timeout=30)
-        answer.raise_for_status()
-        return answer.json() if answer.content else None
-
-    def get(self, path: str) -> Any:
-        answer = httpx.get(f"{self.api}/{path}", timeout=30)
-        answer.raise_for_status()
-        return answer.json()
-
-    @property
-    def deployment(self) -> str:
-        return str(self.get("deployments/name/weekly_lineage/weekly")["id"])
-
-    def start_run(self) -> Run:
-        """A new run; asked again where Prefect's SQLite is busy, which is a 503."""
-        return wait_for(lambda: dict(self.post(f"deployments/{self.deployment}/create_flow_run")))
-
-    def ended(self, run: Run) -> Run:
-        found = wait_for(
-            lambda: next((r for r in [self.get(f"flow_runs/{run['id']}")] if r["state_type"] in ENDED), None)
-        )
-        return dict(found)
-
-    def of(self, kind: str, run: Run) -> list[Run]:
-        """Task runs, artifacts or logs of a flow run."""
-        if kind == "logs":
-            return list(self.post("logs/filter", logs={"flow_run_id": {"any_": [run["id"]]}}, sort="TIMESTAMP_ASC"))
-        return list(self.post(f"{kind}/filter", flow_runs={"id": {"any_": [run["id"]]}}))
-
-    @property
-    def server(self) -> int:
-        return int((self.project.folder / ".pricetrail/prefect-server").read_text().split()[0])
-
-
-def environment_of_schedule() -> dict[str, str]:
-    """This working tree's code, nothing of the caller's Prefect, and a runner that looks often."""
-    own = environment()
-    return {**own, "PREFECT_RUNNER_POLL_FREQUENCY": "2"}
-
-
-def start(project: Clone) -> Schedule:
-    env = environment_of_schedule()
-    told = project.folder.parent / "schedule.log"
-    with told.open("ab") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "pricetrail.cli", "schedule"],
-            cwd=project.folder, env=env, text=True, stdout=subprocess.PIPE, stderr=log,
-        )  # fmt: skip
-    assert process.stdout is not None
-    line = process.stdout.readline()
-    assert line.startswith("Prefect: http://127.0.0.1:"), told.read_text()
-    return Schedule(project, process, f"{line.split()[1]}/api")
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +37,7 @@ def schedule(shop: Clone, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     project = Clone(folder)
     project.params(weekly__cron="* * * * *", weekly__timezone="UTC", weekly__retry_delay_seconds=0.5)
     project.commit()
-    running = start(project)
+    running = start(project.folder)
     yield running
     if running.process.poll() is None:  # a test has failed: the last one ends it
         running.process.terminate()
@@ -132,13 +59,13 @@ def test_the_clock_starts_a_run_and_all_of_it_can_be_seen(schedule: Schedule) ->
     tasks = wait_for(lambda: found if len(found := schedule.of("task_runs", run)) == len(STEPS) else [])
     assert {task["name"]: task["state_type"] for task in tasks} == dict.fromkeys(STEPS, "COMPLETED")
 
-    head = schedule.project.must("git", "rev-parse", "HEAD").strip()
-    assert "Weekly run: released" in schedule.project.must("git", "log", "-1", "--format=%s")
+    head = Clone(schedule.folder).must("git", "rev-parse", "HEAD").strip()
+    assert "Weekly run: released" in Clone(schedule.folder).must("git", "log", "-1", "--format=%s")
     artifacts = {found["key"]: str(found["data"]) for found in schedule.of("artifacts", run)}
     assert set(artifacts) == {"weekly-run", "weekly-metrics", "weekly-decision", "weekly-links"}
     assert head in artifacts["weekly-run"]
     assert head[:12] in artifacts["weekly-links"]
-    assert artifacts["weekly-decision"] == (schedule.project.folder / "reports/decision.md").read_text()
+    assert artifacts["weekly-decision"] == (schedule.folder / "reports/decision.md").read_text()
     lines = [log["message"] for log in schedule.of("logs", run)]
     assert "Stage 'tune_primary_model' didn't change, skipping" in lines
 
@@ -147,12 +74,12 @@ def test_only_what_was_out_of_reach_is_tried_again(schedule: Schedule) -> None:
     """Also: a server that was killed is there again, at its old address, for the runs that need it."""
     os.kill(schedule.server, signal.SIGKILL)
     wait_for(lambda: schedule.get("health"))
-    params = schedule.project.folder / "params.yaml"
+    params = schedule.folder / "params.yaml"
     before = params.read_text()
     try:
-        schedule.project.params(weekly__retries=2, weekly__repository="/nowhere", weekly__branch="main")
+        Clone(schedule.folder).params(weekly__retries=2, weekly__repository="/nowhere", weekly__branch="main")
         away = schedule.ended(schedule.start_run())
-        schedule.project.params(weekly__repository=".")
+        Clone(schedule.folder).params(weekly__repository=".")
         dirty = schedule.ended(schedule.start_run())
     finally:
         params.write_text(before)
@@ -179,20 +106,21 @@ def test_the_next_start_repairs_a_killed_schedule_and_run(schedule: Schedule) ->
     late = [schedule.start_run() for _ in range(3)]
     assert schedule.get(f"flow_runs/{killed['id']}")["state_type"] == "RUNNING"  # as Prefect leaves it by itself
 
-    again = start(schedule.project)
+    again = start(schedule.folder)
     schedule.process = again.process
-    assert (again.server, again.api) == (server, schedule.api)
+    assert again.api == schedule.api  # for a run that lives: its server is a new one, which asks for the login
+    assert wait_for(lambda: is_over(server))
     states = [schedule.ended(run) for run in (killed, *late)]
     assert [run["state_name"] for run in states] == ["Crashed", "Cancelled", "Cancelled", "Unchanged"]
     assert "Its process was gone" in states[0]["state"]["message"]
-    assert not list((schedule.project.folder / ".pricetrail/runs").iterdir())
+    assert not list((schedule.folder / ".pricetrail/runs").iterdir())
 
 
 def test_a_second_schedule_is_refused_and_sigterm_ends_all(schedule: Schedule) -> None:
     env = environment_of_schedule()
     second = subprocess.run(
         [sys.executable, "-m", "pricetrail.cli", "schedule"],
-        cwd=schedule.project.folder, env=env, capture_output=True, text=True, check=False,
+        cwd=schedule.folder, env=env, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert second.returncode == 1
     assert second.stderr.count("\n") == 1
@@ -203,19 +131,3 @@ def test_a_second_schedule_is_refused_and_sigterm_ends_all(schedule: Schedule) -
     assert wait_for(lambda: is_over(server))
     with pytest.raises(httpx.ConnectError):
         schedule.get("health")
-
-
-def is_over(pid: int) -> bool:
-    """Gone, or a zombie that the machine's first process has not collected yet: its parent was killed."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except OSError:
-        return True
-
-
-def children(pid: int) -> list[int]:
-    return [int(word) for file in Path(f"/proc/{pid}/task").glob("*/children") for word in file.read_text().split()]
-
-
-def command(pid: int) -> str:
-    return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()

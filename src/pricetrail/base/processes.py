@@ -95,7 +95,9 @@ def running(command: Sequence[str], folder: Path, env: Mapping[str, str]) -> Ite
             end_session(process)
 
 
-def start_server(command: Sequence[str], log: Path, env: Mapping[str, str]) -> subprocess.Popen[bytes]:
+def start_server(
+    command: Sequence[str], log: Path, env: Mapping[str, str], sockets: Sequence[int] = ()
+) -> subprocess.Popen[bytes]:
     """A program that goes on after this one, in a session of its own, so that Ctrl-C here does not end it.
 
     What it writes only this user may read.
@@ -104,10 +106,11 @@ def start_server(command: Sequence[str], log: Path, env: Mapping[str, str]) -> s
         command: the program and its arguments.
         log: what it says is added to this file.
         env: added to this process's environment.
+        sockets: open files of this process that it gets, by their numbers.
     """
     with log.open("ab") as told:
         return subprocess.Popen(
-            command, env={**os.environ, **env}, start_new_session=True, umask=0o077,
+            command, env={**os.environ, **env}, start_new_session=True, umask=0o077, pass_fds=tuple(sockets),
             stdin=subprocess.DEVNULL, stdout=told, stderr=told,
         )  # fmt: skip
 

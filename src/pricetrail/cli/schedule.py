@@ -1,6 +1,7 @@
 """``pricetrail schedule``: the weekly flow by the clock, with Prefect's server and UI."""
 
 import logging
+import shlex
 import sys
 from contextlib import suppress
 from datetime import datetime
@@ -21,10 +22,13 @@ def schedule() -> None:
     """
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
 
-    def tell(api: str, due: datetime) -> None:
+    def tell(api: str, login: Path | None, due: datetime) -> None:
         typer.echo(f"Prefect: {api.removesuffix('/api')} (Ctrl-C ends the schedule)")
+        if login:
+            typer.echo(f"its login: the line in {login}, which only you can read")
         typer.echo(f"next run: {due:%A %Y-%m-%d %H:%M}, {due.tzinfo}")
-        typer.echo(f"start one now: PREFECT_API_URL={api} prefect deployment run {RUN_NOW}")
+        asked = f'PREFECT_API_AUTH_STRING="$(cat {shlex.quote(str(login))})" ' if login else ""
+        typer.echo(f"start one now: PREFECT_API_URL={api} {asked}prefect deployment run {RUN_NOW}")
 
     with one_line_errors(), suppress(KeyboardInterrupt):
         operation.schedule(Path(), tell)

@@ -1,15 +1,22 @@
 """Prefect's server for one project: on 127.0.0.1, its database in ``.pricetrail/prefect`` unless the environment says.
 
+Whoever may speak to it can make it run commands. So it asks for a login that only the owner of the project can read,
+and its port is held by the schedule: while the server is down, nobody else can listen there and be told that login.
+
 Nothing here imports Prefect: it reads its settings from the environment when it is imported, and those are made here.
 """
 
 import logging
+import os
+import secrets
+import socket
+import stat
 import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -17,15 +24,20 @@ import httpx
 import psutil
 
 from pricetrail.base.errors import OperationError
-from pricetrail.base.files import write_text
+from pricetrail.base.files import read_text, write_bytes, write_text
 from pricetrail.base.processes import end, is_running, start_server
-from pricetrail.operation.servers.s3 import HOST, answers, free_port
+from pricetrail.operation.servers.s3 import HOST, answers
 
 PORT: Final = 4200  # where people look for Prefect
+SERVER: Final = "pricetrail.operation.schedule.server_process"
 START_SECONDS: Final = 180.0  # the first start makes the database
 STOP_SECONDS: Final = 15.0
 WATCH_SECONDS: Final = 2.0
+BACKLOG: Final = 2048  # connections that wait while the server starts
 MARK: Final = "PRICETRAIL_SCHEDULE"  # names the project in the environment of its server
+LOGIN: Final = Path(".pricetrail/prefect-login")
+OURS: Final = "PREFECT_API_AUTH_STRING"  # what programs log in with
+WANTED: Final = "PREFECT_SERVER_API_AUTH_STRING"  # what the server asks for
 
 log = logging.getLogger(__name__)
 
@@ -37,10 +49,14 @@ class Server:
     Attributes:
         folder: the project's ``.pricetrail``, absolute.
         port: where it listens.
+        socket: number of the socket that listens there, which this process holds; -1 where it holds none.
+        login: ``user:password`` that it asks for.
     """
 
     folder: Path
     port: int
+    socket: int = -1
+    login: str = field(default="", repr=False)
 
     @property
     def ui(self) -> str:
@@ -72,8 +88,11 @@ class Server:
             time.sleep(0.1)
 
     def _launch(self) -> None:
-        command = [sys.executable, "-m", "prefect", "server", "start", "--host", HOST, "--port", str(self.port)]
-        process = start_server(command, self.log, {MARK: str(self.folder)})  # Ctrl-C ends the runs before their server
+        command = [sys.executable, "-m", SERVER, str(self.socket)]
+        given = {MARK: str(self.folder), WANTED: self.login}  # on no command line: everybody can read those
+        own = {"PREFECT_UI_API_URL": self.api, "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": self.ui}
+        given |= {key: value for key, value in own.items() if key not in os.environ}
+        process = start_server(command, self.log, given, [self.socket])  # Ctrl-C ends the runs before their server
         write_text(_record(self.folder), f"{process.pid} {self.port}")
 
     def is_healthy(self) -> bool:
@@ -115,31 +134,102 @@ def settings(project: Path, environ: Mapping[str, str]) -> dict[str, str]:
         # slots on disk, so that a server that was killed gives its run's slot back to that run
         "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
     }
-    return {**quiet, **{key: value for key, value in own.items() if key not in environ}}
+    others = environ.get("no_proxy") or environ.get("NO_PROXY")
+    direct = ",".join(filter(None, [others, HOST]))  # no proxy is told the login
+    return {**quiet, "no_proxy": direct, **{key: value for key, value in own.items() if key not in environ}}
+
+
+def login_of(project: Path, environ: Mapping[str, str]) -> str:
+    """The ``user:password`` of a project's server: that of the environment, else its own, made on first use.
+
+    One that somebody else may have read is made anew.
+
+    Raises:
+        OperationError: it cannot be kept from others.
+    """
+    if given := environ.get(WANTED) or environ.get(OURS):
+        return given
+    file = project.absolute() / LOGIN
+    try:
+        kept_from_others(file.parent)
+        if is_secret(file):
+            return read_text(file)
+        made = f"pricetrail:{secrets.token_urlsafe(32)}"
+        write_bytes(file, made.encode(), mode=0o600)
+    except OSError as error:
+        raise OperationError(str(file), f"must be a file that only you can read and write: {error.strerror}") from None
+    return made
+
+
+def login_file(project: Path, login: str) -> Path | None:
+    """The file that holds a login; None where it came from the environment."""
+    file = project.absolute() / LOGIN
+    return file if is_secret(file) and read_text(file) == login else None
+
+
+def is_secret(file: Path) -> bool:
+    """Whether a file is there, is this user's, and nobody else may read or write it."""
+    with suppress(FileNotFoundError):
+        found = file.lstat()
+        return stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & 0o077
+    return False
+
+
+def kept_from_others(folder: Path) -> None:
+    """Make a folder, where it is not there, that only its owner may enter."""
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if folder.stat().st_mode & 0o077:
+        folder.chmod(0o700)
 
 
 @contextmanager
-def serving(project: Path) -> Iterator[Server]:
-    """The project's server, kept running inside of this, ended after it; one that outlived a kill is taken over.
+def serving(project: Path, login: str) -> Iterator[Server]:
+    """The project's server, kept running inside of this, ended after it; one that outlived a kill is replaced.
 
     Raises:
         OperationError: it does not come up.
     """
     folder = project.absolute() / ".pricetrail"
-    folder.mkdir(exist_ok=True)
-    server = _recorded(folder) or Server(folder, free_port() if answers(PORT) else PORT)
+    kept_from_others(folder)
+    left = _recorded(folder)
+    with _listening(left.port if left else 0 if answers(PORT) else PORT) as held:
+        if left:  # only now: its port is nobody else's at any moment
+            left.stop()
+        server = Server(folder, held.getsockname()[1], held.fileno(), login)
+        with _running(server):
+            yield server
+
+
+@contextmanager
+def _running(server: Server) -> Iterator[None]:
     done = threading.Event()
     watcher = threading.Thread(target=_watch, args=(server, done), daemon=True)
     try:
         server.start()
         watcher.start()
-        yield server
+        yield
     finally:
         done.set()
         server.stop()
         if watcher.is_alive():
             watcher.join()
             server.stop()  # that the watcher may have started again just now
+
+
+def _listening(port: int) -> socket.socket:
+    """A socket on a port, or on a free one where that is another's.
+
+    A port that a socket of this user shares (``SO_REUSEPORT``) is shared with no other user.
+    """
+    held = socket.socket()
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    try:
+        held.bind((HOST, port))
+    except OSError:
+        held.bind((HOST, 0))
+    held.listen(BACKLOG)
+    return held
 
 
 def _watch(server: Server, done: threading.Event) -> None:

@@ -20,14 +20,15 @@ LOCK: Final = Path(".pricetrail/schedule.lock")
 log = logging.getLogger(__name__)
 
 
-def schedule(project: Path, tell: Callable[[str, datetime], None]) -> None:
+def schedule(project: Path, tell: Callable[[str, Path | None, datetime], None]) -> None:
     """Serve the schedule of a project until SIGINT or SIGTERM.
 
     Nothing is started where the environment has ``PREFECT_API_URL``: the schedule is served to the server there.
 
     Args:
         project: its ``params.yaml`` has the settings (section ``weekly``), read once.
-        tell: is given the address of the API, and when the next run is.
+        tell: is given the address of the API, the file of its login where this project has made one, and when the next
+            run is.
 
     Raises:
         ParamsError: ``params.yaml`` is not right.
@@ -40,19 +41,21 @@ def schedule(project: Path, tell: Callable[[str, datetime], None]) -> None:
             raise OperationError(str(project / LOCK), "must be free: another schedule serves this project")
         s3.ensure_running(project)
         os.environ.update(prefect_server.settings(project, os.environ))
-        with _api(project) as address:
+        with _api(project) as (address, login):
             os.environ["PREFECT_API_URL"] = address
             from pricetrail.operation.schedule import deployment  # Prefect reads the environment when it is imported
 
-            tell(address, deployment.next_run(weekly))
+            tell(address, login, deployment.next_run(weekly))
             deployment.serve(weekly, project)
 
 
 @contextmanager
-def _api(project: Path) -> Iterator[str]:
-    """The address of the API: that of the environment, else of a server of this project."""
+def _api(project: Path) -> Iterator[tuple[str, Path | None]]:
+    """The address of the API, and the file of its login: that of the environment, else of a server of this project."""
     if given := os.environ.get("PREFECT_API_URL"):
-        yield given
+        yield given, None
         return
-    with prefect_server.serving(project) as server:
-        yield server.api
+    login = prefect_server.login_of(project, os.environ)
+    os.environ[prefect_server.OURS] = login
+    with prefect_server.serving(project, login) as server:
+        yield server.api, prefect_server.login_file(project, login)
