@@ -18,11 +18,11 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from pricetrail.base.errors import ReleaseError
-from pricetrail.operation.releases import make, signing, tags
+from pricetrail.operation.releases import make, records, signing
 from pricetrail.operation.releases.evidence import Evidence
 from pricetrail.operation.releases.fetch import fetch_release
 from pricetrail.operation.releases.keys import KeyPair, make_keys
-from pricetrail.operation.releases.tags import Record
+from pricetrail.operation.releases.records import Record
 from pricetrail.operation.releases.verify import CHECKS, verify
 from support.release_sample import AUTHOR, SBOM, Shop, bundle_files, make_shop, sha256
 
@@ -56,7 +56,7 @@ def message(record: Record | Mapping[str, Any], signature: str) -> str:
 
 
 def parts(shop: Shop, tag: str = TAG) -> tuple[Record, str]:
-    return tags.parts(shop.tag_message(tag), tag)
+    return records.parts(shop.tag_message(tag), tag)
 
 
 def altered(name: str = "b") -> dict[str, bytes]:
@@ -268,7 +268,7 @@ ATTACKS: dict[Callable[[Shop], None], set[str]] = {
     record_of_the_run_edited: {"commit", "lineage", "signature"},
     tag_moved: {"commit"},
     tag_moved_and_record_with_it: {"signature"},
-    old_release_as_new_version: {"commit"},
+    old_release_as_new_version: set(ALL),
     old_release_as_new_version_renamed: {"signature"},
     sbom_replaced: {"sbom", "signature"},
     sbom_replaced_and_record_with_it: {"signature"},

@@ -1,4 +1,4 @@
-"""``pricetrail keys``: the key pair that signs releases."""
+"""``pricetrail keys``: the key pair that signs releases, and the keys whose signatures count here."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,20 +6,41 @@ from typing import Annotated
 import typer
 
 from pricetrail.base import files
+from pricetrail.base.errors import ReleaseError
 from pricetrail.cli.one_line_errors import one_line_errors
 
 
 def keys(
     replace: Annotated[
-        bool, typer.Option("--replace", help="Make a new pair; the old public half stays trusted, the private is gone.")
+        bool, typer.Option("--replace", help="Make a new pair, which the old one signs for; its private half is gone.")
     ] = False,
+    trust: Annotated[
+        str, typer.Option("--trust", metavar="FINGERPRINT", help="Trust a key of keys/ from now on, and make no pair.")
+    ] = "",
+    distrust: Annotated[
+        str, typer.Option("--distrust", metavar="FINGERPRINT", help="Trust a key no longer, and make no pair.")
+    ] = "",
 ) -> None:
-    """Make the key pair that signs releases: the private half stays on this machine, the public half goes into git."""
+    """Make the key pair that signs releases: the private half stays on this machine, the public half goes into git.
+
+    Signatures count by the keys that were there when this clone first looked, and by those that replaced one of them.
+    """
+    from pricetrail.operation.releases import trust as trusting
     from pricetrail.operation.releases.keys import SHORT, make_keys
 
     with one_line_errors():
         files.read_params()  # in no project, or below one, leave no private key that git would take
+        if replace + bool(trust) + bool(distrust) > 1:
+            raise ReleaseError("pricetrail keys", "must have one of --replace, --trust and --distrust")
+        if trust or distrust:
+            (trusting.pin if trust else trusting.unpin)(Path(), trust or distrust)
+            told = "is trusted" if trust else "is trusted no longer"
+            typer.echo(f"{trusting.pins_file(Path())}: key {(trust or distrust)[:SHORT]} {told}")
+            return
+        trusting.trusted(Path())  # pins the keys that are there before the new one is
         pair = make_keys(Path(), replace=replace)
+        trusting.pin(Path(), pair.fingerprint)
         typer.echo(f"{pair.private}: private half, mode 600, not in git; keep a copy in a safe place")
         typer.echo(f"{pair.public}: public half, key {pair.fingerprint[:SHORT]}; commit it:")
         typer.echo(f'  git add {pair.public.parent} && git commit -m "Add release key {pair.fingerprint[:SHORT]}"')
+        typer.echo(f"tell those who verify elsewhere its fingerprint: {pair.fingerprint}")

@@ -13,11 +13,16 @@ from pricetrail.lineage.git import git
 from pricetrail.operation.servers.s3 import ensure_running
 
 PUSH = Annotated[bool, typer.Option("--push/--no-push", help="Push the tags to origin, all or none, never by force.")]
+TrustOption = Annotated[
+    Path | None,
+    typer.Option("--trust", metavar="DIR", help="Folder of the public keys that count, in place of those pinned here."),
+]
 
 
 def release(
     rev: Annotated[str, typer.Option("--rev", help="Git revision whose lock built the candidate.")] = "HEAD",
     push: PUSH = True,
+    trust: TrustOption = None,
 ) -> None:
     """Release a revision's candidate: a signed version tag, and the tag that puts it into production.
 
@@ -25,6 +30,7 @@ def release(
     """
     from pricetrail.operation.releases import keys, make  # GTO and DVC take seconds to load
     from pricetrail.operation.releases import push as tag_push
+    from pricetrail.operation.releases.trust import trusted
 
     folder = Path()
     with one_line_errors():
@@ -33,11 +39,12 @@ def release(
             raise ReleaseError("git", f"must have nothing to commit: {len(changed)} changed, such as {changed[0][3:]}")
         if push and tag_push.has_origin(folder):
             tag_push.fetch_tags(folder)
-        make.require_releasable(folder, rev)
+        known = trusted(folder, named=trust)
+        make.require_releasable(folder, rev, known)
         cache = cache_folder()
         objects = make.require_in_remote(folder, rev, cache)
         author = tag_push.author_of(folder, files.read_params().weekly.author)
-        made = make.tag_release(folder, rev, author, keys.ensure_keys(folder), cache)
+        made = make.tag_release(folder, rev, author, keys.ensure_keys(folder), cache, known)
         record = made.record
         typer.echo(
             f"{made.tag}: commit {record.commit[:12]}, bundle {record.bundle_md5}, {objects} objects in the remote"

@@ -7,6 +7,7 @@ import typer
 
 from pricetrail.base.json_type import Json
 from pricetrail.cli.one_line_errors import one_line_errors
+from pricetrail.cli.release import TrustOption
 from pricetrail.cli.table import Format, FormatOption, JsonFlag, chosen, print_rows
 
 HEADINGS = {
@@ -21,15 +22,16 @@ HEADINGS = {
 }
 
 
-def releases(form: FormatOption = Format.table, as_json: JsonFlag = False) -> None:
-    """List every release: when, of which commit, its test error, and which one serves.
+def releases(form: FormatOption = Format.table, as_json: JsonFlag = False, trust: TrustOption = None) -> None:
+    """List every signed release: when, of which commit, its test error, and which one serves.
 
-    Test MSE is of log1p(units). The tags are not verified here: `pricetrail verify` does.
+    Test MSE is of log1p(units). Only the signatures of the tags are checked here: `pricetrail verify` checks all.
     """
     from pricetrail.operation.releases.registry import rows
+    from pricetrail.operation.releases.trust import trusted
 
     with one_line_errors():
-        found = [row.record() for row in rows(Path())]
+        found = [row.record() for row in rows(Path(), trusted(Path(), named=trust))]
     form = chosen(form, as_json)
     if found or form is not Format.table:
         print_rows([_shown(row) for row in found] if form is Format.table else found, form, HEADINGS)

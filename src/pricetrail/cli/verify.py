@@ -12,6 +12,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from pricetrail.cli.one_line_errors import one_line_errors
+from pricetrail.cli.release import TrustOption
 from pricetrail.cli.table import Console, Format, FormatOption, JsonFlag, chosen, print_rows
 from pricetrail.lineage.dvc_cache import cache_folder
 from pricetrail.operation.servers.s3 import ensure_running
@@ -21,16 +22,18 @@ def verify(
     tag: Annotated[str, typer.Argument(help="A tag of a release, its version, or `production`.")],
     form: FormatOption = Format.table,
     as_json: JsonFlag = False,
+    trust: TrustOption = None,
 ) -> None:
     """Check a release: tag, commit, lock, bundle, decision, lineage, SBOM, signature.
 
-    The signature counts where its key is in keys/ of this working tree. Exit code 1 where a check fails.
+    The signature counts where its key is trusted here (`pricetrail keys`). Exit code 1 where a check fails.
     """
     from pricetrail.operation.releases import verify
+    from pricetrail.operation.releases.trust import trusted
 
     with one_line_errors():
         ensure_running(Path())
-        found = verify.verify(Path(), tag, cache_folder())
+        found = verify.verify(Path(), tag, cache_folder(), trusted(Path(), named=trust))
     form = chosen(form, as_json)
     if form is Format.json:
         typer.echo(json.dumps(found.as_json(), indent=1))

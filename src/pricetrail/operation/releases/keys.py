@@ -1,14 +1,16 @@
 """The key pair that signs releases: the private half outside of git, the public half in it."""
 
+import base64
 import hashlib
+import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from cryptography.hazmat.primitives import serialization
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
 from pricetrail.base import files
 from pricetrail.base.errors import ReleaseError, SourceError
@@ -16,6 +18,8 @@ from pricetrail.base.errors import ReleaseError, SourceError
 PRIVATE, PUBLIC = Path(".pricetrail/keys/release.pem"), Path("keys/release.pub.pem")
 VARIABLE: Final = "PRICETRAIL_RELEASE_KEY"
 PUBLIC_SUFFIX: Final = ".pub.pem"
+STATEMENT_SUFFIX: Final = ".replaces.json"
+STATEMENT_TYPE: Final = "application/vnd.pricetrail.key-replacement+json"
 SHORT: Final = 12  # hex digits of a fingerprint that a person reads
 
 
@@ -30,6 +34,27 @@ class KeyPair:
     def fingerprint(self) -> str:
         """Sha256 of the public half, hex."""
         return fingerprint(self.public)
+
+    def sign(self, kind: str, payload: bytes) -> str:
+        """A signature over a payload and what kind it is of, base64.
+
+        Raises:
+            ReleaseError: the private half cannot be used.
+        """
+        signature = _private_key(self.private).sign(_enveloped(kind, payload), ec.ECDSA(hashes.SHA256()))
+        return base64.b64encode(signature).decode()
+
+
+def is_signed(kind: str, payload: bytes, signature: str, public: bytes) -> bool:
+    """Whether a signature, base64, is of a payload of this kind, by the key of a public half, PEM."""
+    key = serialization.load_pem_public_key(public)
+    if not isinstance(key, ec.EllipticCurvePublicKey):
+        return False
+    try:
+        key.verify(base64.b64decode(signature, validate=True), _enveloped(kind, payload), ec.ECDSA(hashes.SHA256()))
+    except (InvalidSignature, ValueError):
+        return False
+    return True
 
 
 def ensure_keys(folder: Path, home: Path | None = None) -> KeyPair:
@@ -62,7 +87,7 @@ def make_keys(folder: Path, *, replace: bool = False, home: Path | None = None) 
     """Make a pair (ECDSA, curve P-256).
 
     A pair that is replaced keeps its public half in ``keys/``, under its fingerprint, so that what it signed stays
-    verifiable; its private half is gone.
+    verifiable; its private half signs that the new pair replaces it, where it is on this machine, and is gone then.
 
     Raises:
         ReleaseError: there is a pair, and it is not to be replaced; or the private half cannot be written.
@@ -73,6 +98,7 @@ def make_keys(folder: Path, *, replace: bool = False, home: Path | None = None) 
         raise ReleaseError(str(there[0]), "must not be there yet; `pricetrail keys --replace` makes a new pair")
     key = ec.generate_private_key(ec.SECP256R1())
     if pair.public.exists():
+        _state_replacement(pair, folder / PRIVATE, fingerprint_of(_pem(key.public_key())))
         retired = pair.public.with_name(f"{fingerprint(pair.public)[:SHORT]}{PUBLIC_SUFFIX}")
         files.write_bytes(retired, pair.public.read_bytes())
         pair.public.unlink()  # before the private half changes: the two never belong to different pairs
@@ -85,15 +111,6 @@ def make_keys(folder: Path, *, replace: bool = False, home: Path | None = None) 
     return pair
 
 
-def trusted_keys(folder: Path) -> dict[str, Path]:
-    """The public keys of the working tree by fingerprint: those whose signatures count.
-
-    Raises:
-        ReleaseError: a file there is no public key.
-    """
-    return {fingerprint(path): path for path in sorted((folder / PUBLIC.parent).glob(f"*{PUBLIC_SUFFIX}"))}
-
-
 def fingerprint(public: Path) -> str:
     """Sha256 of a public key's PEM, hex; what ``model-signing`` names a key by.
 
@@ -101,10 +118,37 @@ def fingerprint(public: Path) -> str:
         ReleaseError: the file is no public key.
     """
     try:
-        key = serialization.load_pem_public_key(files.read_bytes(public))
+        return fingerprint_of(files.read_bytes(public))
     except (ValueError, SourceError) as error:
         raise ReleaseError(str(public), f"must be a public key, PEM: {error}") from None
+
+
+def fingerprint_of(public: bytes) -> str:
+    """The same, of the bytes.
+
+    Raises:
+        ValueError: they are no public key of the curve P-256.
+    """
+    key = serialization.load_pem_public_key(public)
+    if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
+        raise ValueError("it is not of the curve P-256")
     return hashlib.sha256(_pem(key)).hexdigest()
+
+
+def statement(old: str, new: str) -> bytes:
+    """What the old key signs where a new one replaces it; both by fingerprint."""
+    return json.dumps({"replaced": old, "by": new}, sort_keys=True).encode()
+
+
+def _state_replacement(pair: KeyPair, usual: Path, new: str) -> None:
+    """Write that the pair is replaced, signed by it; nothing where its private half is not on this machine."""
+    old, public = pair.fingerprint, pair.public.read_bytes()
+    for private in (pair.private, usual):
+        if private.exists() and _public_half(private) == public:
+            signature = KeyPair(private, pair.public).sign(STATEMENT_TYPE, statement(old, new))
+            told = {"replaced": old, "by": new, "signature": signature}
+            files.write_text(pair.public.with_name(f"{new[:SHORT]}{STATEMENT_SUFFIX}"), json.dumps(told) + "\n")
+            return
 
 
 def _private(folder: Path) -> Path:
@@ -115,14 +159,23 @@ def _private(folder: Path) -> Path:
 
 
 def _public_half(private: Path) -> bytes:
+    return _pem(_private_key(private).public_key())
+
+
+def _private_key(private: Path) -> ec.EllipticCurvePrivateKey:
     try:
         key = serialization.load_pem_private_key(files.read_bytes(private), None)
     except (ValueError, TypeError, SourceError) as error:
         raise ReleaseError(str(private), f"must be a private key without a password, PEM: {error}") from None
     if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
         raise ReleaseError(str(private), "must be a key of the curve P-256")
-    return _pem(key.public_key())
+    return key
 
 
-def _pem(key: PublicKeyTypes) -> bytes:
+def _pem(key: ec.EllipticCurvePublicKey) -> bytes:
     return key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+
+
+def _enveloped(kind: str, payload: bytes) -> bytes:
+    """DSSE's encoding: what is signed as one kind is no signature of another."""
+    return b"DSSEv1 %d %s %d %s" % (len(kind), kind.encode(), len(payload), payload)

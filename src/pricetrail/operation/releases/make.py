@@ -8,15 +8,18 @@ from pathlib import Path
 from pricetrail.base.errors import LineageError, ReleaseError
 from pricetrail.checks.decision import headline
 from pricetrail.lineage.commit import DECISION, RECORD, Commit
+from pricetrail.lineage.dvc_cache import object_at
 from pricetrail.operation.releases import tags
-from pricetrail.operation.releases.built import bundle_md5, decision_of, objects_of
+from pricetrail.operation.releases.built import bundle_bytes, bundle_md5, decision_of, objects_of
 from pricetrail.operation.releases.evidence import Evidence, manifest_sha256, sha256
 from pricetrail.operation.releases.keys import PUBLIC, KeyPair
-from pricetrail.operation.releases.registry import Registry
+from pricetrail.operation.releases.records import Record, release_message
+from pricetrail.operation.releases.registry import Registry, Version
 from pricetrail.operation.releases.remote import Objects, Remote, open_remote
 from pricetrail.operation.releases.sbom import environment_sbom, sbom_name
 from pricetrail.operation.releases.signing import require_signed, sign
-from pricetrail.operation.releases.tags import ARTIFACT, Record
+from pricetrail.operation.releases.tags import ARTIFACT
+from pricetrail.operation.releases.trust import Trust, trusted
 from pricetrail.operation.releases.verify import require_verified
 
 
@@ -29,11 +32,12 @@ class Release:
     stage_tag: str
 
 
-def is_release_due(folder: Path, rev: str) -> bool:
-    """Whether a revision's candidate may be released and never was, withdrawn or not.
+def is_release_due(folder: Path, rev: str, trust: Trust | None = None) -> bool:
+    """Whether a revision's candidate may be released and never was, withdrawn or not; only signed tags count.
 
     Raises:
         LineageError: git knows no such revision.
+        ReleaseError: which release serves is not signed.
         DataError: its decision or its lock is damaged.
     """
     commit = Commit.at(rev, folder)
@@ -44,10 +48,10 @@ def is_release_due(folder: Path, rev: str) -> bool:
         return False
     if decision_of(commit).outcome != "released":
         return False
-    return Registry.read(folder).served_with(md5) is None
+    return _registry(folder, trust).served_with(md5) is None
 
 
-def require_releasable(folder: Path, rev: str) -> Commit:
+def require_releasable(folder: Path, rev: str, trust: Trust | None = None) -> Commit:
     """A revision's commit, once every gate let it through and it is not released yet.
 
     Raises:
@@ -57,12 +61,19 @@ def require_releasable(folder: Path, rev: str) -> Commit:
     md5, decision = bundle_md5(commit), decision_of(commit)
     if decision.outcome != "released":
         raise ReleaseError(f"{DECISION} at {commit.hash[:12]}", f"must be released. {headline(decision)}")
-    if made := Registry.read(folder).served_with(md5):
-        raise ReleaseError(f"bundle {md5}", f"must not be released yet, and is, as {made.tag}")
+    if made := _registry(folder, trust).served_with(md5):
+        raise ReleaseError(f"bundle {md5}", f"must not be released yet, and is, as {made.tag.name}")
     return commit
 
 
-def tag_release(folder: Path, rev: str, author: str, keys: KeyPair, cache: Path) -> Release:
+def _registry(folder: Path, trust: Trust | None) -> Registry:
+    registry = Registry.read(folder, trust)
+    registry.warn()
+    registry.require_signed_stage()
+    return registry
+
+
+def tag_release(folder: Path, rev: str, author: str, keys: KeyPair, cache: Path, trust: Trust | None = None) -> Release:
     """Make a release of a revision: bill of materials into the remote, then both tags in this git; nothing is pushed.
 
     A release that was cut off between its two tags is finished by the next call.
@@ -73,35 +84,40 @@ def tag_release(folder: Path, rev: str, author: str, keys: KeyPair, cache: Path)
         author: of the tags, ``Name <mail>``.
         keys: that sign; the public half must be in git at the revision.
         cache: DVC's.
+        trust: the keys that count; None for those of the project.
 
     Raises:
         ReleaseError: it may not be released (``require_releasable``), its objects are not all there, or the key is not
-            the one in git.
+            the one in git, or not trusted.
     """
     tags.parted(author)
-    commit = require_releasable(folder, rev)
-    registry, md5 = Registry.read(folder), bundle_md5(commit)
+    trust = trust or trusted(folder)
+    commit = require_releasable(folder, rev, trust)
+    registry, md5 = Registry.read(folder, trust), bundle_md5(commit)
     made = registry.of_bundle(md5)
     if made is not None:
-        record, _ = tags.parts(made.message, made.tag)
-        require_verified(folder, made.version, cache)
-        return Release(record, made.tag, tags.assign(folder, record.version, author))
+        trust.require(keys.fingerprint, str(keys.public))
+        require_verified(folder, made.name, cache, trust)
+        return Release(made.record, made.tag.name, registry.assign(folder, made, author, keys))
     _require_public_key(commit, keys)
+    trust.require(keys.fingerprint, str(keys.public))
     with open_remote(folder) as remote:
         objects = Objects(cache, remote)
         bundle = {md5, *objects.members(md5).values()}
         _require_none(remote, remote.missing(bundle), len(bundle), "bundle")
-        evidence, record = _evidence(commit, md5, objects.folder(md5), registry.next_version)
+        evidence, record = _evidence(commit, md5, objects.folder(md5, bundle_bytes(commit)), registry.next_version)
         remote.keep(sbom_name(record.sbom_sha256), evidence.sbom)
     with evidence.as_folder() as signed:
         signature = sign(signed, keys)
-        require_signed(signed, signature, {keys.fingerprint: keys.public})
-    tag = tags.register(folder, record.version, record.commit, tags.body(record, signature), author)
+        require_signed(signed, signature, trust)
+    name = f"{ARTIFACT}@{record.version}"
+    tag = tags.make_tag(folder, name, record.commit, release_message(record, signature), author)
     try:
-        return Release(record, tag, tags.assign(folder, record.version, author))
+        version = Version(tag, record, keys.fingerprint)
+        return Release(record, tag.name, registry.assign(folder, version, author, keys))
     except BaseException:
         with contextlib.suppress(LineageError):
-            tags.drop(folder, tag)
+            tags.drop(folder, tag.name)
         raise
 
 
@@ -125,9 +141,10 @@ def missing_in_remote(folder: Path, rev: str, cache: Path, remote: Remote) -> tu
     """
     wanted = set(objects_of(Commit.at(rev, folder)))
     objects = Objects(cache, remote)
-    for md5 in [md5 for md5 in sorted(wanted) if md5.endswith(".dir")]:
-        with contextlib.suppress(ReleaseError):  # a list that is nowhere is itself missing in the remote
-            wanted |= set(objects.members(md5).values())
+    lists = {md5 for md5 in wanted if md5.endswith(".dir")}
+    nowhere = {md5 for md5 in remote.missing(lists) if object_at(cache, md5) is None}  # told as missing themselves
+    for md5 in sorted(lists - nowhere):
+        wanted |= set(objects.members(md5).values())
     return sorted(wanted), remote.missing(wanted)
 
 

@@ -1,42 +1,126 @@
-"""The releases of a project, which of them serves, and which one served before; all from git's tags."""
+"""The releases of a project, which of them serves, and which one served before; all from git's signed tags."""
 
 from __future__ import annotations
 
-import contextlib
+import logging
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from pricetrail.base.errors import PricetrailError, ReleaseError
 from pricetrail.base.json_type import Json
 from pricetrail.lineage.commit import DECISION, Commit
 from pricetrail.operation.releases import tags
-from pricetrail.operation.releases.tags import Event, semver
+from pricetrail.operation.releases.keys import KeyPair
+from pricetrail.operation.releases.records import (
+    Assignment,
+    Record,
+    signed_assignment,
+    signed_record,
+    stage_message,
+)
+from pricetrail.operation.releases.tags import ARTIFACT, STAGE, STAGE_TAG, VERSION_TAG, Tag, semver
+from pricetrail.operation.releases.trust import Trust, trusted
 
 TEST = "metrics/test.json"
-REASON, ROLLED_BACK = "reason", "rolled_back"  # of a rollback's note: why, and the version that served until then
+TOLD = 5  # tags that a warning names
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Version:
+    """A release: its tag, what it is, and the key that signed it."""
+
+    tag: Tag
+    record: Record
+    key: str
+
+    @property
+    def name(self) -> str:
+        """Such as ``v3.0.0``."""
+        return self.record.version
 
 
 @dataclass(frozen=True)
 class Registry:
-    """Versions by their order, and what was put into production, first to last."""
+    """What counts of the tags: those that a trusted key signed.
 
-    versions: tuple[Event, ...]
-    assignments: tuple[Event, ...]
+    Attributes:
+        versions: by their order.
+        assignments: what was put into production, first to last.
+        left_out: the other tags by name, and why each steers nothing.
+        older: what stage tags without a signature put into production; they were made so until signatures came.
+    """
+
+    versions: tuple[Version, ...]
+    assignments: tuple[Assignment, ...]
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    older: tuple[str, ...] = ()
 
     @classmethod
-    def read(cls, folder: Path) -> Registry:
+    def read(cls, folder: Path, trust: Trust | None = None) -> Registry:
         """From the tags of a project's git.
 
         Raises:
-            ReleaseError: they cannot be read.
+            LineageError: they cannot be read.
+            ReleaseError: the trusted keys cannot.
         """
-        return cls(*tags.history(folder))
+        trust, found = trust or trusted(folder), tags.read_tags(folder)
+        left_out, versions, stages = dict(found.left_out), list[Version](), list[Assignment]()
+        for tag in (tag for tag in found.whole if VERSION_TAG.fullmatch(tag.name)):
+            try:
+                versions.append(Version(tag, *signed_record(tag, trust)))
+            except ReleaseError as error:
+                left_out[tag.name] = error.rule
+        older = list[tuple[int, str]]()
+        for tag in (tag for tag in found.whole if STAGE_TAG.fullmatch(tag.name)):
+            try:
+                stages.append(signed_assignment(tag, trust)[0])
+            except ReleaseError as error:
+                left_out[tag.name] = error.rule
+                there = [version.name for version in versions if version.tag.commit == tag.commit]
+                older += [(int(tag.name.rpartition("#")[2]), name) for name in there]
+        versions.sort(key=lambda version: semver(version.name))
+        stages.sort(key=lambda assignment: assignment.number)
+        return cls(tuple(versions), tuple(stages), left_out, tuple(name for _, name in sorted(older)))
+
+    def warn(self) -> None:
+        """Name the tags that were left out, where there are any."""
+        if self.left_out:
+            told = [f"{name!a} ({why})" for name, why in sorted(self.left_out.items())[:TOLD]]
+            more = f", and {len(self.left_out) - TOLD} more" if len(self.left_out) > TOLD else ""
+            log.warning("git tags that steer nothing: %s%s", ", ".join(told), more)
 
     @property
-    def production(self) -> Event | None:
-        """The tag that says what serves; None where nothing does."""
+    def production(self) -> Assignment | None:
+        """What says which release serves; None where none does."""
         return self.assignments[-1] if self.assignments else None
+
+    def put_by(self, assignment: Assignment) -> Version:
+        """The very release that was put into production.
+
+        Raises:
+            ReleaseError: it is not here, or another one has its name: an older one must not serve in its place.
+        """
+        for version in self.versions:
+            if (version.name, version.tag.object) == (assignment.version, assignment.release):
+                return version
+        name = f"{ARTIFACT}@{assignment.version}"
+        why = self.left_out.get(name, "git has none of it")
+        rule = f"must be there as it was put into production, {why}: `git fetch origin tag {name}`"
+        raise ReleaseError(name, rule)
+
+    def require_signed_stage(self) -> None:
+        """Hold that what was put into production before stage tags were signed is signed by now.
+
+        Raises:
+            ReleaseError: it is not; the command that does it.
+        """
+        if self.older and not self.assignments:
+            how = f"`pricetrail rollback --to {self.older[-1]} --reason 'sign what serves'`"
+            rule = "must be signed, so that no other hand says which release serves"
+            raise ReleaseError(f"{ARTIFACT}#{STAGE}", f"{rule}: see `pricetrail releases`, then {how}")
 
     @property
     def previous(self) -> str | None:
@@ -51,33 +135,58 @@ class Registry:
 
     @property
     def next_version(self) -> str:
-        """The next version's name."""
-        return f"v{semver(self.versions[-1].version)[0] + 1 if self.versions else 1}.0.0"
+        """The next version's name: the first that no tag has, of anybody."""
+        major = semver(self.versions[-1].name)[0] + 1 if self.versions else 1
+        taken = {name.partition("/")[0] for name in self.left_out}
+        while f"{ARTIFACT}@v{major}.0.0" in taken:
+            major += 1
+        return f"v{major}.0.0"
 
-    def version(self, name: str) -> Event:
-        """A version's tag.
+    @property
+    def _next_number(self) -> int:
+        number = self.assignments[-1].number + 1 if self.assignments else 1
+        taken = {name.partition("/")[0] for name in self.left_out}
+        while f"{ARTIFACT}#{STAGE}#{number}" in taken:
+            number += 1
+        return number
+
+    def version(self, name: str) -> Version:
+        """A version.
 
         Raises:
             ReleaseError: there is none.
         """
-        for event in self.versions:
-            if event.version == name:
-                return event
-        known = ", ".join(event.version for event in self.versions) or "there is none"
+        for version in self.versions:
+            if version.name == name:
+                return version
+        known = ", ".join(version.name for version in self.versions) or "there is none"
         raise ReleaseError("version", f"must be a release ({known})", name)
 
-    def of_bundle(self, bundle_md5: str) -> Event | None:
+    def of_bundle(self, bundle_md5: str) -> Version | None:
         """The version whose record names a bundle; None where no release does."""
-        for event in self.versions:
-            with contextlib.suppress(ReleaseError):
-                if tags.parts(event.message, event.tag)[0].bundle_md5 == bundle_md5:
-                    return event
-        return None
+        return next((version for version in self.versions if version.record.bundle_md5 == bundle_md5), None)
 
-    def served_with(self, bundle_md5: str) -> Event | None:
+    def served_with(self, bundle_md5: str) -> Version | None:
         """The same, where that version was ever put into production."""
         made = self.of_bundle(bundle_md5)
-        return made if made and any(event.version == made.version for event in self.assignments) else None
+        return made if made and made.name in {*self.older, *(event.version for event in self.assignments)} else None
+
+    def assign(self, folder: Path, version: Version, author: str, keys: KeyPair, **why: str) -> str:
+        """Make the signed tag that puts a version into production; its name.
+
+        Args:
+            folder: of the project.
+            version: that serves from now on.
+            author: of the tag, ``Name <mail>``.
+            keys: that sign.
+            **why: ``reason`` and ``rolled_back`` of a rollback.
+
+        Raises:
+            ReleaseError: it cannot be made.
+        """
+        said = Assignment(ARTIFACT, STAGE, self._next_number, version.name, version.tag.object, **why)
+        name = f"{ARTIFACT}#{STAGE}#{said.number}"
+        return tags.make_tag(folder, name, version.tag.commit, stage_message(said, keys), author).name
 
 
 @dataclass(frozen=True)
@@ -90,6 +199,7 @@ class Row:
         production: whether it serves.
         outcome: the decision of the commit.
         withdrawn: the reason of each rollback from it.
+        key: fingerprint of the key that signed it.
     """
 
     version: str
@@ -102,37 +212,40 @@ class Row:
     skill: float | None
     outcome: str | None
     withdrawn: tuple[str, ...]
+    key: str = ""
 
     def record(self) -> Mapping[str, Json]:
         """As JSON."""
         return {**asdict(self), "withdrawn": list(self.withdrawn)}
 
 
-def rows(folder: Path) -> tuple[Row, ...]:
-    """Every release with the figures of its commit, newest first.
+def rows(folder: Path, trust: Trust | None = None) -> tuple[Row, ...]:
+    """Every release with the figures of its commit, newest first; tags that are not signed are named in a warning.
 
     Raises:
-        ReleaseError: the tags cannot be read.
+        LineageError: the tags cannot be read.
+        ReleaseError: the trusted keys cannot.
     """
-    registry, here = Registry.read(folder), Commit.at(folder=folder)
+    registry, here = Registry.read(folder, trust), Commit.at(folder=folder)
+    registry.warn()
     serving = registry.production.version if registry.production else None
-    return tuple(_row(here, registry, event, serving) for event in reversed(registry.versions))
+    return tuple(_row(here, registry, version, serving) for version in reversed(registry.versions))
 
 
-def _row(here: Commit, registry: Registry, event: Event, serving: str | None) -> Row:
-    test, decision = (_tree(here, event.commit, path) for path in (TEST, DECISION))
-    notes = [tags.note_of(other.message) for other in registry.assignments]
+def _row(here: Commit, registry: Registry, version: Version, serving: str | None) -> Row:
+    test, decision = (_tree(here, version.tag.commit, path) for path in (TEST, DECISION))
     return Row(
-        version=event.version,
-        tag=event.tag,
-        commit=event.commit,
-        tagged_at=event.tagged_at,
-        author=event.author,
-        production=event.version == serving,
+        version=version.name,
+        tag=version.tag.name,
+        commit=version.tag.commit,
+        tagged_at=version.tag.tagged_at,
+        author=version.tag.author,
+        production=version.name == serving,
         test_mse_log_quantity=_number(test.get("mse_log_quantity")),
         skill=_number(test.get("skill")),
         outcome=str(decision["outcome"]) if "outcome" in decision else None,
-        withdrawn=tuple(note[REASON] for note in notes if REASON in note and note.get(ROLLED_BACK) == event.version),
+        withdrawn=tuple(event.reason for event in registry.assignments if event.rolled_back == version.name),
+        key=version.key,
     )
 
 

@@ -1,5 +1,6 @@
 """The project's DVC remote, through DVC's own file systems: S3, a folder, and whatever else DVC can reach."""
 
+import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -10,8 +11,10 @@ from typing import Any, Final, TypeVar
 from pricetrail.base.dvc_hashes import md5_of_bytes
 from pricetrail.base.errors import ReleaseError
 from pricetrail.base.limits import load_json
-from pricetrail.lineage.dvc_cache import listing, object_at
+from pricetrail.lineage.dvc_cache import LAYOUTS
 
+OBJECT_LIMIT: Final = 2**30  # bytes of an object, of a list, of a bundle whose lock names no size: they are in memory
+OID: Final = re.compile(r"[0-9a-f]{32}")
 FOLDER: Final = "releases"  # beside DVC's own `files/`; `dvc gc` leaves it alone
 T = TypeVar("T")
 
@@ -32,30 +35,34 @@ class Remote:
     url: str
     handle: Any
 
-    def read(self, path: str) -> bytes | None:
+    def read(self, path: str, limit: int = OBJECT_LIMIT) -> bytes | None:
         """A file's bytes; None where there is none.
 
         Raises:
             NoAnswerError: the remote does not answer.
+            ReleaseError: there are more bytes than the limit; no more are read.
         """
 
         def read() -> bytes | None:
             try:
                 with self.handle.fs.open(path, "rb") as file:
-                    content: bytes = file.read()
+                    content: bytes = file.read(limit + 1)
                     return content
             except FileNotFoundError:
                 return None
 
-        return self._asked(read)
+        found = self._asked(read)
+        if found is not None and len(found) > limit:
+            raise ReleaseError(f"{self.url}: {path.rpartition('files/')[2]}", f"must have at most {limit} bytes")
+        return found
 
-    def object(self, md5: str) -> bytes | None:
+    def object(self, md5: str, limit: int = OBJECT_LIMIT) -> bytes | None:
         """The bytes of DVC's object; None where there is none.
 
         Raises:
             ReleaseError: the remote does not answer, or the object has other bytes than its name says.
         """
-        content = self.read(str(self.handle.odb.oid_to_path(md5)))
+        content = self.read(str(self.handle.odb.oid_to_path(md5)), limit)
         if content is not None and md5_of_bytes(content) != md5.removesuffix(".dir"):
             raise ReleaseError(f"{self.url}: object {md5}", "must have the bytes that its name says")
         return content
@@ -128,35 +135,79 @@ class Objects:
     cache: Path
     remote: Remote
 
-    def read(self, md5: str) -> bytes:
+    def read(self, md5: str, limit: int = OBJECT_LIMIT) -> bytes:
         """An object's bytes, which are those that its name says.
 
         Raises:
-            ReleaseError: it is nowhere, or altered.
+            ReleaseError: it is nowhere, altered, or larger than the limit.
         """
-        path = object_at(self.cache, md5)
-        content = path.read_bytes() if path is not None else self.remote.object(md5)
+        if not OID.fullmatch(md5.removesuffix(".dir")):
+            raise ReleaseError("object", "must have an md5", md5)
+        content = self._cached(md5, limit)
+        if content is None:
+            content = self.remote.object(md5, limit)
         if content is None:
             raise ReleaseError(f"object {md5}", "must be in the cache or the remote: run `dvc push` where it was made")
         return content
 
     def members(self, md5: str) -> Mapping[str, str]:
-        """The md5 of each file of a folder by its path inside it.
+        """The md5 of each file of a folder by its name, which nobody may take for a path: ``folder`` looks at them.
 
         Raises:
-            ReleaseError: the folder's list is nowhere, altered, no list, or names a path outside of the folder.
+            ReleaseError: the folder's list is nowhere, altered or no list.
         """
+        return dict(self._entries(md5))
+
+    def _entries(self, md5: str) -> list[tuple[str, str]]:
         try:
-            names = listing(self.cache, md5)
-            if names is None:
-                names = {str(entry["relpath"]): str(entry["md5"]) for entry in load_json(self.read(md5))}
+            entries = [(str(entry["relpath"]), str(entry["md5"])) for entry in load_json(self.read(md5))]
         except (ValueError, TypeError, KeyError, AttributeError):
             raise ReleaseError(f"object {md5}", "must be a list of files") from None
-        for name in names:
-            if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
-                raise ReleaseError(f"object {md5}", "must name files inside its folder", name)
-        return names
+        for name, member in entries:
+            if not OID.fullmatch(member):
+                raise ReleaseError(f"object {md5}: {name}", "must have an md5", member)
+        return entries
 
-    def folder(self, md5: str) -> dict[str, bytes]:
-        """The files of a folder by path inside it."""
-        return {name: self.read(member) for name, member in sorted(self.members(md5).items())}
+    def folder(self, md5: str, limit: int = OBJECT_LIMIT) -> dict[str, bytes]:
+        """The files of a folder by path inside it.
+
+        Raises:
+            ReleaseError: one is nowhere or altered, its name is no path inside, or all are larger than the limit.
+        """
+        found, entries = dict[str, bytes](), self._entries(md5)
+        require_inside([name for name, _ in entries], f"object {md5}")
+        for name, member in sorted(entries):
+            found[name] = self.read(member, limit)
+            limit -= len(found[name])
+        return found
+
+    def _cached(self, md5: str, limit: int) -> bytes | None:
+        """The cache's bytes, hashed as they were read: the file may be another one the next moment."""
+        for layout in LAYOUTS:
+            path = self.cache / layout / md5[:2] / md5[2:]
+            if path.is_file():
+                with path.open("rb") as file:
+                    content = file.read(limit + 1)
+                if len(content) <= limit and md5_of_bytes(content) == md5.removesuffix(".dir"):
+                    return content
+        return None
+
+
+def require_inside(names: list[str], place: str) -> None:
+    """Hold names of files against each other: each a plain path inside its folder, on every file system its own file.
+
+    Raises:
+        ReleaseError: one is not.
+    """
+    taken = set[str]()
+    for name in names:
+        path = PurePosixPath(name)
+        is_plain = name.isprintable() and "\\" not in name and ":" not in name and path.as_posix() == name
+        if not is_plain or path.is_absolute() or name == "." or ".." in path.parts:
+            raise ReleaseError(place, "must name files inside its folder", name)
+        if name.casefold() in taken:
+            raise ReleaseError(place, "must name each file once, in upper or lower case", name)
+        taken.add(name.casefold())
+    folders = {parent.as_posix() for name in taken for parent in PurePosixPath(name).parents}
+    if both := sorted(folders & taken):
+        raise ReleaseError(place, "must name no file that is a folder as well", both[0])

@@ -10,14 +10,16 @@ from pricetrail.base.errors import PricetrailError, ReleaseError
 from pricetrail.base.json_type import Json
 from pricetrail.lineage.commit import DECISION, RECORD, Commit
 from pricetrail.operation.releases import tags
-from pricetrail.operation.releases.built import bundle_md5, decision_of
+from pricetrail.operation.releases.built import bundle_bytes, bundle_md5, decision_of
 from pricetrail.operation.releases.evidence import Evidence, manifest_sha256, sha256
-from pricetrail.operation.releases.keys import SHORT, trusted_keys
+from pricetrail.operation.releases.keys import SHORT
+from pricetrail.operation.releases.records import Record, parts
 from pricetrail.operation.releases.registry import Registry
 from pricetrail.operation.releases.remote import Objects, Remote, open_remote
 from pricetrail.operation.releases.sbom import sbom_name
 from pricetrail.operation.releases.signing import require_signed
-from pricetrail.operation.releases.tags import ARTIFACT, STAGE, STAGE_TAG, VERSION_TAG, Record, Tag
+from pricetrail.operation.releases.tags import ARTIFACT, STAGE, STAGE_TAG, VERSION_TAG, Tag
+from pricetrail.operation.releases.trust import Trust, trusted
 
 T = TypeVar("T")
 CHECKS = ("tag", "commit", "lock", "bundle", "manifest", "decision", "lineage", "sbom", "signature")
@@ -60,57 +62,63 @@ class Verification:
         return {"tag": self.tag, "passed": self.passed, "release": record, "checks": checks}
 
 
-def version_tag(folder: Path, name: str) -> str:
+def version_tag(folder: Path, name: str, trust: Trust | None = None) -> str:
     """The version's tag that a name means: a version, ``production``, or a tag of either.
 
     Raises:
         ReleaseError: it means none.
     """
     if name in {STAGE, f"{ARTIFACT}#{STAGE}"} or STAGE_TAG.fullmatch(name):
-        assignments = Registry.read(folder).assignments
-        named = (
-            [event for event in assignments if event.tag == name] if "#" in name[len(ARTIFACT) + 1 :] else assignments
-        )
+        registry = Registry.read(folder, trust)
+        registry.warn()
+        if name in registry.left_out:
+            raise ReleaseError(name, f"must be signed: {registry.left_out[name]}")
+        registry.require_signed_stage()
+        number = name[len(ARTIFACT) :].removeprefix(f"#{STAGE}").removeprefix("#") if "#" in name else ""
+        named = [event for event in registry.assignments if number in {"", str(event.number)}]
         if not named:
             raise ReleaseError(name, "must be in use: no release was put into production by it")
-        return f"{ARTIFACT}@{named[-1].version}"
+        return registry.put_by(named[-1]).tag.name
     return name if "@" in name else f"{ARTIFACT}@{name}"
 
 
-def require_verified(folder: Path, name: str, cache: Path) -> Verification:
+def require_verified(folder: Path, name: str, cache: Path, trust: Trust | None = None) -> Verification:
     """The same as ``verify``, for those who go on only with a release that holds.
 
     Raises:
         ReleaseError: a check failed; it tells the first.
     """
-    found = verify(folder, name, cache)
+    found = verify(folder, name, cache, trust)
     for check in found.checks:
         if not check.passed:
             raise ReleaseError(f"{found.tag}: {check.name}", f"must be verified: {check.detail}")
     return found
 
 
-def verify(folder: Path, name: str, cache: Path) -> Verification:
-    """Hold a release against its signature, by the public keys of this working tree.
+def verify(folder: Path, name: str, cache: Path, trust: Trust | None = None) -> Verification:
+    """Hold a release against its signature, by the keys that this machine trusts.
 
     Args:
         folder: of the project.
         name: a version, ``production``, or a tag of either.
         cache: DVC's.
+        trust: the keys that count; None for those of the project.
 
     Raises:
         ReleaseError: the name means no tag, or the remote does not answer at all.
     """
-    tag = version_tag(folder, name)
+    trust = trust or trusted(folder)
+    tag = version_tag(folder, name, trust)
     with open_remote(folder) as remote:
-        return _Checks(folder, tag, cache, remote).all()
+        return _Checks(folder, tag, cache, remote, trust).all()
 
 
 class _Checks:
     """The checks of one tag, and what they found on the way."""
 
-    def __init__(self, folder: Path, tag: str, cache: Path, remote: Remote) -> None:
+    def __init__(self, folder: Path, tag: str, cache: Path, remote: Remote, trust: Trust) -> None:
         self.folder, self.name, self.remote, self.objects = folder, tag, remote, Objects(cache, remote)
+        self.trust = trust
         self.here, self.done = Commit.at(folder=folder), list[Check]()
 
     def all(self) -> Verification:
@@ -121,7 +129,7 @@ class _Checks:
         tag, record, signature = found
         self._try("commit", lambda: self._commit(tag, record))
         self._try("lock", lambda: self._lock(tag, record))
-        bundle = self._try("bundle", lambda: self._bundle(record))
+        bundle = self._try("bundle", lambda: self._bundle(tag, record))
         self._try("manifest", lambda: self._manifest(bundle, record))
         decision = self._try("decision", lambda: self._decision(tag))
         lineage = self._try("lineage", lambda: self._lineage(tag, record))
@@ -138,6 +146,9 @@ class _Checks:
         except PricetrailError as error:
             self.done.append(Check(name, False, str(error)))
             return None
+        except (ValueError, OSError) as error:  # of a file that was made to be hostile
+            self.done.append(Check(name, False, f"cannot be checked: {type(error).__name__}"))
+            return None
         self.done.append(Check(name, True, detail))
         return found
 
@@ -145,7 +156,7 @@ class _Checks:
         if not VERSION_TAG.fullmatch(self.name):
             raise ReleaseError(self.name, f"must be a version of {ARTIFACT}, such as {ARTIFACT}@v1.0.0")
         tag = tags.read_tag(self.folder, self.name)
-        return (tag, *tags.parts(tag.message, self.name)), "annotated, with a record and a signature"
+        return (tag, *parts(tag.message, self.name)), "annotated, with a record and a signature"
 
     def _commit(self, tag: Tag, record: Record) -> tuple[Record, str]:
         named = f"{ARTIFACT}@{record.version}"
@@ -163,8 +174,8 @@ class _Checks:
             raise ReleaseError("dvc.lock", f"must name the bundle {record.bundle_md5}", md5)
         return md5, f"dvc.lock names the bundle {md5}"
 
-    def _bundle(self, record: Record) -> tuple[dict[str, bytes], str]:
-        bundle = self.objects.folder(record.bundle_md5)
+    def _bundle(self, tag: Tag, record: Record) -> tuple[dict[str, bytes], str]:
+        bundle = self.objects.folder(record.bundle_md5, bundle_bytes(self.here.other(tag.commit)))
         megabytes = sum(map(len, bundle.values())) / 1e6
         return bundle, f"{len(bundle)} files, {megabytes:.1f} MB, with the bytes that their names say"
 
@@ -206,5 +217,5 @@ class _Checks:
         if evidence is None:
             raise ReleaseError("signature", "cannot be checked: a file that it covers is not there")
         with evidence.as_folder() as folder:
-            key = require_signed(folder, signature, trusted_keys(self.folder))
+            key = require_signed(folder, signature, self.trust)
         return key, f"by key {key[:SHORT]}, over every file above"

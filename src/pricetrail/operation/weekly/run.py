@@ -25,6 +25,7 @@ from pricetrail.lineage.commit import WORKSPACE, Commit
 from pricetrail.operation.releases import make
 from pricetrail.operation.releases.keys import ensure_keys
 from pricetrail.operation.releases.remote import NoAnswerError
+from pricetrail.operation.releases.trust import trusted
 from pricetrail.operation.servers import s3
 from pricetrail.operation.servers.programs import PATIENCE, UnreachableError
 from pricetrail.operation.weekly import clone as run_clone
@@ -143,10 +144,13 @@ def publish(start: Snapshot, stopped: str, readback: ReadBack, weekly: Weekly) -
     versions = list[str]()
 
     def tag() -> tuple[str, ...]:
-        if keys is None or not make.is_release_due(clone.folder, "HEAD"):
+        if keys is None:
+            return ()
+        trust = trusted(clone.folder, clone.home)
+        if not make.is_release_due(clone.folder, "HEAD", trust):
             return ()
         try:
-            release = make.tag_release(clone.folder, "HEAD", weekly.author, keys, clone.cache)
+            release = make.tag_release(clone.folder, "HEAD", weekly.author, keys, clone.cache, trust)
         except NoAnswerError as error:
             raise UnreachableError(error.place, error.rule) from None
         versions.append(release.record.version)
