@@ -1,8 +1,10 @@
 """Processes of this machine: telling one from a later one of its number, finding some, starting and ending them."""
 
+import ctypes
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,6 +17,31 @@ import psutil
 
 ENDING_SECONDS: Final = 10.0  # that a program gets to end when it is told to
 ROUNDS: Final = 500  # through all processes, until none is left that is to be killed
+PRIVATE: Final = "PRICETRAIL_"  # where the release key is, whom to tell: for this program alone
+GIVEN: Final = "PRICETRAIL_STAGE_VARIABLES"  # names of more variables for stages, with commas between
+# What a stage may know: where programs and folders are, language and time, and what makes numbers come out the same.
+PLAIN: Final = frozenset({
+    "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR", "TEMP", "TMP", "TERM", "COLUMNS",
+    "VIRTUAL_ENV", "CONDA_PREFIX", "LD_LIBRARY_PATH", "PYTHONHASHSEED", "PYTHONUTF8", "PYTHONIOENCODING",
+    "PYTHONWARNINGS", "PYTHONDONTWRITEBYTECODE", "ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "CUDA_VISIBLE_DEVICES",
+    "CUBLAS_WORKSPACE_CONFIG", "DVC_SITE_CACHE_DIR", "GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM",
+})  # fmt: skip
+PLAIN_STARTS: Final = ("LC_", "OMP_", "MKL_", "OPENBLAS_", "NUMEXPR_", "KMP_", "NPY_")
+SUBREAPER: Final = 36  # PR_SET_CHILD_SUBREAPER of Linux: who is left behind becomes a child of this process
+
+
+def program_environment() -> dict[str, str]:
+    """This process's variables for a program of its own choice, such as git: all but those for this process alone."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(PRIVATE)}
+
+
+def stage_environment() -> dict[str, str]:
+    """This process's variables for the code of a revision: those on a list, so that no key, token or address is there.
+
+    The operator may add names in ``PRICETRAIL_STAGE_VARIABLES``; no revision can.
+    """
+    named = PLAIN | set(os.environ.get(GIVEN, "").replace(",", " ").split())
+    return {name: value for name, value in os.environ.items() if name in named or name.startswith(PLAIN_STARTS)}
 
 
 def identity(pid: int) -> str:
@@ -39,7 +66,7 @@ def matching(wanted: Callable[[psutil.Process], bool]) -> tuple[psutil.Process, 
     """The processes that are wanted; one that has ended meanwhile, or is another user's, is none."""
     found = list[psutil.Process]()
     for process in psutil.process_iter():
-        with suppress(psutil.Error):
+        with suppress(psutil.Error, OSError):
             if wanted(process):
                 found.append(process)
     return tuple(found)
@@ -54,8 +81,12 @@ def is_running(process: psutil.Process) -> bool:
     return False
 
 
-def end(process: psutil.Process, seconds: float = ENDING_SECONDS) -> None:
-    """Tell a process to end, and kill it where it does not; never another one of its number."""
+def end(process: psutil.Process, seconds: float = ENDING_SECONDS) -> bool:
+    """Tell a process to end, and kill it where it does not; never another one of its number.
+
+    Returns:
+        Whether it has ended.
+    """
     for number in (signal.SIGTERM, signal.SIGKILL):
         with suppress(psutil.NoSuchProcess):
             process.send_signal(number)
@@ -65,7 +96,8 @@ def end(process: psutil.Process, seconds: float = ENDING_SECONDS) -> None:
                 break
             time.sleep(0.05)
         else:
-            return
+            return True
+    return False
 
 
 def kill_all_in(folder: Path) -> None:
@@ -78,6 +110,39 @@ def kill_all_in(folder: Path) -> None:
         if not found:
             return
         time.sleep(0.01)
+
+
+@contextmanager
+def leaving_nobody() -> Iterator[None]:
+    """Kill what the block's programs leave behind, whatever session, folder, name or variables it gave itself."""
+    own = psutil.Process()
+    before = set(own.children())
+    _adopt(1)
+    try:
+        yield
+    finally:
+        for _ in range(ROUNDS):
+            left = [process for process in own.children() if process not in before]
+            for process in [inner for outer in left for inner in (*_below(outer), outer)]:
+                with suppress(psutil.Error):
+                    process.kill()
+            for process in left:  # children of this process: nobody else waits for them
+                with suppress(psutil.Error, ChildProcessError):
+                    process.wait(ENDING_SECONDS)
+            if not left:
+                break
+        _adopt(0)
+
+
+def _below(process: psutil.Process) -> list[psutil.Process]:
+    with suppress(psutil.Error):
+        return list(process.children(recursive=True))
+    return []
+
+
+def _adopt(on: int) -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(SUBREAPER, on, 0, 0, 0)
 
 
 @contextmanager
@@ -110,7 +175,8 @@ def start_server(
     """
     with log.open("ab") as told:
         return subprocess.Popen(
-            command, env={**os.environ, **env}, start_new_session=True, umask=0o077, pass_fds=tuple(sockets),
+            command, env={**program_environment(), **env}, start_new_session=True,
+            umask=0o077, pass_fds=tuple(sockets),
             stdin=subprocess.DEVNULL, stdout=told, stderr=told,
         )  # fmt: skip
 

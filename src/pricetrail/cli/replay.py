@@ -14,6 +14,7 @@ import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Column, Table
 
+from pricetrail.base.errors import LineageError
 from pricetrail.cli.one_line_errors import one_line_errors
 from pricetrail.cli.table import Console, Format, FormatOption, JsonFlag, chosen, print_rows
 from pricetrail.cli.why import grouped, plural
@@ -30,13 +31,18 @@ def replay(
     stage: Annotated[list[str] | None, typer.Option(help="Only this stage and what it reads; may be repeated.")] = None,
     form: FormatOption = Format.table,
     as_json: JsonFlag = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Run code that is not of HEAD's history, unasked.")] = False,
 ) -> None:
     """Build a commit's outputs again in a temporary clone, and say of each whether its bytes are the same.
 
-    Raw data comes from the cache or the remote, by hash; no other output does. Exit code 1 where any output differs.
+    It runs the commit's code: of a commit that HEAD does not follow from, it asks first. Raw data comes from the cache
+    or the remote, by hash; no other output does. Exit code 1 where any output differs.
     """
-    with one_line_errors(), _announcing() as announce:
-        found = room.replay(rev, keep, stage or (), announce)
+    with one_line_errors():
+        if not yes and not room.is_of_this_history(rev):
+            _ask(rev)
+        with _announcing() as announce:
+            found = room.replay(rev, keep, stage or (), announce)
     form = chosen(form, as_json)
     if form is Format.json:
         typer.echo(json.dumps(_tree(found), indent=2))
@@ -45,6 +51,19 @@ def replay(
     else:
         _print(found)
     raise typer.Exit(0 if found.is_identical else 1)
+
+
+def _ask(rev: str) -> None:
+    """Let a person decide whether code runs that this project never ran.
+
+    Raises:
+        LineageError: the answer is no, or there is nobody to ask.
+    """
+    if not sys.stdin.isatty():
+        raise LineageError("replay", "must be told to run code that is not in the history of HEAD: add --yes", rev)
+    told = f"Replay runs the code of {rev!r} with your rights, and that commit is not in the history of HEAD."
+    if not typer.confirm(f"{told} Run it?", err=True):
+        raise LineageError("replay", "must be allowed to run that code: nothing was run")
 
 
 @contextmanager

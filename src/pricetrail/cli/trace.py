@@ -20,7 +20,7 @@ from pricetrail.cli.one_line_errors import one_line_errors
 from pricetrail.cli.table import Console
 from pricetrail.lineage import trace as lineage_trace
 from pricetrail.lineage.chain import Trace
-from pricetrail.lineage.commit import CANDIDATE
+from pricetrail.lineage.commit import CANDIDATE, WORKSPACE, revision
 from pricetrail.lineage.lock import StageRecord, writer
 from pricetrail.lineage.paths import by_kind
 
@@ -42,7 +42,7 @@ def trace(
         str,
         typer.Argument(help="An output, REV:output, a revision or release tag (its candidate), or a lineage id."),
     ] = CANDIDATE,
-    rev: Annotated[str, typer.Option("--rev", help="Git revision to look at; without it, the workspace.")] = "",
+    rev: Annotated[str | None, typer.Option("--rev", help="Revision to look at; without it, the workspace.")] = None,
     form: Annotated[
         Format, typer.Option("--format", help="For people, as JSON, as W3C PROV-JSON, or as OpenLineage events.")
     ] = Format.tree,
@@ -57,7 +57,7 @@ def trace(
     Exit code 1 where something is not as the lock says.
     """
     with one_line_errors():
-        found = lineage_trace.trace(target, rev, verify=verify)
+        found = lineage_trace.trace(target, WORKSPACE if rev is None else revision(rev), verify=verify)
         if form is Format.tree and output is None:
             Console(file=sys.stdout).print(tree(found, full=full))
         else:

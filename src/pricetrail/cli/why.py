@@ -35,7 +35,7 @@ def why(
 ) -> None:
     """Say why run B differs from run A: data, params, code, packages, the stage where it began, what it moved."""
     with one_line_errors():
-        commits = [Commit.at(WORKSPACE if rev == HERE else rev) for rev in (a, b)]
+        commits = [Commit.at() if rev == HERE else Commit.of(rev) for rev in (a, b)]
         found = compare(commits[0], commits[1])
         changed_since = [path for commit in commits if commit.rev == WORKSPACE for path in not_run_yet(commit)]
         source = other_source(found)

@@ -16,11 +16,13 @@ from weakref import finalize
 from pricetrail.base import files
 from pricetrail.base.dvc_hashes import md5_of_bytes, md5_of_tree, md5_where_there
 from pricetrail.base.errors import LineageError, SourceError
+from pricetrail.base.processes import program_environment
 from pricetrail.lineage.dvc_yaml import RESULT
 from pricetrail.lineage.git import git
 from pricetrail.lineage.lock import StageRecord, parse_lock, parse_source
 
 WORKSPACE: Final = ""  # in place of a revision: the files as they lie on disk
+UNKNOWN: Final = "must be a commit, branch or tag that git knows"
 LOCK, RECORD, DECISION = "dvc.lock", "reports/lineage.json", "metrics/decision.json"
 CANDIDATE: Final = "models/candidate"
 METRICS: Final = "metrics/"
@@ -34,9 +36,9 @@ class Objects:
 
     @cached_property
     def _process(self) -> subprocess.Popen[bytes]:
-        command = ["git", "cat-file", "--batch", "--follow-symlinks"]
+        command, env = ["git", "cat-file", "--batch", "--follow-symlinks"], program_environment()
         try:
-            process = subprocess.Popen(command, cwd=self._folder, stdin=PIPE, stdout=PIPE, stderr=PIPE)
+            process = subprocess.Popen(command, cwd=self._folder, env=env, stdin=PIPE, stdout=PIPE, stderr=PIPE)
         except OSError as error:
             raise LineageError("git", f"must be installed: {error.strerror}") from None
         finalize(self, _end, process)
@@ -69,6 +71,17 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         process.kill()
 
 
+def revision(rev: str) -> str:
+    """A revision as a person named it.
+
+    Raises:
+        LineageError: it is empty, which would be the workspace.
+    """
+    if rev == WORKSPACE:
+        raise LineageError("revision", UNKNOWN, rev)
+    return rev
+
+
 @dataclass(frozen=True)
 class Commit:
     """A revision of the project in a folder, as it was asked for; an empty one is the workspace."""
@@ -85,6 +98,15 @@ class Commit:
             LineageError: git knows no such revision.
         """
         return cls(WORKSPACE, folder, Objects(folder)).other(rev)
+
+    @classmethod
+    def of(cls, rev: str, folder: Path = Path()) -> Commit:
+        """A revision that a person names: never the workspace.
+
+        Raises:
+            LineageError: git knows no such revision; an empty one is none.
+        """
+        return cls.at(revision(rev), folder)
 
     def other(self, rev: str) -> Commit:
         """Another revision of the same project.
@@ -109,7 +131,7 @@ class Commit:
         rev = self.rev or "HEAD"
         found = self.objects.read(f"{rev}^{{commit}}")
         if found is None:
-            raise LineageError("revision", "must be a commit, branch or tag that git knows", rev)
+            raise LineageError("revision", UNKNOWN, rev)
         return found
 
     @property

@@ -1,6 +1,5 @@
 """The objects of DVC's cache, read without DVC: a file by its md5, a folder by that of its list."""
 
-import os
 import shutil
 import subprocess
 import sys
@@ -11,6 +10,7 @@ from typing import Final
 from pricetrail.base.dvc_hashes import md5_of_file
 from pricetrail.base.errors import LineageError
 from pricetrail.base.limits import load_json
+from pricetrail.base.processes import program_environment
 
 LAYOUTS: Final = ("files/md5", "")  # of DVC 3, and of DVC 2
 
@@ -21,8 +21,8 @@ def dvc(*arguments: str, folder: Path = Path(), env: Mapping[str, str] | None = 
     Raises:
         LineageError: DVC fails, with the first error that it gives.
     """
-    command = [sys.executable, "-m", "dvc", *arguments]
-    quiet = {**(os.environ if env is None else env), "DVC_NO_ANALYTICS": "1"}
+    command = [sys.executable, "-P", "-m", "dvc", *arguments]  # -P: nothing of the folder takes the place of DVC
+    quiet = {**(program_environment() if env is None else env), "DVC_NO_ANALYTICS": "1"}
     done = subprocess.run(command, cwd=folder, env=quiet, capture_output=True, check=False)
     if done.returncode:
         lines = done.stderr.decode(errors="replace").strip().splitlines() or ["it gave no reason"]

@@ -4,6 +4,7 @@ import subprocess
 from pathlib import Path
 
 from pricetrail.base.errors import LineageError
+from pricetrail.base.processes import program_environment
 
 
 def git(*arguments: str, folder: Path = Path(), given: str = "") -> str:
@@ -12,8 +13,11 @@ def git(*arguments: str, folder: Path = Path(), given: str = "") -> str:
     Raises:
         LineageError: git fails, with its first line.
     """
+    env = program_environment()
     try:
-        done = subprocess.run(["git", *arguments], cwd=folder, input=given.encode(), capture_output=True, check=False)
+        done = subprocess.run(
+            ["git", *arguments], cwd=folder, env=env, input=given.encode(), capture_output=True, check=False
+        )
     except OSError as error:
         raise LineageError("git", f"must be installed: {error.strerror}") from None
     if done.returncode:

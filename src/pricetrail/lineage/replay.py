@@ -20,6 +20,7 @@ from pricetrail.base.params import FILE
 from pricetrail.base.processes import ended_by_sigterm
 from pricetrail.lineage.changes import Change, changes, parse_packages, value_at
 from pricetrail.lineage.commit import LOCK, Commit
+from pricetrail.lineage.git import git
 from pricetrail.lineage.lock import StageRecord, ancestry, parse_lock, parse_yaml
 from pricetrail.lineage.paths import PACKAGES
 from pricetrail.lineage.replay_clone import Clone, Origin, Repro
@@ -102,7 +103,7 @@ def replay(
             that did not fail then.
     """
     start = time.monotonic()
-    commit = Commit.at(rev)
+    commit = Commit.of(rev)
     recorded = _wanted(commit.stages, only)
     _check_raw_data(recorded, commit)
     packages = installed_otherwise((commit.read(PACKAGES) or b"").decode())
@@ -128,6 +129,16 @@ def replay(
         difference=_difference(compared, rebuilt),
         seconds=time.monotonic() - start,
     )
+
+
+def is_of_this_history(rev: str) -> bool:
+    """Whether a revision is what is checked out here, or one that it follows from: code that this project ran or runs.
+
+    Raises:
+        LineageError: git knows no such revision.
+    """
+    commit = Commit.of(rev)
+    return commit.hash in git("rev-list", "HEAD").split()
 
 
 def compare_outputs(

@@ -12,7 +12,7 @@ from typing import Final
 
 from pricetrail.base.dvc_hashes import md5_where_there
 from pricetrail.base.errors import LineageError
-from pricetrail.base.processes import running
+from pricetrail.base.processes import leaving_nobody, program_environment, running, stage_environment
 from pricetrail.lineage.dvc_cache import cache_folder, copy_objects, dvc, object_at
 from pricetrail.lineage.git import git
 from pricetrail.lineage.lock import StageRecord
@@ -75,15 +75,19 @@ class Clone:
         """Its cache, of which no output comes."""
         return self.folder / ".dvc" / "cache"
 
-    def environment(self) -> dict[str, str]:
-        """This interpreter's programs, the clone's code, and nothing of the user's git and DVC settings."""
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("DVC_", "GIT_"))}
+    def environment(self, *, runs_stages: bool = False) -> dict[str, str]:
+        """This interpreter's programs, and nothing of the user's git and DVC settings.
+
+        With stages comes the clone's code, and no key, token or address; without them, what the remote may ask for.
+        """
+        known = stage_environment() if runs_stages else program_environment()
+        kept = {name: value for name, value in known.items() if not name.startswith(("DVC_", "GIT_"))}
         own = self.folder / ".dvc" / "tmp"
         own.mkdir(parents=True, exist_ok=True)
         folders = ("DVC_SITE_CACHE_DIR", "DVC_GLOBAL_CONFIG_DIR", "DVC_SYSTEM_CONFIG_DIR")
         return kept | {
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
-            "PYTHONPATH": str(self.folder / "src"),
+            **({"PYTHONPATH": str(self.folder / "src")} if runs_stages else {}),
             "PYTHONDONTWRITEBYTECODE": "1",
             "PYTHONUNBUFFERED": "1",  # so that DVC announces a stage when it starts it
             "DVC_NO_ANALYTICS": "1",
@@ -149,9 +153,10 @@ class Clone:
 
     def repro(self, targets: Sequence[str], log: Path, announce: Callable[[str], None]) -> Repro:
         """Run the pipeline anew; what both streams say goes to the log."""
-        command = [sys.executable, "-m", "dvc", "repro", "--force", "--keep-going", *targets]
+        command = [sys.executable, "-P", "-m", "dvc", "repro", "--force", "--keep-going", *targets]
         failed, skipped, last, reason = list[str](), list[str](), "", ""
-        with log.open("w", encoding="utf-8") as file, running(command, self.folder, self.environment()) as process:
+        known = self.environment(runs_stages=True)
+        with log.open("w", encoding="utf-8") as file, leaving_nobody(), running(command, self.folder, known) as process:
             for line in process.stdout or ():
                 file.write(line)
                 if found := RUNS.match(line):

@@ -12,7 +12,7 @@ from pricetrail.base.dvc_hashes import md5_of
 from pricetrail.base.errors import LineageError
 from pricetrail.base.json_type import Json
 from pricetrail.lineage.chain import Trace
-from pricetrail.lineage.commit import CANDIDATE, DECISION, RECORD, WORKSPACE, Commit
+from pricetrail.lineage.commit import CANDIDATE, DECISION, RECORD, WORKSPACE, Commit, revision
 from pricetrail.lineage.git import git
 from pricetrail.lineage.ledger import parse_ledger
 from pricetrail.lineage.lock import StageRecord, ancestry
@@ -42,10 +42,10 @@ def trace(target: str, rev: str = WORKSPACE, *, verify: bool = True) -> Trace:
         verify: hold files, stages and the run's own record against the lock.
 
     Raises:
-        LineageError: the target is not known; it says what was looked for.
+        LineageError: the target is not known; it says what was looked for. An empty one is none.
         DataError, SourceError: a lock, the ledger or the record is damaged.
     """
-    output = _find(target, Commit.at(rev))
+    output = _find(revision(target), Commit.at(rev))
     commit = output.commit
     chain = ancestry(commit.stages, output.path)
     decision = commit.json(DECISION)
@@ -80,7 +80,7 @@ def _find(target: str, commit: Commit) -> _Output:
         return _Output(path, commit)
     named, colon, inner = target.partition(":")
     if colon and not rev:
-        other, path = commit.other(named), _from_root(inner)
+        other, path = commit.other(revision(named)), _from_root(inner)
         if _is_output(path, other):
             return _Output(path, other)
         raise LineageError(inner, f"must be an output of a stage at {named} ({other.hash[:12]})")

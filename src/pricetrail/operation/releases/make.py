@@ -40,7 +40,7 @@ def is_release_due(folder: Path, rev: str, trust: Trust | None = None) -> bool:
         ReleaseError: which release serves is not signed.
         DataError: its decision or its lock is damaged.
     """
-    commit = Commit.at(rev, folder)
+    commit = Commit.of(rev, folder)
     try:
         commit.content(DECISION)
         md5 = bundle_md5(commit)
@@ -57,7 +57,7 @@ def require_releasable(folder: Path, rev: str, trust: Trust | None = None) -> Co
     Raises:
         ReleaseError: a gate is closed, or its bundle is released already; it names them.
     """
-    commit = Commit.at(rev, folder)
+    commit = Commit.of(rev, folder)
     md5, decision = bundle_md5(commit), decision_of(commit)
     if decision.outcome != "released":
         raise ReleaseError(f"{DECISION} at {commit.hash[:12]}", f"must be released. {headline(decision)}")
@@ -139,7 +139,7 @@ def missing_in_remote(folder: Path, rev: str, cache: Path, remote: Remote) -> tu
     Raises:
         ReleaseError: it cannot be told.
     """
-    wanted = set(objects_of(Commit.at(rev, folder)))
+    wanted = set(objects_of(Commit.of(rev, folder)))
     objects = Objects(cache, remote)
     lists = {md5 for md5 in wanted if md5.endswith(".dir")}
     nowhere = {md5 for md5 in remote.missing(lists) if object_at(cache, md5) is None}  # told as missing themselves

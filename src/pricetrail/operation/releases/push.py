@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from pricetrail.base.errors import LineageError, ReleaseError
+from pricetrail.base.processes import program_environment
 from pricetrail.lineage.git import git
 from pricetrail.operation.releases import tags
 
@@ -50,7 +51,8 @@ def author_of(folder: Path, fallback: str) -> str:
 
 def _remote_git(folder: Path, *arguments: str) -> None:
     """Git's own first lines may be hints: the line that says what is wrong is told."""
-    done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, check=False)
+    env = program_environment()
+    done = subprocess.run(["git", *arguments], cwd=folder, env=env, capture_output=True, check=False)
     if done.returncode:
         lines = done.stderr.decode(errors="replace").strip().splitlines() or ["it gave no reason"]
         told = next((line for line in lines if "rejected" in line or line.startswith(("fatal:", "error:"))), lines[0])

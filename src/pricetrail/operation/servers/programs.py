@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from pricetrail.base.errors import OperationError
-from pricetrail.base.processes import end_session, running
+from pricetrail.base.processes import end_session, program_environment, running, stage_environment
 from pricetrail.base.redaction import redacted
 
 KEPT_LINES: Final = 400
@@ -21,8 +21,8 @@ QUIET: Final[Mapping[str, str]] = {
     "GIT_TERMINAL_PROMPT": "0",  # a password prompt would wait for ever
     "PYTHONUNBUFFERED": "1",  # so that DVC announces a stage when it starts it
     "PYTHONDONTWRITEBYTECODE": "1",
-    **PATIENCE,
 }
+MODULE: Final = ("-P", "-m")  # -P: no file of the folder that it runs in takes the place of one of its own modules
 
 log = logging.getLogger(__name__)
 
@@ -58,23 +58,27 @@ def run(
     env: Mapping[str, str] | None = None,
     minutes: float = 0,
     tell: Callable[[str], None] | None = None,
+    *,
+    runs_stages: bool = False,
 ) -> Done:
     """Run a program to its end; it and all that it started are killed past the limit.
 
     Args:
         command: the program and its arguments; ``git`` and ``dvc`` are found beside this interpreter first.
         folder: where it runs.
-        env: added to this process's environment.
+        env: added to its environment, which is this process's, without what is for this process alone.
         minutes: the limit; none for 0.
         tell: is given each line as it comes.
+        runs_stages: it runs code of a revision, so nothing that is secret is in its environment.
 
     Raises:
         UnreachableError: it was still running at the limit.
     """
     late, lines = threading.Event(), list[str]()
-    found = [sys.executable, "-m", *command] if command[0] == "dvc" else command
+    found = [sys.executable, *MODULE, *command] if command[0] == "dvc" else command
+    known = stage_environment() if runs_stages else {**program_environment(), **PATIENCE}
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
-    with running(found, folder, {**os.environ, "PATH": path, **QUIET, **(env or {})}) as process:
+    with running(found, folder, {**known, "PATH": path, **QUIET, **(env or {})}) as process:
 
         def end_it() -> None:
             late.set()

@@ -8,9 +8,9 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -57,7 +57,7 @@ class Clone:
 
     @property
     def env(self) -> dict[str, str]:
-        """Added to what it runs: the clone's code, and nothing of a hook's git settings."""
+        """Added to what runs its stages: the clone's code."""
         return {"PYTHONPATH": str(self.folder / "src")}
 
 
@@ -122,6 +122,60 @@ def make(home: Path, weekly: Weekly, folder: Path) -> Clone:
     return Clone(home, folder, url, branch, base, is_here)
 
 
+def without_stages(
+    clone: Clone, folder: Path, given: Mapping[str, bytes], made: Sequence[str], minutes: float
+) -> Clone:
+    """A new clone of the base, in which no stage has been, with what the run made in the other one.
+
+    Whatever else a stage did there stays behind: hooks and settings of git, settings of DVC, keys, tags, code.
+
+    Args:
+        clone: where the stages ran; no program runs there any more.
+        folder: of the new one.
+        given: files that the run changed before its stages, by path.
+        made: paths of the outputs and locks that git keeps.
+        minutes: limit of the clone.
+
+    Raises:
+        UnreachableError: the repository cannot be cloned.
+        OperationError: an output is a link, or no file.
+    """
+    shutil.rmtree(folder, ignore_errors=True)  # of an attempt that got no further
+    must(["git", "clone", "--quiet", "--no-checkout", "--", clone.repository, str(folder)], clone.home, minutes)
+    try:
+        git("cat-file", "-e", clone.base, folder=folder)
+    except LineageError:  # the branch was moved by force: git checks what it takes by hash, whoever has been there
+        git("fetch", "--quiet", "--no-tags", str(clone.folder), clone.base, folder=folder)
+    git("checkout", "--quiet", "-B", clone.branch, clone.base, folder=folder)
+    _give_settings(clone.home, folder)
+    for path, content in given.items():
+        files.write_bytes(folder / path, content)
+    for path in made:
+        _take_over(clone.folder.resolve(), folder, path)
+    return replace(clone, folder=folder)
+
+
+def _take_over(source: Path, target: Path, path: str) -> None:
+    """A file or a folder of files; nothing where a stage that did not end has left nothing.
+
+    Raises:
+        OperationError: a link, which could bring any file of this machine into git, or no file.
+    """
+    if not os.path.lexists(source / path):
+        return
+    found = [source / path, *(source / path).rglob("*")]
+    for place in found:
+        if place.resolve() != place or not (place.is_file() or place.is_dir()):
+            raise OperationError(
+                str(place.relative_to(source)), "must be a file that a stage wrote, no link and no pipe"
+            )
+    if (target / path).is_dir():
+        shutil.rmtree(target / path)
+    for place in found:
+        if place.is_file():
+            files.write_bytes(target / place.relative_to(source), place.read_bytes())
+
+
 def repository_of(home: Path, weekly: Weekly) -> tuple[str, bool]:
     """The URL of the configured repository, and whether it is the project itself."""
     if weekly.repository == HERE:
@@ -154,6 +208,12 @@ def _give_settings(home: Path, clone: Path) -> None:
     }
     core = {f"core.{key}": value for key, value in local.get("core", {}).items()}
     edit_local_config(clone, {**_moved_folders(home, clone), **kept, **core, "cache.dir": str(cache_of(home))})
+
+
+def take_credentials(clone: Clone) -> None:
+    """Leave nothing but the cache in the settings of a clone whose stages are about to run."""
+    (clone.folder / ".dvc" / "config.local").unlink()
+    edit_local_config(clone.folder, {"cache.dir": str(clone.cache)})
 
 
 def _moved_folders(home: Path, clone: Path) -> dict[str, str]:

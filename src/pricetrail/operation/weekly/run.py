@@ -36,6 +36,7 @@ from pricetrail.operation.weekly.message import Metrics, message
 from pricetrail.operation.weekly.outcome import Ending, Outcome
 from pricetrail.operation.weekly.publish import Published
 from pricetrail.operation.weekly.remote_check import ReadBack
+from pricetrail.operation.weekly.steps import Reproduced
 
 DECISION: Final = Path("metrics/decision.json")
 T = TypeVar("T")
@@ -55,13 +56,16 @@ class Snapshot:
     """What the run starts from.
 
     Attributes:
+        clone: where the stages are to run.
         sources: imported ``.dvc`` files that were looked at.
         settings: of ``params.yaml`` that were set for this run.
+        given: what of the files that git tracks was changed so far, by path.
     """
 
     clone: Clone
     sources: tuple[str, ...]
     settings: Mapping[str, Json]
+    given: Mapping[str, bytes]
 
 
 @dataclass(frozen=True)
@@ -105,12 +109,12 @@ def _run(home: Path, folder: Path, params: Params, engine: _Timed, report: Calla
     minutes = weekly.timeout_minutes
     s3.ensure_running(home)
     start = engine.step("snapshot", lambda: snapshot(home, weekly, folder), retried=True)
-    clone = start.clone
-    stopped = engine.step("reproduce", lambda: steps.reproduce(clone), retried=True)
-    pushed = engine.step("push", lambda: steps.push(clone, minutes), retried=True)
+    made = engine.step("reproduce", lambda: steps.reproduce(start.clone, minutes), retried=True)
+    clone, pushed = engine.step("push", lambda: push(start, made, minutes), retried=True)
     readback = engine.step("verify", lambda: steps.verify(clone, minutes, pushed), retried=True)
-    ending = engine.step("publish", lambda: publish(start, stopped, readback, weekly), retried=True)
-    found = Report(ending, *_metrics(clone), _page(clone, stopped))
+    start = replace(start, clone=clone)
+    ending = engine.step("publish", lambda: publish(start, made.stopped, readback, weekly), retried=True)
+    found = Report(ending, *_metrics(clone), _page(clone, made.stopped))
     try:
         engine.step("report", lambda: report(found))
     except Exception:  # all is published; who could not be told must not make it look otherwise
@@ -126,7 +130,21 @@ def snapshot(home: Path, weekly: Weekly, folder: Path) -> Snapshot:
     """
     clone = run_clone.make(home, weekly, folder)
     sources = steps.update_sources(clone, weekly.timeout_minutes)
-    return Snapshot(clone, sources, steps.plan_tuning(clone))
+    settings = steps.plan_tuning(clone)
+    changed = [*sources, *(["params.yaml"] if settings else [])]
+    return Snapshot(clone, sources, settings, {path: files.read_bytes(clone.folder / path) for path in changed})
+
+
+def push(start: Snapshot, made: Reproduced, minutes: float) -> tuple[Clone, int]:
+    """Send all objects to the remote, from a clone that no stage has been in; it, and how many the remote lacked.
+
+    Raises:
+        UnreachableError: the repository or the remote does not answer.
+        OperationError: an output is not what git can keep.
+    """
+    folder = start.clone.folder.with_name("publishing")
+    clone = run_clone.without_stages(start.clone, folder, start.given, made.made, minutes)
+    return clone, steps.push(clone, minutes)
 
 
 def publish(start: Snapshot, stopped: str, readback: ReadBack, weekly: Weekly) -> Ending:

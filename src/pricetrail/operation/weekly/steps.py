@@ -4,6 +4,7 @@ import logging
 import re
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -13,13 +14,14 @@ from pricetrail.base.json_type import Json
 from pricetrail.base.limits import load_json
 from pricetrail.base.params import Params, parse_params
 from pricetrail.base.params_edit import with_settings
+from pricetrail.base.processes import leaving_nobody
 from pricetrail.checks.gates import read_verdict
 from pricetrail.lineage.git import git
 from pricetrail.lineage.ledger import parse_ledger
 from pricetrail.lineage.lock import parse_lock, parse_source
 from pricetrail.operation.servers import s3
-from pricetrail.operation.servers.programs import Done, UnreachableError, must, run
-from pricetrail.operation.weekly.clone import Clone
+from pricetrail.operation.servers.programs import MODULE, Done, UnreachableError, must, run
+from pricetrail.operation.weekly.clone import Clone, take_credentials
 from pricetrail.operation.weekly.remote_check import ReadBack
 from pricetrail.operation.weekly.study_due import settings_of_next_run
 
@@ -36,6 +38,19 @@ PUSHED: Final = re.compile(r"^(\d+) files? pushed", re.M)
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class Reproduced:
+    """What the stages left.
+
+    Attributes:
+        stopped: why the drift gate stopped them; empty where it did not.
+        made: paths that they may have changed of those that git tracks: its outputs and the locks.
+    """
+
+    stopped: str
+    made: tuple[str, ...]
+
+
 def update_sources(clone: Clone, minutes: float) -> tuple[str, ...]:
     """Bring imported data (``dvc import-url``, ``dvc import``) up to its source; paths of what was looked at.
 
@@ -46,8 +61,8 @@ def update_sources(clone: Clone, minutes: float) -> tuple[str, ...]:
     listed = git("ls-files", "-z", "*.dvc", folder=clone.folder).split("\0")
     imported = tuple(path for path in listed if path and "\ndeps:" in f"\n{files.read_text(clone.folder / path)}")
     if imported:
-        must(["dvc", "update", *imported], clone.folder, minutes, clone.env)
-        command = [sys.executable, "-m", "pricetrail.operation.ingest.dvc_update", clone.base]
+        must(["dvc", "update", *imported], clone.folder, minutes)
+        command = [sys.executable, *MODULE, "pricetrail.operation.ingest.dvc_update", clone.base]
         checked = run(command, clone.folder, minutes=minutes)
         if checked.code:
             raise OperationError("dvc update", f"must bring lines that can be taken: {checked.reason}")
@@ -85,27 +100,43 @@ def _has_new_data(clone: Clone, params: Params) -> bool:
     return used is None or used.deps.get(path) != tracked
 
 
-def reproduce(clone: Clone) -> str:
+def reproduce(clone: Clone, minutes: float) -> Reproduced:
     """Run what is out of date, with its output passed on to the log.
 
-    Returns:
-        Why the drift gate stopped it; empty where it did not.
+    First what it reads is brought, with the remote's credentials; then they are taken away, and the stages run, with
+    nothing secret in their environment. What they started is ended with them.
 
     Raises:
+        UnreachableError: the remote does not answer.
         OperationError: a stage failed, and it is not the drift gate that stopped the run.
     """
-    done = run(["dvc", "repro", "--pull", "--allow-missing"], clone.folder, clone.env, tell=log.info)
+    is_due, made = _bring(clone, minutes)
+    if not is_due:
+        return Reproduced("", made)
+    take_credentials(clone)
+    with leaving_nobody():
+        command = ["dvc", "repro", "--allow-missing"]
+        done = run(command, clone.folder, clone.env, tell=log.info, runs_stages=True)
     if done.code == 0:
-        return ""
+        return Reproduced("", made)
     failed = [name for line in done.lines for name in FAILED_STAGE.findall(line)]
     if failed == [GATE]:
-        reason = _closed_gate(clone)
-        _put_back_outputs(clone)
-        return reason
-    named = f"stage {failed[0]}" if failed else "dvc repro"
-    if UNREACHABLE.search(done.reason) and not failed:
-        raise UnreachableError(named, f"must succeed: {done.reason}")
-    raise OperationError(named, f"must succeed: {_cause(done)}")
+        return Reproduced(_closed_gate(clone), made)
+    raise OperationError(f"stage {failed[0]}" if failed else "dvc repro", f"must succeed: {_cause(done)}")
+
+
+def _bring(clone: Clone, minutes: float) -> tuple[bool, tuple[str, ...]]:
+    """Bring what the stages read; whether one is due, and the paths that they may change of those that git tracks."""
+    s3.ensure_running(clone.home)
+    done = run([sys.executable, *MODULE, "pricetrail.operation.weekly.inputs"], clone.folder, minutes=minutes)
+    if done.code:
+        kind = UnreachableError if UNREACHABLE.search(done.reason) else OperationError
+        place, _, rule = done.reason.partition(": ")
+        raise kind(place, rule)
+    found = load_json(done.lines[-1])
+    if found["lost"]:
+        log.warning("neither in the cache nor in the remote, and perhaps not needed: %s", ", ".join(found["lost"]))
+    return bool(found["due"]), tuple(found["kept_by_git"])
 
 
 def _cause(done: Done) -> str:
@@ -135,13 +166,6 @@ def _closed_gate(clone: Clone) -> str:
     return verdict.reason
 
 
-def _put_back_outputs(clone: Clone) -> None:
-    """What DVC took away before the gate ran: the lock still names it, and `--allow-missing` would never miss it."""
-    gone = [path for path in git("ls-files", "-z", "--deleted", folder=clone.folder).split("\0") if path]
-    if gone:
-        git("checkout", "--quiet", "--", *gone, folder=clone.folder)
-
-
 def push(clone: Clone, minutes: float) -> int:
     """Send all objects of the lock to the remote; how many it lacked.
 
@@ -150,7 +174,7 @@ def push(clone: Clone, minutes: float) -> int:
     """
     s3.ensure_running(clone.home)
     try:
-        told = must(["dvc", "push"], clone.folder, minutes, clone.env)
+        told = must(["dvc", "push"], clone.folder, minutes)
     except UnreachableError as error:
         if "is corrupted" in error.rule:  # a list that was cut off when an earlier run sent it
             verify(clone, minutes)
@@ -172,7 +196,7 @@ def verify(clone: Clone, minutes: float, pushed: int = 0) -> ReadBack:
     s3.ensure_running(clone.home)
     # The base may name new lines that nobody pushed; all that the last published lock named was read back then.
     published = git("log", "-1", "--format=%H", clone.base, "--", "dvc.lock", folder=clone.folder).strip()
-    command = [sys.executable, "-m", "pricetrail.operation.weekly.remote_check", published, str(pushed)]
+    command = [sys.executable, *MODULE, "pricetrail.operation.weekly.remote_check", published, str(pushed)]
     found = load_json(must(command, clone.folder, minutes).splitlines()[-1])
     if repaired := tuple(found["repaired"]):
         log.warning("%d objects in the remote had other bytes than their names say, sent again", len(repaired))
