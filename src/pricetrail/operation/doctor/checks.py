@@ -16,6 +16,7 @@ CHECKS: Final = (
     Check("remote", remote.probe, remote.ADVICE),
     Check("verify", remote.verifying, remote.ADVICE),
     Check("lock", remote.lock_in_remote, "mend the remote first"),
+    Check("releases", remote.releases_in_remote, "mend the remote first"),
     Check("disk", machine.disk, "see `df -h`"),
 )
 

@@ -11,6 +11,7 @@ from pricetrail.lineage.commit import DECISION, RECORD, Commit
 from pricetrail.operation.releases import tags
 from pricetrail.operation.releases.built import bundle_md5, decision_of, objects_of
 from pricetrail.operation.releases.evidence import Evidence, manifest_sha256, sha256
+from pricetrail.operation.releases.kept import named_with_members
 from pricetrail.operation.releases.keys import PUBLIC, KeyPair
 from pricetrail.operation.releases.registry import Registry
 from pricetrail.operation.releases.remote import Objects, Remote, open_remote
@@ -123,11 +124,7 @@ def missing_in_remote(folder: Path, rev: str, cache: Path, remote: Remote) -> tu
     Raises:
         ReleaseError: it cannot be told.
     """
-    wanted = set(objects_of(Commit.at(rev, folder)))
-    objects = Objects(cache, remote)
-    for md5 in [md5 for md5 in sorted(wanted) if md5.endswith(".dir")]:
-        with contextlib.suppress(ReleaseError):  # a list that is nowhere is itself missing in the remote
-            wanted |= set(objects.members(md5).values())
+    wanted = named_with_members(objects_of(Commit.at(rev, folder)), Objects(cache, remote))
     return sorted(wanted), remote.missing(wanted)
 
 
