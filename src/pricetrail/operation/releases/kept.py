@@ -120,7 +120,7 @@ def copy_releases(folder: Path, cache: Path, source: str) -> tuple[int, tuple[Lo
         for lost in lost_of_releases(folder, objects, remote):
             # A folder's list goes last: DVC takes it for a sign that its files are there.
             for md5 in sorted((*lost.serving, *lost.others), key=lambda name: (name.endswith(".dir"), name)):
-                if object_at(cache, md5) is not None or other.has(md5):
+                if object_at(cache, md5) is not None or not other.missing([md5]):
                     remote.put(md5, objects.read(md5))
                     count += 1
             content = other.kept(lost.sbom) if lost.sbom else None
