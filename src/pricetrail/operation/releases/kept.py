@@ -117,14 +117,16 @@ def copy_releases(folder: Path, cache: Path, source: str) -> tuple[int, tuple[Lo
     count = 0
     with open_remote(folder) as remote, open_remote(folder, source) as other:
         objects = Objects(cache, other)
-        for lost in lost_of_releases(folder, objects, remote):
-            # A folder's list goes last: DVC takes it for a sign that its files are there.
-            for md5 in sorted((*lost.serving, *lost.others), key=lambda name: (name.endswith(".dir"), name)):
-                if object_at(cache, md5) is not None or not other.missing([md5]):
-                    remote.put(md5, objects.read(md5))
-                    count += 1
-            content = other.kept(lost.sbom) if lost.sbom else None
-            if content is not None:
-                remote.keep(lost.sbom, content)
+        found = lost_of_releases(folder, objects, remote)
+        md5s = {md5 for lost in found for md5 in (*lost.serving, *lost.others)}
+        # A folder's list goes last: DVC takes it for a sign that its files are there.
+        for md5 in sorted(md5s, key=lambda name: (name.endswith(".dir"), name)):
+            if object_at(cache, md5) is not None or not other.missing([md5]):
+                remote.put(md5, objects.read(md5))
                 count += 1
-        return count, lost_of_releases(folder, objects, remote)
+        for name in sorted({lost.sbom for lost in found} - {""}):
+            content = other.kept(name)
+            if content is not None:
+                remote.keep(name, content)
+                count += 1
+        return count, lost_of_releases(folder, objects, remote) if found else ()
