@@ -151,7 +151,7 @@ def test_a_foreign_server_that_is_down_is_told_in_seconds(project: Path) -> None
     started = time.monotonic()
     findings = {finding.check: finding for finding in checks.examine(project)}
     assert time.monotonic() - started < 30
-    assert {name for name, f in findings.items() if f.state == State.FAILED} == {"remote", "lock"}
+    assert {name for name, f in findings.items() if f.state == State.FAILED} == {"remote", "lock", "releases"}
     assert f"127.0.0.1:{port}" in findings["remote"].found
     assert "start that server" in findings["remote"].advice
     assert not (project / ".s3").exists()

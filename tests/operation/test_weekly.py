@@ -242,7 +242,7 @@ def test_a_new_object_is_read_back_repaired_or_refused(tmp_path: Path) -> None:
     (project.folder / "data.txt").write_text("two\n")
     project.must("dvc", "add", "-q", "data.txt")
     project.must("dvc", "push", "-q")
-    assert json.loads(read_back(project, base).stdout) == {"objects": 1, "object_bytes": 4, "repaired": []}
+    assert json.loads(read_back(project, base).stdout) == {"objects": 1, "object_bytes": 4, "repaired": [], "lost": ""}
     md5 = "c193497a1a06b2c72230e6146ff47080"  # md5sum of "two\n"
     stored, cached = (
         root / "files/md5" / md5[:2] / md5[2:] for root in (project.remote, project.folder / ".dvc/cache")

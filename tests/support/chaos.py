@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 HOST, SLOW_BYTES = "127.0.0.1", 1000
-ERROR = b"<?xml version='1.0'?><Error><Code>%s</Code><Message>chaos</Message></Error>"
+ERROR = b"<?xml version='1.0'?><Error><Code>%s</Code><Message>%s</Message></Error>"
 CODES = {403: b"AccessDenied", 500: b"InternalError", 503: b"SlowDown"}
 
 
@@ -18,6 +18,7 @@ class Chaos:
 
     Attributes:
         status: answered to every request in place of the server's; 0 for none.
+        code: S3's name for it, where it is not the usual one.
         is_down: connections are closed without an answer.
         is_slow: bodies pass at 1 KB/s.
         cut_get, cut_put: every body is cut in the middle; that of a PUT with a length that says it is whole.
@@ -26,7 +27,7 @@ class Chaos:
 
     def __init__(self, port: int, upstream: int) -> None:
         self.status, self.is_down, self.is_slow, self.cut_get, self.cut_put = 0, False, False, False, False
-        self.hits = 0
+        self.hits, self.code = 0, b""
         chaos = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -62,7 +63,7 @@ class Chaos:
         body = request.rfile.read(int(request.headers.get("Content-Length") or 0))
         if self.status:
             self.hits += 1
-            self._answer(request, self.status, {}, ERROR % CODES[self.status])
+            self._answer(request, self.status, {}, ERROR % (self.code or CODES[self.status], self.code or b"chaos"))
             return
         if self.is_slow and body:
             self.hits += 1

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -22,7 +23,15 @@ HEADINGS = {
 }
 
 
-def releases(form: FormatOption = Format.table, as_json: JsonFlag = False, trust: TrustOption = None) -> None:
+CopyOption = Annotated[
+    str,
+    typer.Option("--copy-from", metavar="REMOTE", help="Copy what the releases lack in the default remote from it."),
+]
+
+
+def releases(
+    copy_from: CopyOption = "", form: FormatOption = Format.table, as_json: JsonFlag = False, trust: TrustOption = None
+) -> None:
     """List every signed release: when, of which commit, its test error, and which one serves.
 
     Test MSE is of log1p(units). Only the signatures of the tags are checked here: `pricetrail verify` checks all.
@@ -31,12 +40,34 @@ def releases(form: FormatOption = Format.table, as_json: JsonFlag = False, trust
     from pricetrail.operation.releases.trust import trusted
 
     with one_line_errors():
+        if copy_from:
+            return _copy(copy_from, trust)
         found = [row.record() for row in rows(Path(), trusted(Path(), named=trust))]
     form = chosen(form, as_json)
     if found or form is not Format.table:
         print_rows([_shown(row) for row in found] if form is Format.table else found, form, HEADINGS)
     else:
         typer.echo("no releases yet: `pricetrail release` makes one")
+
+
+def _copy(source: str, trust: Path | None) -> None:
+    """From another remote.
+
+    Raises:
+        ReleaseError: a remote does not answer, or a release is still not whole.
+    """
+    from pricetrail.base.errors import ReleaseError
+    from pricetrail.operation.releases.kept import copy_releases
+    from pricetrail.operation.releases.trust import trusted
+    from pricetrail.operation.servers.s3 import ensure_running
+    from pricetrail.operation.weekly.clone import cache_of
+
+    for name in ("", source):
+        ensure_running(Path(), name)
+    count, lost = copy_releases(Path(), cache_of(Path()), source, trusted(Path(), named=trust))
+    typer.echo(f"copied {count} files that the releases lacked in the default remote")
+    if lost:
+        raise ReleaseError(f"remote {source}", f"must have what is lost, and has not: {'; '.join(map(str, lost))}")
 
 
 def _shown(row: Mapping[str, Json]) -> dict[str, Json]:

@@ -11,11 +11,14 @@ CHECKS: Final = (
     Check("tools", machine.tools, "install it again"),
     Check("packages", machine.packages, "make setup"),
     Check("repository", machine.repository, "see weekly.repository in params.yaml, the network, and your keys for it"),
+    Check("merge", machine.merged, "keep one side of the file, and commit it"),
     Check("schedule", machine.schedule, "correct params.yaml; `pricetrail check --data` tells the rest"),
     Check("keys", remote.keys, remote.ADVICE),
     Check("remote", remote.probe, remote.ADVICE),
     Check("verify", remote.verifying, remote.ADVICE),
     Check("lock", remote.lock_in_remote, "mend the remote first"),
+    Check("releases", remote.releases_in_remote, "mend the remote first"),
+    Check("cache", machine.cache, "see `dvc cache dir`"),
     Check("disk", machine.disk, "see `df -h`"),
 )
 

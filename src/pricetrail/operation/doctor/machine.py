@@ -3,7 +3,6 @@
 import importlib.metadata
 import shutil
 import sys
-import tempfile
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -14,7 +13,9 @@ from pricetrail.base.params import FILE
 from pricetrail.lineage.changes import parse_packages
 from pricetrail.operation.doctor.findings import Outcome, State, worst
 from pricetrail.operation.servers.programs import must
+from pricetrail.operation.weekly import surroundings
 from pricetrail.operation.weekly.clone import cache_of
+from pricetrail.operation.weekly.surroundings import places
 
 GIB: Final = 1024**3
 WARN_GIB: Final = 5  # free space, of which a year of weekly runs takes a part
@@ -96,11 +97,32 @@ def disk(project: Path) -> Outcome:
     Raises:
         OperationError: DVC's settings cannot be read.
     """
-    cache = cache_of(project).absolute()
-    cache = next(folder for folder in (cache, *cache.parents) if folder.exists())
-    places = {"the project": project, "the cache": cache, "temporary files": Path(tempfile.gettempdir())}
-    gib, name = min((shutil.disk_usage(path).free / GIB, name) for name, path in places.items())
+    gib, name = min((shutil.disk_usage(path).free / GIB, name) for name, path in places(project).items())
     found = f"{gib:.1f} GiB free for {name}"
     state = State.FAILED if gib < FAIL_GIB else State.WARNING if gib < WARN_GIB else State.OK
     advice = "make room: `dvc gc --all-commits` drops from the cache what no commit needs"
     return Outcome(state, found, "" if state is State.OK else advice)
+
+
+def merged(project: Path) -> Outcome:
+    """That no tracked file of the pipeline holds the marks of a merge.
+
+    Raises:
+        OperationError: one does.
+    """
+    surroundings.require_merged(project)
+    return Outcome(State.OK, "no file has marks of a merge")
+
+
+def cache(project: Path) -> Outcome:
+    """That the cache is there, and what HEAD names of it has the bytes that its name says: DVC never looks again.
+
+    Raises:
+        OperationError: DVC's settings cannot be read, or the folder is not there.
+    """
+    surroundings.require_cache(project)
+    bad = list(surroundings.damaged(project, cache_of(project)))
+    if not bad:
+        return Outcome(State.OK, "every object of HEAD there has the bytes that its name says")
+    found = f"{len(bad)} objects have other bytes than their names say, first {bad[0][1]}"
+    return Outcome(State.WARNING, found, f"a weekly run brings them again; by hand: rm -f {bad[0][1]} && dvc pull")

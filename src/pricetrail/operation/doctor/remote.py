@@ -2,7 +2,7 @@
 
 import os
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
@@ -10,16 +10,22 @@ from typing import Any, Final
 import botocore.exceptions
 from dvc.config import Config
 
+from pricetrail.base import files
 from pricetrail.base.errors import OperationError
+from pricetrail.base.params import FILE
+from pricetrail.lineage.commit import LOCK, Commit
 from pricetrail.lineage.dvc_cache import object_at
 from pricetrail.operation.doctor.findings import Outcome, State, cause, worst
+from pricetrail.operation.releases.kept import Lost, lost_of_releases
 from pricetrail.operation.releases.make import missing_in_remote
-from pricetrail.operation.releases.remote import Remote, open_remote
+from pricetrail.operation.releases.registry import Registry
+from pricetrail.operation.releases.remote import Objects, Remote, open_remote
 from pricetrail.operation.servers.s3 import dvc_config, ensure_running
 from pricetrail.operation.weekly.clone import cache_of
 
 SECRETS: Final = ("access_key_id", "secret_access_key", "session_token", "password", "connection_string", "account_key")
 PROBE_BYTES: Final = 4096
+TOLD: Final = 5  # releases that are told of by name
 ADVICE: Final = "see `dvc remote list` and docs/aws.md"
 ADVICES: Final[Mapping[type[BaseException], str]] = {  # the first that fits
     botocore.exceptions.NoCredentialsError: "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or `aws configure`, or "
@@ -28,6 +34,11 @@ ADVICES: Final[Mapping[type[BaseException], str]] = {  # the first that fits
     FileNotFoundError: "make the bucket or folder, or correct the remote's url",
     botocore.exceptions.BotoCoreError: "start that server, or correct the remote's url and endpointurl",
 }
+COPY: Final = "`pricetrail releases --copy-from {}`"
+GONE_ADVICE: Final = (
+    "bring the bucket back from a copy, or `dvc push --all-tags` where a cache still has them; "
+    "and clean up by `dvc gc` only with --all-tags or --all-commits: docs/releases.md"
+)
 CLOCK_ADVICE: Final = "set the clock: `timedatectl set-ntp true`; S3 refuses signatures that are 15 minutes off"
 # S3 refuses a bulk delete inside its answer, which s3fs does not read: so does `dvc gc --cloud` seem to work
 DELETE_ADVICE: Final = "allow DeleteObject, docs/aws.md, and delete it; or leave it so, and never `dvc gc --cloud`"
@@ -66,11 +77,7 @@ def probe(project: Path) -> Outcome:
         fs = remote.handle.fs
         path = fs.join(remote.handle.path, "probes", secrets.token_hex(16))
         try:
-            with _step(remote, "written"):
-                fs.makedirs(fs.parent(path))
-                fs.pipe_file(path, content)
-            with _step(remote, "read"):
-                back = fs.cat_file(path)
+            back = _there_and_back(remote, path, content)
             with _step(remote, "deleted"):
                 fs.remove(path)
                 left = fs.exists(path)
@@ -83,6 +90,48 @@ def probe(project: Path) -> Outcome:
     if left:
         return Outcome(State.FAILED, f"{path} is still there after it was deleted", DELETE_ADVICE)
     return Outcome(State.OK, f"{remote.url}: {PROBE_BYTES} bytes came back the same")
+
+
+def refusal(project: Path) -> str:
+    """Why the remote refuses an object, and what to do, where no later try will mend it; empty where one may.
+
+    S3 does not say why it refuses a HEAD, with which DVC begins; of a PUT it does.
+
+    Raises:
+        OperationError, ReleaseError: the same as of ``opened``.
+    """
+    with opened(project) as remote:
+        path = remote.handle.fs.join(remote.handle.path, "probes", secrets.token_hex(16))
+        try:
+            _there_and_back(remote, path, b"probe")
+        except OperationError as error:
+            return f"{error}; {_advice(error.__cause__)}" if _is_final(error.__cause__) else ""
+        finally:
+            with suppress(Exception):
+                remote.handle.fs.remove(path)
+    return ""
+
+
+def _is_final(error: BaseException | None) -> bool:
+    """Whether a store refused, with an answer other than that it is busy; or there are no keys to ask it with."""
+    while error is not None:
+        if isinstance(error, botocore.exceptions.ClientError):
+            status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+            return bool(300 <= status < 500 and status not in {408, 429})
+        if isinstance(error, PermissionError | FileNotFoundError | botocore.exceptions.NoCredentialsError):
+            return True
+        error = error.__cause__
+    return False
+
+
+def _there_and_back(remote: Remote, path: str, content: bytes) -> bytes:
+    """Write a file, and what is read of it then."""
+    fs = remote.handle.fs
+    with _step(remote, "written"):
+        fs.makedirs(fs.parent(path))
+        fs.pipe_file(path, content)
+    with _step(remote, "read"):
+        return bytes(fs.cat_file(path))
 
 
 @contextmanager
@@ -118,8 +167,45 @@ def lock_in_remote(project: Path) -> Outcome:
     with opened(project) as remote:
         wanted, missing = missing_in_remote(project, "HEAD", cache, remote)
     if lost := [md5 for md5 in missing if object_at(cache, md5) is None]:
+        if _is_of_other_lines(project, lost):
+            found = f"the lock is of other lines than data.path names, and {len(lost)} of its objects are nowhere"
+            return Outcome(State.WARNING, found, "nothing: the next run makes it anew")
         found = f"{len(lost)} of {len(wanted)} objects are neither in {remote.url} nor in the cache, first {lost[0]}"
         return Outcome(State.FAILED, found, "dvc pull, and `dvc repro` where that does not find them")
     if missing:
         return Outcome(State.WARNING, f"{len(missing)} of {len(wanted)} objects are not in {remote.url}", "dvc push")
     return Outcome(State.OK, f"all {len(wanted)} objects are in {remote.url}")
+
+
+def _is_of_other_lines(project: Path, lost: Sequence[str]) -> bool:
+    """Whether a lock was made from other lines than ``data.path`` names now, such as the demo shop's that ships."""
+    commit = Commit.at("HEAD", project)
+    deps = {dep for stage in commit.locks.get(LOCK, ()) for dep in stage.deps}
+    tracked = {md5 for source in commit.sources for md5 in source.outs.values()}
+    return files.read_params(project / FILE).data.path not in deps and tracked.isdisjoint(lost)
+
+
+def releases_in_remote(project: Path) -> Outcome:
+    """That every release can still be verified, served and replayed from the remote."""
+    cache = cache_of(project)
+    with opened(project) as remote:
+        objects = Objects(cache, remote)
+        lost = lost_of_releases(project, objects, remote)
+        registry = Registry.read(project)
+    if not lost:
+        return Outcome(State.OK, f"all {len(registry.versions)} have their objects in {remote.url}")
+    serves = registry.production.version if registry.production else ""
+    is_serving = any(one.version == serves and not one.is_usable for one in lost)
+    found = f"in {remote.url} {'; '.join(map(str, lost[:TOLD]))}{f'; and {len(lost) - TOLD} more' * (len(lost) > TOLD)}"
+    return Outcome(State.FAILED if is_serving else State.WARNING, found, _advice_on(project, lost, cache))
+
+
+def _advice_on(project: Path, lost: Sequence[Lost], cache: Path) -> str:
+    """How what releases lack comes back."""
+    config = dvc_config(project)
+    if others := sorted(set(config["remote"]) - {config["core"].get("remote")}):
+        return f"{' or '.join(map(COPY.format, others))} copies what is there still; else {GONE_ADVICE}"
+    md5s = [md5 for one in lost for md5 in (*one.serving, *one.others)]
+    if md5s and all(object_at(cache, md5) for md5 in md5s) and not any(one.sbom for one in lost):
+        return "dvc push --all-tags"
+    return GONE_ADVICE

@@ -8,10 +8,10 @@ from pathlib import Path
 from pricetrail.base.errors import LineageError, ReleaseError
 from pricetrail.checks.decision import headline
 from pricetrail.lineage.commit import DECISION, RECORD, Commit
-from pricetrail.lineage.dvc_cache import object_at
 from pricetrail.operation.releases import tags
 from pricetrail.operation.releases.built import bundle_bytes, bundle_md5, decision_of, objects_of
 from pricetrail.operation.releases.evidence import Evidence, manifest_sha256, sha256
+from pricetrail.operation.releases.kept import named_with_members
 from pricetrail.operation.releases.keys import PUBLIC, KeyPair
 from pricetrail.operation.releases.records import Record, release_message
 from pricetrail.operation.releases.registry import Registry, Version
@@ -139,12 +139,7 @@ def missing_in_remote(folder: Path, rev: str, cache: Path, remote: Remote) -> tu
     Raises:
         ReleaseError: it cannot be told.
     """
-    wanted = set(objects_of(Commit.of(rev, folder)))
-    objects = Objects(cache, remote)
-    lists = {md5 for md5 in wanted if md5.endswith(".dir")}
-    nowhere = {md5 for md5 in remote.missing(lists) if object_at(cache, md5) is None}  # told as missing themselves
-    for md5 in sorted(lists - nowhere):
-        wanted |= set(objects.members(md5).values())
+    wanted = named_with_members(objects_of(Commit.of(rev, folder)), Objects(cache, remote), remote)
     return sorted(wanted), remote.missing(wanted)
 
 

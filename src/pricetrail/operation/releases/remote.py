@@ -73,6 +73,18 @@ class Remote:
         there = set(self._asked(lambda: list(self.handle.odb.oids_exist(wanted))))
         return tuple(md5 for md5 in wanted if md5 not in there)
 
+    def put(self, md5: str, content: bytes) -> None:
+        """Store an object of DVC's.
+
+        Raises:
+            NoAnswerError: the remote does not take it.
+        """
+        self._put(str(self.handle.odb.oid_to_path(md5)), content)
+
+    def has_kept(self, name: str) -> bool:
+        """Whether a file of a release is there."""
+        return self._asked(lambda: bool(self.handle.fs.exists(self._kept_at(name))))
+
     def kept(self, name: str) -> bytes | None:
         """A file of a release; None where there is none."""
         return self.read(self._kept_at(name))
@@ -85,13 +97,15 @@ class Remote:
         """
         found = self.kept(name)
         if found is None:
-            with tempfile.TemporaryDirectory() as scratch:
-                file = Path(scratch) / name
-                file.write_bytes(content)
-                self._asked(lambda: self.handle.fs.put_file(str(file), self._kept_at(name)))
+            self._put(self._kept_at(name), content)
             found = self.kept(name)
         if found != content:
             raise ReleaseError(f"{self.url}/{FOLDER}/{name}", "must have the bytes that its name says")
+
+    def _put(self, path: str, content: bytes) -> None:
+        with tempfile.NamedTemporaryFile() as file:
+            Path(file.name).write_bytes(content)
+            self._asked(lambda: self.handle.fs.put_file(file.name, path))
 
     def _kept_at(self, name: str) -> str:
         return str(self.handle.fs.join(self.handle.path, FOLDER, name))
@@ -105,8 +119,12 @@ class Remote:
 
 
 @contextmanager
-def open_remote(folder: Path) -> Iterator[Remote]:
-    """The remote of the project in a folder.
+def open_remote(folder: Path, name: str = "") -> Iterator[Remote]:
+    """A remote of the project in a folder.
+
+    Args:
+        folder: of the project.
+        name: of the remote; empty for the default one.
 
     Raises:
         ReleaseError: there is no project or no remote.
@@ -120,7 +138,7 @@ def open_remote(folder: Path) -> Iterator[Remote]:
         raise ReleaseError(str(folder), f"must be a DVC project: {error}") from None
     try:
         try:
-            handle = repo.cloud.get_remote()
+            handle = repo.cloud.get_remote(name or None)
         except DvcException as error:
             raise ReleaseError("dvc remote", f"must be set: {error}") from None
         yield Remote(str(handle.fs.unstrip_protocol(handle.path)), handle)

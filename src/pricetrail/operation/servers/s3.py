@@ -149,20 +149,24 @@ class Store:
         return bool(present)
 
 
-def embedded(project: Path) -> Store | None:
+def embedded(project: Path, remote: str = "") -> Store | None:
     """The project's embedded server, its keys and port made on first use; None where the remote is another's.
+
+    Args:
+        project: its folder.
+        remote: name of the remote; empty for the default one.
 
     Raises:
         OperationError: DVC's settings cannot be read.
     """
-    name, settings = _default_remote(project)
+    name, settings = _settings(project, remote)
     url, endpoint = urlsplit(settings.get("url", "")), urlsplit(settings.get("endpointurl", ""))
     key = str(settings.get("access_key_id", ""))
     if url.scheme != "s3" or endpoint.hostname != HOST or not (key.startswith(KEY_PREFIX) or not key):
         return None
     folder = private_folder(project.absolute() / FOLDER)
     if not key:
-        settings = _with_keys(project, endpoint.port or PORT)
+        settings = _with_keys(project, name, endpoint.port or PORT)
     with alone(folder / LOCK):  # two runs must not make two pairs
         certificate = ensure_certificate(folder, HOST)
     settings |= _with_tls(project, name, settings, certificate)
@@ -177,16 +181,16 @@ def embedded(project: Path) -> Store | None:
     )
 
 
-def _default_remote(project: Path) -> tuple[str, dict[str, str]]:
+def _settings(project: Path, name: str) -> tuple[str, dict[str, str]]:
     config = dvc_config(project)
-    name = config["core"].get("remote") or ""
+    name = name or config["core"].get("remote") or ""
     return name, dict(config["remote"].get(name, {}))
 
 
-def _with_keys(project: Path, port: int) -> dict[str, str]:
+def _with_keys(project: Path, name: str, port: int) -> dict[str, str]:
     """The settings of the embedded remote, its keys made where nobody else has just made them."""
     with alone(project.absolute() / FOLDER / LOCK):  # two runs must not make two pairs of keys
-        name, settings = _default_remote(project)
+        _, settings = _settings(project, name)
         if settings.get("access_key_id"):
             return settings
         made = {
@@ -210,9 +214,9 @@ def _with_tls(project: Path, name: str, settings: dict[str, str], certificate: P
     return wanted
 
 
-def ensure_running(project: Path) -> Store | None:
-    """Start the embedded server where the project has one."""
-    store = embedded(project)
+def ensure_running(project: Path, remote: str = "") -> Store | None:
+    """Start the embedded server where the project has one for this remote; for the default one where none is named."""
+    store = embedded(project, remote)
     if store is not None:
         store.start()
     return store

@@ -9,18 +9,20 @@ import json
 import sys
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Protocol
 
 from pricetrail.base.dvc_hashes import md5_of_file
-from pricetrail.base.errors import OperationError
+from pricetrail.base.errors import OperationError, ReleaseError
+from pricetrail.operation.releases.kept import lost_of_releases
+from pricetrail.operation.releases.remote import Objects, open_remote
 
 PIPELINE: Final = "dvc.yaml"  # what a run reproduces, with all that it reads
 FAULTS = (OSError, ValueError)  # what a file system behind a network raises
 
 
-class Objects(Protocol):
+class Store(Protocol):
     """A store of objects by md5, as ``dvc_data.hashfile.db.HashFileDB`` is one."""
 
     fs: Any
@@ -40,14 +42,16 @@ class ReadBack:
         objects, object_bytes: those that the workspace names and the last published commit does not; all of them where
             the remote lacked old ones, too.
         repaired: the md5 of those that were replaced from the cache.
+        lost: of the release that serves and the one before it, what the remote has not; empty where they are whole.
     """
 
     objects: int
     object_bytes: int
     repaired: tuple[str, ...]
+    lost: str = ""
 
 
-def read_back(remote: Objects, cache: Objects, names: frozenset[str], fresh: frozenset[str]) -> ReadBack:
+def read_back(remote: Store, cache: Store, names: frozenset[str], fresh: frozenset[str]) -> ReadBack:
     """Ask for every object, and compare the bytes of the new ones, and of all folders' lists, with their names.
 
     DVC reads the lists in the remote before it sends anything: a bad one stops every push.
@@ -68,7 +72,7 @@ def read_back(remote: Objects, cache: Objects, names: frozenset[str], fresh: fro
     return ReadBack(len(fresh), total, tuple(repaired))
 
 
-def _repair(remote: Objects, cache: Objects, name: str) -> None:
+def _repair(remote: Store, cache: Store, name: str) -> None:
     place, source, md5 = remote.oid_to_path(name), Path(cache.oid_to_path(name)), name.removesuffix(".dir")
     if not source.is_file() or md5_of_file(source) != md5:
         rule = "must have the bytes that its name says, and the cache has not them either"
@@ -80,7 +84,7 @@ def _repair(remote: Objects, cache: Objects, name: str) -> None:
         raise OperationError(f"remote object {name}", "must have the bytes that its name says, after it was sent again")
 
 
-def _md5_in(remote: Objects, name: str) -> str:
+def _md5_in(remote: Store, name: str) -> str:
     """The md5 of an object's bytes; empty where there is none."""
     try:
         with remote.fs.open(remote.oid_to_path(name), "rb") as file:
@@ -111,9 +115,21 @@ def main(published: str, pushed: int = 0) -> ReadBack:
                 known |= _named(repo, is_needed=False)
             remote, cache = repo.cloud.get_remote_odb(), repo.cache.local
             fresh = used - known if pushed <= len(used - known) else used
-            return read_back(remote, cache, used, fresh)
+            found = read_back(remote, cache, used, fresh)
+            return replace(found, lost=_lost(Path(repo.root_dir), Path(cache.path)))
     except (DvcException, *FAULTS) as error:
         raise OperationError("remote", f"must give back what was pushed: {error!r}") from None
+
+
+def _lost(folder: Path, cache: Path) -> str:
+    """What the remote has not of the two releases that are needed most, as with a new remote or after `dvc gc`."""
+    try:
+        with open_remote(folder) as remote:
+            lost = lost_of_releases(folder, Objects(cache, remote), remote, newest=2)
+    except ReleaseError as error:  # tags that nobody can read: no matter of this run
+        return f"What releases need could not be asked for: {error}"
+    told = "; ".join(map(str, lost))
+    return f"In {remote.url} {told}: `pricetrail doctor` says what to do." if told else ""
 
 
 def _named(repo: Any, is_needed: bool) -> frozenset[str]:  # noqa: ANN401  dvc.repo.Repo, untyped

@@ -30,7 +30,7 @@ from pricetrail.operation.servers import s3
 from pricetrail.operation.servers.programs import PATIENCE, UnreachableError
 from pricetrail.operation.weekly import clone as run_clone
 from pricetrail.operation.weekly import publish as publishing
-from pricetrail.operation.weekly import steps
+from pricetrail.operation.weekly import steps, surroundings
 from pricetrail.operation.weekly.clone import Clone
 from pricetrail.operation.weekly.message import Metrics, message
 from pricetrail.operation.weekly.outcome import Ending, Outcome
@@ -89,14 +89,16 @@ def weekly_run(home: Path, engine: Engine, report: Callable[[Report], None]) -> 
     Raises:
         PricetrailError: a fault; nothing was published.
     """
+    surroundings.require_merged(home, "params.yaml", ".dvc/config")
     params = files.read_params(home / "params.yaml")
+    surroundings.require_cache(home)
     for name, value in PATIENCE.items():
         os.environ.setdefault(name, value)  # of the release's own talks with the remote
     try:
         for name in run_clone.reap(home):
             log.warning("run %s was cut off: removed what it left", name)
         with run_clone.run_folder(home) as folder:
-            return _run(home, folder / "clone", params, _Timed(engine), report)
+            return _run(home, folder / "clone", params, _Timed(engine, home), report)
     except PricetrailError:
         raise
     except Exception as error:  # a full disk, a bug: one line for people, the rest in the debug log
@@ -129,6 +131,8 @@ def snapshot(home: Path, weekly: Weekly, folder: Path) -> Snapshot:
         UnreachableError: the repository or a source does not answer.
     """
     clone = run_clone.make(home, weekly, folder)
+    surroundings.require_merged(clone.folder)
+    surroundings.mend_cache(home, clone.folder, clone.cache)
     sources = steps.update_sources(clone, weekly.timeout_minutes)
     settings = steps.plan_tuning(clone)
     changed = [*sources, *(["params.yaml"] if settings else [])]
@@ -177,7 +181,7 @@ def publish(start: Snapshot, stopped: str, readback: ReadBack, weekly: Weekly) -
     done = publishing.publish(clone, weekly.author, weekly.timeout_minutes, tag)
     ending = Ending(
         outcome=_named(outcome, done, has_commit or bool(stopped)),
-        headline=sentence,
+        headline=" ".join(filter(None, (sentence, readback.lost))),
         base=clone.base,
         commit=clone.base if done.superseded_by else done.commit,
         version=versions[-1] if done.tags else "",
@@ -226,16 +230,16 @@ def _page(clone: Clone, stopped: str) -> str:
 
 
 class _Timed:
-    """An engine that also keeps the seconds of each step."""
+    """An engine that also keeps the seconds of each step, and looks why one failed."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, engine: Engine, home: Path) -> None:
+        self._engine, self._home = engine, home
         self.seconds: dict[str, float] = {}
 
     def step(self, name: str, work: Callable[[], T], retried: bool = False) -> T:
         """Run a step."""
         start = time.monotonic()
         try:
-            return self._engine.step(name, work, retried)
+            return self._engine.step(name, lambda: surroundings.explained(self._home, work), retried)
         finally:
             self.seconds = {**self.seconds, name: round(time.monotonic() - start, 2)}

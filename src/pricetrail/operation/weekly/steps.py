@@ -1,5 +1,6 @@
 """The steps of a run: each a function from what the earlier ones left to what it leaves, safe to be tried again."""
 
+import itertools
 import logging
 import re
 import sys
@@ -27,6 +28,7 @@ from pricetrail.operation.weekly.study_due import settings_of_next_run
 
 FAILED_STAGE: Final = re.compile(r"failed to reproduce '(?:.*:)?([^':]+)'")
 OF_DVC: Final = re.compile(r"failed to reproduce '[^']+': (?!failed to run: )(.+)")  # not the stage's own program
+NOWHERE: Final = "neither the cache nor the remote has them: `dvc push` where they were made"
 GATE: Final = "drift_gate"
 EVIDENCE: Final = Path("metrics/drift.json")
 LEDGER, VALIDATION = Path("reports/runs.jsonl"), Path("metrics/validation.json")
@@ -145,7 +147,10 @@ def _cause(done: Done) -> str:
     for number, line in enumerate(done.lines):
         if line.startswith("ERROR: failed to reproduce"):
             if found := OF_DVC.search(line):
-                return found[1]
+                named = itertools.takewhile(
+                    lambda text: text and not text.startswith("Is your"), done.lines[number + 1 :]
+                )
+                return found[1] if not found[1].endswith(":") else f"{found[1]} {', '.join(named)}; {NOWHERE}"
             told = [text for text in done.lines[:number] if text.strip() and not text.startswith(own)]
             return told[-1] if told else line
     return done.reason
@@ -200,4 +205,6 @@ def verify(clone: Clone, minutes: float, pushed: int = 0) -> ReadBack:
     found = load_json(must(command, clone.folder, minutes).splitlines()[-1])
     if repaired := tuple(found["repaired"]):
         log.warning("%d objects in the remote had other bytes than their names say, sent again", len(repaired))
-    return ReadBack(found["objects"], found["object_bytes"], repaired)
+    if found["lost"]:
+        log.warning("%s", found["lost"])
+    return ReadBack(found["objects"], found["object_bytes"], repaired, found["lost"])
