@@ -46,7 +46,7 @@ class Lost:
         return f"{self.version} lacks {', '.join(filter(None, told))}"
 
 
-def named_with_members(md5s: frozenset[str], objects: Objects, remote: Remote) -> frozenset[str]:
+def named_with_members(md5s: frozenset[str], objects: Objects) -> frozenset[str]:
     """Objects, and those inside the folders among them; a list that is nowhere hides its own, and is missing itself.
 
     Raises:
@@ -54,7 +54,7 @@ def named_with_members(md5s: frozenset[str], objects: Objects, remote: Remote) -
         NoAnswerError: the remote does not answer.
     """
     lists = {md5 for md5 in md5s if md5.endswith(".dir")}
-    nowhere = set(remote.missing(md5 for md5 in lists if object_at(objects.cache, md5) is None))
+    nowhere = set(objects.remote.missing(md5 for md5 in lists if object_at(objects.cache, md5) is None))
     return md5s.union(*(objects.members(md5).values() for md5 in sorted(lists - nowhere)))
 
 
@@ -75,7 +75,7 @@ def lost_of_releases(
     """
     registry = Registry.read(folder, trust)
     used = [registry.production.version if registry.production else None, registry.previous]
-    needs = list(_needs(folder, registry, (objects, remote), used[:newest] if newest else None))
+    needs = list(_needs(folder, registry, objects, used[:newest] if newest else None))
     missing = set(remote.missing(md5 for _, _, bundle, others in needs for md5 in bundle | others))
     found = [
         Lost(version, tuple(sorted(bundle & missing)), "" if remote.has_kept(sbom) else sbom,
@@ -86,14 +86,14 @@ def lost_of_releases(
 
 
 def _needs(
-    folder: Path, registry: Registry, stores: tuple[Objects, Remote], versions: list[str | None] | None
+    folder: Path, registry: Registry, objects: Objects, versions: list[str | None] | None
 ) -> Iterator[tuple[str, str, frozenset[str], frozenset[str]]]:
     """Version, bill of materials, objects of the bundle and of the lock."""
     here = Commit.at(WORKSPACE, folder)
     for version in reversed(registry.versions):
         if versions is None or version.name in versions:
-            bundle = named_with_members(frozenset({version.record.bundle_md5}), *stores)
-            others = named_with_members(objects_of(here.other(version.tag.commit)), *stores)
+            bundle = named_with_members(frozenset({version.record.bundle_md5}), objects)
+            others = named_with_members(objects_of(here.other(version.tag.commit)), objects)
             yield version.name, sbom_name(version.record.sbom_sha256), bundle, others
 
 

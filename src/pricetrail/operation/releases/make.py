@@ -139,7 +139,7 @@ def missing_in_remote(folder: Path, rev: str, cache: Path, remote: Remote) -> tu
     Raises:
         ReleaseError: it cannot be told.
     """
-    wanted = named_with_members(objects_of(Commit.of(rev, folder)), Objects(cache, remote), remote)
+    wanted = named_with_members(objects_of(Commit.of(rev, folder)), Objects(cache, remote))
     return sorted(wanted), remote.missing(wanted)
 
 
