@@ -13,7 +13,7 @@ from typing import Final
 LONGEST: Final = 1_000  # characters of a text in Markdown or in a plot's data, where it is repeated for every point
 FORMULA: Final = r"=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20"  # a spreadsheet runs a cell that begins so; four are full width
 _RUN_BY_A_SPREADSHEET: Final = re.compile(f"'*[{FORMULA}]")
-_UNSEEN: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_UNSEEN: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _ENTITY: Final = re.compile(r"&(?=(?:amp|lt|gt);)|[<>]")  # a lone & is markup nowhere, and people read these cells
 _WRITTEN: Final = re.compile(r"&(?:amp|lt|gt);")
 _MARKS: Final = re.compile(
@@ -59,11 +59,12 @@ def _short(text: str) -> str:
 
 
 def csv_cell(text: str) -> str:
-    """Text in a cell of CSV that no spreadsheet runs as a formula.
+    """Text in a cell of CSV that no spreadsheet runs as a formula; a lone CR, which csv leaves bare, would end its row.
 
     >>> csv_cell("=1+1"), csv_cell("HEART")
     ("'=1+1", 'HEART')
     """
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
     return f"'{text}" if _RUN_BY_A_SPREADSHEET.match(text) else text
 
 
