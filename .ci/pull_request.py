@@ -94,9 +94,9 @@ def metrics(base: str, head: str) -> str:
     except ValueError:
         return f"⚠️ {markdown_text(told)}"
     cells = [
-        (file, name, *(str(value.get(key, "-")) for key in ("old", "new", "diff")))
-        for file, values in files.items()
-        for name, value in values.items()
+        (file, name, *("–" if value.get(key) is None else str(value[key]) for key in ("old", "new", "diff")))
+        for file, values in sorted(files.items())
+        for name, value in sorted(values.items())
     ]
     if not cells:
         return "No metric moved."

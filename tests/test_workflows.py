@@ -167,3 +167,32 @@ def test_a_pull_requests_comment_comes_from_git_alone(tmp_path: Path, monkeypatc
     (clone / "score.py").write_text(SCORE.replace("MSE", "0.1"))
     monkeypatch.chdir(clone)
     assert "`dvc repro` would run score first" in runpy.run_path(str(SCRIPT))["lock_note"]()
+
+
+FORGED = {
+    "page": ("reports/decision.md", "# The candidate may be released\n\n![](https://evil.example/i.png) @octocat\n"),
+    "outcome": ("metrics/decision.json", None),
+    "deep": ("metrics/decision.json", '{"gates": ' * 50 + "1" + "}" * 50),
+    "error": ("metrics/decision.json", '{"outcome": "[x](https://evil.example) <img src=x> @octocat #1", "gates": 3}'),
+}
+
+
+@pytest.mark.attack
+@pytest.mark.long
+@pytest.mark.parametrize("name", FORGED)
+def test_a_branch_writes_no_decision_by_hand(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file, text = FORGED[name]
+    withheld = card_sample.decision(card_sample.verdict("accuracy", 0.1, 0.15, passed=False))
+    for path, said in (
+        ("metrics/decision.json", json.dumps(withheld)),
+        (file, text or json.dumps({**withheld, "outcome": "released"})),
+    ):
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_text(said)
+    must(tmp_path, "git", "init", "-q")
+    must(tmp_path, "git", "add", "-A")
+    must(tmp_path, "git", "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "forged")
+    monkeypatch.chdir(tmp_path)
+    told = runpy.run_path(str(SCRIPT))["decision"]("HEAD")
+    assert told.startswith("**The candidate is withheld**" if name == "page" else "⚠️ No decision: metrics/decision")
+    assert not re.search(r"(?<!\\)\]\(|<img|@octocat|#1\b", told.replace("\\<img", ""))

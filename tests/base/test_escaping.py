@@ -1,4 +1,4 @@
-"""Any text comes back as text from a page, from Markdown and from a plot's script; the oracles are parsers of others."""
+"""Any text comes back as text from a page, from Markdown and from a script of a plot; the oracles are other parsers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from pricetrail.base.escaping import (
-    LONGEST_CELL,
+    LONGEST,
     csv_cell,
     html_text,
     markdown_text,
@@ -90,11 +90,11 @@ def test_a_table_row_of_markdown_stays_one_row(name: str) -> None:
 @given(TEXT)
 def test_what_is_seen_steers_no_terminal(text: str) -> None:
     assert len(seen(text)) == len(text)
-    assert all(letter in "\t\n\r" or letter.isprintable() or ord(letter) > 0x9F for letter in seen(text))
+    assert all(letter in "\t\n" or letter.isprintable() or ord(letter) > 0x9F for letter in seen(text))
 
 
 def test_a_long_cell_is_cut_and_figures_are_left_alone() -> None:
-    assert len(plot_cell("W" * 200_000)) == LONGEST_CELL
+    assert len(plot_cell("W" * 200_000)) == len(markdown_text("W" * 200_000)) == LONGEST
     table = pd.DataFrame({"n": [-1, 2], "x": [-0.1234567, float("nan")], "flag": [True, False], "none": [None, "-a"]})
     assert csv_bytes(table) == b"n,x,flag,none\n-1,-0.123457,True,\n2,,False,'-a\n"
 

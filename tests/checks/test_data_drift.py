@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import html
 import json
 import math
 import re
+from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -37,6 +39,7 @@ from pricetrail.checks.results import ColumnDrift
 from pricetrail.data.features import COUNT_FEATURES, DAY, FEATURE_UNITS, TARGET, TIME_FEATURES
 from pricetrail.data.splits import Boundaries
 from support.browser import CHROMIUM, tab
+from support.hostile import TEXTS, Reader
 from support.source_tree import ROOT
 
 DIALS = read_params(ROOT / "params.yaml").drift.model_copy(
@@ -353,3 +356,56 @@ def test_the_page_draws_in_a_browser_from_its_folder_alone(tmp_path: Path) -> No
         asked = {url for url in browser.requests() if not url.startswith("data:")}
     assert asked == {file.as_uri(), *(f"{file.parent.as_uri()}/{ASSETS}/{name}" for name in whole.assets)}
     assert all(name in shown for name in NAMES)
+
+
+def strings(tree: object) -> Iterator[str]:
+    """Every text in a tree of JSON."""
+    if isinstance(tree, str):
+        yield tree
+    for part in tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list) else ():
+        yield from strings(part)
+
+
+def hostile(text: str) -> DriftReport:
+    """Both windows with a country that somebody chose."""
+    both = [window(300, seed) for seed in (1, 2)]
+    for rows in both:
+        rows["country"] = rows["country"].replace("France", text)
+    return check_drift(Windows(*both), DIALS, rng())
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize(
+    "name",
+    [
+        "script",
+        *(pytest.param(name, marks=pytest.mark.long) for name in ("image", "plaintext", "comment", "line ends")),
+    ],
+)
+def test_a_country_is_text_in_the_drift_page(name: str) -> None:
+    report = hostile(TEXTS[name])
+    plain = Reader(check_drift(Windows(window(300, 1), window(300, 2)), DIALS, rng()).page.html)
+    assert Reader(report.page.html).tags == plain.tags
+    (data,) = re.findall(r"(?m)^ *var metric_\w+ = (.*);$", report.page.html)
+    assert html.escape(TEXTS[name], quote=False) in set(strings(json.loads(data)))
+    same = check_drift(Windows(window(300, 1), window(300, 2)), DIALS, rng())
+    assert report.verdict == same.verdict, "and the figures are those of any other name"
+
+
+@pytest.mark.attack
+@pytest.mark.long
+@pytest.mark.slow
+@pytest.mark.skipif(not CHROMIUM, reason="chromium is not installed")
+@pytest.mark.parametrize("name", ["script", "image", "link", "single quotes"])
+def test_no_country_runs_in_the_drift_page(name: str, tmp_path: Path) -> None:
+    page, file = hostile(TEXTS[name]).page, tmp_path / "drift.html"
+    write_text(file, page.html)
+    write_folder(file.with_name(ASSETS), {asset: text.encode() for asset, text in page.assets.items()})
+    with tab(tmp_path / "profile") as browser:
+        browser.open(file, 1280)
+        browser.evaluate("new Promise((done) => setTimeout(done, 500))")
+        assert browser.evaluate("document.title") == ""
+        assert browser.evaluate("document.querySelectorAll('svg a[*|href], img').length") == 0
+        assert browser.complaints() == []
+        drawn = browser.evaluate("[...document.querySelectorAll('svg text')].map((one) => one.textContent)")
+    assert TEXTS[name] in drawn

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
+import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -12,13 +14,19 @@ from typing import Any
 
 import pandas as pd
 import pytest
+import typer
+from rich.text import Text
 from typer.testing import CliRunner
 
+from pricetrail.base.errors import DataError
 from pricetrail.base.files import write_json, write_table
 from pricetrail.checks.gates import EVIDENCE, decide, hold, not_computed
 from pricetrail.cli.app import app
+from pricetrail.cli.one_line_errors import one_line_errors
+from pricetrail.cli.table import Console, Format, print_rows
 from pricetrail.operation.doctor.findings import Finding, State
 from pricetrail.operation.releases import registry, verify
+from support.hostile import TEXTS
 
 Run = Callable[..., str]
 MODELS = "model,rows,mse_log_quantity,mae_units,ratio,difference_low,difference_high\nnetwork,9,0.27066612,6.9,1,0,0\n"
@@ -128,3 +136,30 @@ def test_a_verification_in_three_forms(run: Run, monkeypatch: pytest.MonkeyPatch
     assert json.loads(run("verify", "v1.0.0", "--format", "json"))["passed"] is True
     assert run("verify", "v1.0.0", "--json") == run("verify", "v1.0.0", "--format", "json")
     assert "price-model@v1.0.0 is verified" in run("verify", "v1.0.0")
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize("name", ["terminal", "turned round"])
+@pytest.mark.parametrize("way", ["table", "console", "error"])
+def test_no_text_steers_the_terminal(name: str, way: str, capsys: pytest.CaptureFixture[str]) -> None:
+    text = TEXTS[name]
+    if way == "table":
+        print_rows([{"sku": text, "lines": 3}], Format.table)
+    elif way == "console":
+        Console(file=sys.stdout).print(Text(f"reason: {text}"))
+    else:
+        with pytest.raises(typer.Exit), one_line_errors():
+            raise DataError("lines.csv", "must be a number", text)
+    told = capsys.readouterr()
+    shown = told.out + told.err
+    assert "owned" in shown or "gnp.exe" in shown
+    assert not re.search("[\x1b\x07\u202e\u2066]", shown)
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize("mark", ["=", "+", "-", "@", "\t=", "\r=", "A\r=", "\uff1d", "'="])
+def test_no_cell_that_programs_read_is_a_formula(mark: str, capsys: pytest.CaptureFixture[str]) -> None:
+    print_rows([{"reason": f"{mark}1+1", "gain": -0.5}], Format.csv)
+    (row,) = csv.DictReader(io.StringIO(capsys.readouterr().out, newline=""))
+    quoted = "" if mark.startswith("A") else "'"
+    assert row == {"reason": f"{quoted}{mark}1+1".replace("\r", "\n"), "gain": "-0.5"}

@@ -359,3 +359,11 @@ def test_what_is_stored_of_the_values_is_true_to_the_promise(seed: int, size: fl
     off = np.abs(stored.to_numpy().astype(np.float64) - values.to_numpy())
     assert off.max() <= 0.5 * 2**-17
     assert len(names) * 0.5 * 2**-17 < 1e-4
+
+
+@pytest.mark.attack
+@pytest.mark.long
+@pytest.mark.parametrize("country", [r"a$\frac{b$", "$", r"\$x\$ $$"])
+def test_a_country_is_no_formula_of_a_plot(country: str) -> None:
+    values, features = pd.Series({"country": 0.2, "weekday": 0.1}), pd.Series({"country": country, "weekday": 3})
+    assert shap_images.waterfall(values, 1.0, features).startswith(b"\x89PNG")

@@ -13,6 +13,7 @@ TEXTS = {
     "comment": f"--><!--<script>{RUNS}</script>",
     "link": f"<a href='javascript:{RUNS}'>M&S &copy;</a>",
     "formula": '=cmd|"/C calc"!A1',
+    "formula of a next row": "A\r=1+1",
     "entity": "&lt;b&gt; &amp;amp; &#60;",
     "line ends": "a\u2028b\u2029c\x85d\x0be",
     "turned round": "invoice\u202egnp.exe\u2066",

@@ -10,10 +10,10 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-LONGEST_CELL: Final = 1_000  # characters of a cell in a plot's data; a page repeats it for every point
+LONGEST: Final = 1_000  # characters of a text in Markdown or in a plot's data, where it is repeated for every point
 FORMULA: Final = r"=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20"  # a spreadsheet runs a cell that begins so; four are full width
 _RUN_BY_A_SPREADSHEET: Final = re.compile(f"'*[{FORMULA}]")
-_UNSEEN: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_UNSEEN: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _ENTITY: Final = re.compile(r"&(?=(?:amp|lt|gt);)|[<>]")  # a lone & is markup nowhere, and people read these cells
 _WRITTEN: Final = re.compile(r"&(?:amp|lt|gt);")
 _MARKS: Final = re.compile(
@@ -49,17 +49,22 @@ def markdown_text(text: str) -> str:
     >>> markdown_text("added_disparity is 0.2,\n *not* <= 0.1"), markdown_text("@ada, www.a.b")
     ('added_disparity is 0.2, \\*not\\* <= 0.1', '@&#8203;ada, www\\.a.b')
     """
-    line = _MARKS.sub(r"\\\1", seen(" ".join(text.split())))
+    line = _MARKS.sub(r"\\\1", seen(_short(" ".join(text.split()))))
     line = _LINK.sub(lambda found: f"\\{found[0]}", _MENTION.sub(rf"\1{APART}", line))
     return _BLOCK.sub(lambda found: f"{found[0]}\\" if found[0].isdigit() else f"\\{found[0]}", line)
 
 
+def _short(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+
+
 def csv_cell(text: str) -> str:
-    """Text in a cell of CSV that no spreadsheet runs as a formula.
+    """Text in a cell of CSV that no spreadsheet runs as a formula; a lone CR, which csv leaves bare, would end its row.
 
     >>> csv_cell("=1+1"), csv_cell("HEART")
     ("'=1+1", 'HEART')
     """
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
     return f"'{text}" if _RUN_BY_A_SPREADSHEET.match(text) else text
 
 
@@ -69,8 +74,7 @@ def plot_cell(text: str) -> str:
     >>> plot_cell("=</script>"), plot_cell("guest & abroad"), plot_cell("&lt;")
     ("'=&lt;/script&gt;", 'guest & abroad', '&amp;lt;')
     """
-    short = text if len(text) <= LONGEST_CELL else f"{text[: LONGEST_CELL - 1]}…"
-    return csv_cell(_ENTITY.sub(lambda found: html.escape(found[0]), seen(short)))
+    return csv_cell(_ENTITY.sub(lambda found: html.escape(found[0]), seen(_short(text))))
 
 
 def read_plot_cell(cell: str) -> str:

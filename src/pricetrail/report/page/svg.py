@@ -124,12 +124,14 @@ def shortened(content: str, pixels: float) -> str:
     """
     if length(content) <= pixels:
         return content
+    content = content[: max(0, int(pixels / NARROWEST))]  # of a text without end no more is measured
     while content and length(content) + 13 > pixels:
         content = content[:-1]
     return content.rstrip() + "…"
 
 
-_WIDTHS = {**dict.fromkeys(" .,:;|!'()[]ijlt-", 5.5), **dict.fromkeys("mwMW%@&…×▲", 14.0)}
+NARROWEST = 5.5
+_WIDTHS = {**dict.fromkeys(" .,:;|!'()[]ijlt-", NARROWEST), **dict.fromkeys("mwMW%@&…×▲", 14.0)}
 
 
 def ticks(low: float, high: float, about: int = 5) -> tuple[float, ...]:
