@@ -23,7 +23,9 @@ HEAD = csv_text([]).encode()
 EXPANDED = r"must unpack to no more than [0-9,]+ MB \(64 MB, or data\.max_expansion 100 times .*raise it in params"
 ROWS = b"<row><c><v>1</v></c></row>" * 40_000  # 1 MB
 WIDE = b'<row><c r="XFD1"><v>1</v></c></row>' * 2000
-LONG = {"parquet texts", "sheet of wide rows"}
+LONG = {"parquet texts", "sheet of sparse rows", "sheet of rows far below"}
+FAR = b'<row r="900000000"><c><v>1</v></c></row>'
+SPARSE = b'<row><c r="ALL1"><v>1</v></c></row>' * 20_000
 CASES: dict[str, tuple[str, Callable[[Path], object], str]] = {
     "parquet rows": ("a.parquet", lambda f: bombs.parquet_rows(f, 1_000_000), EXPANDED),
     "parquet texts": ("a.parquet", bombs.parquet_texts, r"must be read in no more than 512 MB of memory, .*raise it"),
@@ -41,7 +43,17 @@ CASES: dict[str, tuple[str, Callable[[Path], object], str]] = {
     "sheet of wide rows": (
         "a.xlsx",
         lambda f: bombs.xlsx(f, {bombs.SHEET: bombs.sheet(WIDE, 2)}),
-        r"must be read in no more than 512 MB of memory|must have no more than 1,000 columns",
+        r"must have no more than 1,000 columns, got 16384",
+    ),
+    "sheet of sparse rows": (
+        "a.xlsx",
+        lambda f: bombs.xlsx(f, {bombs.SHEET: bombs.sheet(SPARSE, 1)}),
+        EXPANDED,
+    ),
+    "sheet of rows far below": (
+        "a.xlsx",
+        lambda f: bombs.xlsx(f, {bombs.SHEET: bombs.sheet(FAR, 1)}),
+        r"must have no more than 1,048,576 rows",
     ),
     "sheet packed by lzma": ("a.xlsx", bombs.lzma_sheet, r"must be packed by deflate, as spreadsheets are"),
     "csv columns": ("a.csv", bombs.columns, r"must have no more than 1,000 columns, got 100000"),

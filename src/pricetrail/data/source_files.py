@@ -26,7 +26,14 @@ from pricetrail.base.errors import SourceError
 from pricetrail.base.limits import MB, memory_limit
 from pricetrail.base.params_schema import Data
 from pricetrail.data.contract import SOURCE_FILE, SOURCE_ROW
-from pricetrail.data.source_limits import RAISE, Allowance, read_parquet, read_text_bytes, require_zip
+from pricetrail.data.source_limits import (
+    RAISE,
+    Allowance,
+    count_cells,
+    read_parquet,
+    read_text_bytes,
+    require_zip,
+)
 
 log = logging.getLogger(__name__)
 
@@ -132,8 +139,9 @@ def _read_kind(file: Path, data: Data, kind: str, allowance: Allowance) -> tuple
     if kind == "parquet":
         table = read_parquet(allowance)
         return table, _rows(table)
-    with gzip.open(file) if kind == "gzip" else file.open("rb") as stream:
-        content = read_text_bytes(stream, allowance)
+    with file.open("rb") as packed:
+        stream = gzip.GzipFile(fileobj=packed) if kind == "gzip" else packed
+        content = read_text_bytes(stream, packed, allowance)
     return _read_csv(file, to_utf8(file, content, data.encoding), data.delimiter, allowance)
 
 
@@ -145,12 +153,12 @@ def _rows(table: pa.Table) -> pa.Array:
 def _read_excel(file: Path, allowance: Allowance) -> tuple[pa.Table, pa.Array]:
     """The first sheet as text; its first row is taken as it is: pandas would rename a name that stands twice."""
     with pd.ExcelFile(file, engine="openpyxl") as book:
+        count_cells(book.book.worksheets[0], allowance)
         sheet = book.parse(0, dtype=str, keep_default_na=False, header=None)
         if len(book.sheet_names) > 1:
             log.warning("%s: only its first sheet is read, not %s", file, ", ".join(map(str, book.sheet_names[1:])))
     if sheet.empty:
         raise SourceError(str(file), "must have a header and lines, the sheet is empty")
-    allowance.require_columns(sheet.shape[1])
     header = [str(cell) for cell in sheet.iloc[0]]
     columns = [pa.array(sheet.iloc[1:, i].astype(str), pa.string()) for i in range(len(header))]
     table = pa.Table.from_arrays(columns, names=header)

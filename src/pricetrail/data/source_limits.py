@@ -5,9 +5,10 @@ the kernel refuses (``base.limits.memory_limit``).
 """
 
 import zipfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Any, BinaryIO, Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -19,6 +20,8 @@ from pricetrail.base.params_schema import Data
 FREE_MB: Final = 64  # that any file may unpack to: a small file of one product's lines packs well
 WORKING_MB, WORKING_TIMES = 256, 4  # what readers hold beside the unpacked bytes: copies, Python's objects
 MAX_COLUMNS: Final = 1000  # of which eight are read
+SHEET_ROWS: Final = 1 << 20  # of Excel
+CELL_BYTES: Final = 32  # of a cell as Python holds it
 BATCH_ROWS: Final = 16_384
 CHUNK_BYTES: Final = 1 << 20
 MAX_LINE_BYTES: Final = 1 << 20  # of text
@@ -33,6 +36,7 @@ class Allowance:
         file: for messages.
         mb: megabytes, of what it unpacks to.
         rule: where they come from, and what to set.
+        expansion: ``data.max_expansion``.
         rows: lines.
         max_rows: lines of all files, for messages.
     """
@@ -40,6 +44,7 @@ class Allowance:
     file: Path
     mb: float
     rule: str
+    expansion: float
     rows: int
     max_rows: int
 
@@ -52,20 +57,27 @@ class Allowance:
             rule = f"{FREE_MB} MB, or data.max_expansion {data.max_expansion:g} times its {size_mb:.3g} MB"
         else:
             rule = f"data.max_mb {data.max_mb:g}"
-        return cls(file, min(expanded, data.max_mb), rule, data.max_rows - rows_before, data.max_rows)
+        return cls(
+            file, min(expanded, data.max_mb), rule, data.max_expansion, data.max_rows - rows_before, data.max_rows
+        )
 
     @property
     def working_mb(self) -> float:
         """Memory that reading it may take."""
         return WORKING_MB + WORKING_TIMES * self.mb
 
-    def require_bytes(self, count: int) -> None:
+    def require_bytes(self, count: int, packed: int | None = None) -> None:
         """Hold bytes, or how many of them there are so far, against it.
+
+        Args:
+            count: of bytes.
+            packed: how many bytes of the file they come from, where that is known: a bomb is told at its start.
 
         Raises:
             SourceError: they are too many.
         """
-        if count > self.mb * MB:
+        is_bomb = packed is not None and count > max(FREE_MB * MB, self.expansion * packed)
+        if is_bomb or count > self.mb * MB:
             rule = f"must unpack to no more than {self.mb:,.0f} MB ({self.rule}; {RAISE})"
             raise SourceError(str(self.file), rule, f"{count / MB:,.0f} MB and maybe more")
 
@@ -86,8 +98,8 @@ class Allowance:
         return SourceError(str(self.file), f"{rule} {self.mb:,.0f} MB ({self.rule}; {RAISE})")
 
 
-def read_text_bytes(stream: BinaryIO, allowance: Allowance) -> bytes:
-    """A stream's bytes, counted while they come.
+def read_text_bytes(stream: BinaryIO, packed: BinaryIO, allowance: Allowance) -> bytes:
+    """A stream's bytes, counted while they come, and held against how much of the packed file they came from.
 
     Raises:
         SourceError: they are too many, or one line has more than a MB of them.
@@ -95,7 +107,7 @@ def read_text_bytes(stream: BinaryIO, allowance: Allowance) -> bytes:
     content, line = bytearray(), 0
     while part := stream.read(CHUNK_BYTES):
         content += part
-        allowance.require_bytes(len(content))
+        allowance.require_bytes(len(content), packed.tell())
         end = max(part.rfind(b"\n"), part.rfind(b"\r"))
         line = len(part) - end - 1 if end >= 0 else line + len(part)
         if line > MAX_LINE_BYTES:
@@ -118,6 +130,28 @@ def require_zip(allowance: Allowance) -> None:
         if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             rule = f"must be packed by deflate, as spreadsheets are, and {member.filename!r} is not"
             raise SourceError(str(allowance.file), rule, member.compress_type)
+
+
+def count_cells(sheet: Any, allowance: Allowance) -> None:  # noqa: ANN401  openpyxl has no type for its hook
+    """Have the cells of a sheet counted while it is read: a row is as wide as its last cell says, and as far down.
+
+    Args:
+        sheet: of openpyxl, read-only; reading it raises SourceError where they are too many.
+        allowance: of its file.
+    """
+    whole, cells = sheet._cells_by_row, 0
+
+    def counted(*bounds: object, **named: object) -> Iterator[tuple[object, ...]]:
+        nonlocal cells
+        for number, row in enumerate(whole(*bounds, **named), start=1):
+            if number > SHEET_ROWS:
+                raise SourceError(str(allowance.file), f"must have no more than {SHEET_ROWS:,} rows, as Excel", number)
+            allowance.require_columns(len(row))
+            cells += len(row)
+            allowance.require_bytes(cells * CELL_BYTES)
+            yield row
+
+    sheet._cells_by_row = counted
 
 
 def read_parquet(allowance: Allowance) -> pa.Table:
