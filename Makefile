@@ -13,6 +13,8 @@ EXTRA_INDEX = $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# DVC's own place is shared by all users of the machine, who could plant there what it loads as Python objects.
+export DVC_SITE_CACHE_DIR ?= $(CURDIR)/.dvc/tmp/site
 READY := $(VENV)/.ready
 
 .PHONY: help setup repro weekly s3 s3-stop schedule test test-all test-real check bench year docs site edges lock doctor audit lint-actions clean

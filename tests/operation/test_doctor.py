@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shutil
+import socket
 import stat
 import threading
 import time
@@ -17,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from pricetrail.operation.doctor import checks, machine
+from pricetrail.operation.doctor import remote as doctor_remote
 from pricetrail.operation.doctor.findings import Check, Finding, State, examined
 from pricetrail.operation.servers import s3
 from support.commands import environment, free_port, must
@@ -300,3 +302,44 @@ def test_the_repository_that_a_run_publishes_to(project: Path, tmp_path: Path) -
     finding = found("repository", project)
     assert finding.state == State.FAILED
     assert "s3cret" not in finding.found
+
+
+@pytest.mark.operation_case
+def test_a_commit_that_is_checked_out_instead_of_a_branch(project: Path) -> None:
+    must(project, "git", "checkout", "-q", "--detach")
+    finding = found("repository", project)
+    assert (finding.state, finding.found) == (State.FAILED, ". has no branch checked out, but a commit")
+    assert "git switch" in finding.advice
+    must(project, *["git", "switch", "-q", "main"])
+    assert found("repository", project).state == State.OK
+
+
+@pytest.mark.operation_case
+@pytest.mark.parametrize("way", ["no commit", "no lock"])
+def test_before_the_first_run_the_lock_is_no_fault(project: Path, tmp_path: Path, way: str) -> None:
+    use_folder(project, tmp_path / "shelf")
+    if way == "no commit":
+        shutil.rmtree(project / ".git")
+        must(project, "git", "init", "-q", "-b", "main")
+    else:
+        must(project, "git", "rm", "-q", "--cached", "dvc.lock")
+        must(project, "git", "commit", "-qm", "No lock")
+    finding = found("lock", project)
+    assert (finding.state, finding.advice) == (State.WARNING, "dvc repro, and commit dvc.lock")
+
+
+@pytest.mark.operation_case
+@pytest.mark.long
+def test_a_remote_that_says_nothing_is_told_in_its_limit(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And what was set for this is put back."""
+    monkeypatch.setattr(doctor_remote, "LIMITS", {"connect_timeout": 1, "read_timeout": 1})
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        endpoint(project, mute.getsockname()[1])
+        s3.edit_local_config(project, {f"remote.s3.{key}": value for key, value in MINE.items()})
+        started = time.monotonic()
+        assert found("remote", project).state == State.FAILED
+        assert time.monotonic() - started < 45
+    assert "AWS_MAX_ATTEMPTS" not in os.environ
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "3")
+    assert found("remote", project).state == State.FAILED
+    assert os.environ["AWS_MAX_ATTEMPTS"] == "3"

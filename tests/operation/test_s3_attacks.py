@@ -176,7 +176,7 @@ def test_a_folder_that_was_open_is_closed_and_told(project: Path) -> None:
     (project / ".s3").mkdir(mode=0o755)
     done = pricetrail(project, "s3", "start")
     assert stat.S_IMODE((project / ".s3").stat().st_mode) == 0o700
-    assert "/.s3: other users could enter it (mode 755): now its owner alone (700)" in done.stderr
+    assert ".s3: other users could enter it (mode 755): now its owner alone (700)" in done.stderr
     assert done.returncode == 0
 
 

@@ -15,7 +15,7 @@ def alone(file: Path, is_waiting: bool = True) -> Iterator[bool]:
         file: made where it is not there; it stays.
         is_waiting: wait until no other process holds it.
     """
-    file.parent.mkdir(parents=True, exist_ok=True)
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = FileLock(file)
     try:
         lock.acquire(timeout=-1 if is_waiting else 0)

@@ -2,11 +2,14 @@
 
 import os
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 import pricetrail as package
+from pricetrail.base.errors import PricetrailError
+from pricetrail.base.files import private_folder
 from pricetrail.base.redaction import redact_logs, redacted
 from pricetrail.cli.check import check
 from pricetrail.cli.decide import decide
@@ -31,6 +34,8 @@ from pricetrail.cli.why import why
 
 TRACEBACK = "PRICETRAIL_TRACEBACK"  # environment variable: show where an unexpected error comes from
 LONGEST = 300  # characters of an unexpected error
+PRIVATE = (".pricetrail", ".s3")
+SITE_CACHE = "DVC_SITE_CACHE_DIR"  # else a folder of /var/tmp, in which every user may write
 PANELS = {
     "Run": (check, ingest, weekly, schedule),
     "Results": (report, runs, models, prices, explain, decide),
@@ -47,7 +52,11 @@ class App(typer.Typer):
         redact_logs(os.environ)
         os.umask(os.umask(0) | 0o002)  # whatever the shell says: nobody but owner and group changes what we write
         try:
+            _close_folders()
             return super().__call__(*args, **kwargs)
+        except PricetrailError as error:
+            typer.echo(f"error: {error}", err=True)
+            sys.exit(1)
         except Exception as error:
             if os.environ.get(TRACEBACK):
                 raise
@@ -55,6 +64,21 @@ class App(typer.Typer):
             told = told if len(told) <= LONGEST else f"{told[: LONGEST - 1]}…"
             typer.echo(f"error: unexpected {told}; set {TRACEBACK}=1 to see where", err=True)
             sys.exit(1)
+
+
+def _close_folders() -> None:
+    """Let nobody else enter what the project keeps here, nor give DVC's state, which DVC loads as Python objects.
+
+    Raises:
+        OperationError: one of them is another user's.
+    """
+    home = Path(".dvc")
+    if not home.is_dir() or home.stat().st_uid != os.geteuid():
+        return
+    for kept in PRIVATE:
+        if os.path.lexists(kept):
+            private_folder(Path(kept))
+    os.environ.setdefault(SITE_CACHE, str(private_folder(home.absolute() / "tmp/site")))
 
 
 app = App(

@@ -12,6 +12,7 @@ CHECKS: Final = (
     Check("packages", machine.packages, "make setup"),
     Check("repository", machine.repository, "see weekly.repository in params.yaml, the network, and your keys for it"),
     Check("merge", machine.merged, "keep one side of the file, and commit it"),
+    Check("modes", machine.modes, "see `ls -l`"),
     Check("schedule", machine.schedule, "correct params.yaml; `pricetrail check --data` tells the rest"),
     Check("keys", remote.keys, remote.ADVICE),
     Check("remote", remote.probe, remote.ADVICE),

@@ -1,7 +1,9 @@
 """Checks of this machine and of the project's own files: tools, packages, git, schedule, disk."""
 
 import importlib.metadata
+import os
 import shutil
+import stat
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -73,11 +75,35 @@ def repository(project: Path) -> Outcome:
     command = ["git", "ls-remote", "--symref", "--", weekly.repository, "HEAD", "refs/heads/*"]
     pairs = [line.split("\t") for line in must(command, project, GIT_MINUTES).splitlines() if "\t" in line]
     heads = {name: left for left, name in reversed(pairs)}  # the first line of HEAD tells its branch
-    branch = weekly.branch or heads.get("HEAD", "").removeprefix("ref: refs/heads/")
+    named = heads.get("HEAD", "")  # a commit where no branch is checked out
+    branch = weekly.branch or (named.removeprefix("ref: refs/heads/") if named.startswith("ref: ") else "")
+    if not branch:
+        found = f"{weekly.repository} has no branch checked out, but a commit"
+        return Outcome(State.FAILED, found, "set weekly.branch in params.yaml, or check one out: `git switch main`")
     if f"refs/heads/{branch}" not in heads:
-        found = f"{weekly.repository} has no branch {branch or 'checked out'}"
+        found = f"{weekly.repository} has no branch {branch}"
         return Outcome(State.FAILED, found, "set weekly.branch in params.yaml, or push that branch")
     return Outcome(State.OK, f"{weekly.repository} answers, branch {branch} at {heads[f'refs/heads/{branch}'][:7]}")
+
+
+def modes(project: Path) -> Outcome:
+    """That no other user of this machine can change the project, its git, its cache, or a folder above it.
+
+    Raises:
+        OperationError: DVC's settings cannot be read.
+    """
+    home = project.absolute()
+    places = [home, home / ".git", home / ".dvc", cache_of(project), *home.parents]
+    there = {path: path.stat() for path in dict.fromkeys(places) if path.exists()}
+    wide = [path for path, found in there.items() if found.st_mode & stat.S_IWOTH and not found.st_mode & stat.S_ISVTX]
+    theirs = [path for path, found in there.items() if found.st_uid not in {os.geteuid(), 0}]
+    if wide:
+        found = f"every user of this machine may change {', '.join(map(str, wide))}"
+        return Outcome(State.FAILED, f"{found}, and so what runs here", f"chmod o-w {' '.join(map(str, wide))}")
+    if theirs:
+        found = f"{theirs[0]} is of user {there[theirs[0]].st_uid}, who may change what runs here"
+        return Outcome(State.WARNING, found, f"chown -R {os.geteuid()} {theirs[0]}, where that user is not trusted")
+    return Outcome(State.OK, "only its owner changes the project")
 
 
 def schedule(project: Path) -> Outcome:

@@ -3,7 +3,7 @@
 import os
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,7 +11,7 @@ import botocore.exceptions
 from dvc.config import Config
 
 from pricetrail.base import files
-from pricetrail.base.errors import OperationError
+from pricetrail.base.errors import LineageError, OperationError
 from pricetrail.base.params import FILE
 from pricetrail.lineage.commit import LOCK, Commit
 from pricetrail.lineage.dvc_cache import object_at
@@ -26,6 +26,8 @@ from pricetrail.operation.weekly.clone import cache_of
 SECRETS: Final = ("access_key_id", "secret_access_key", "session_token", "password", "connection_string", "account_key")
 PROBE_BYTES: Final = 4096
 TOLD: Final = 5  # releases that are told of by name
+LIMITS: Final = {"connect_timeout": 5, "read_timeout": 20}  # seconds
+ATTEMPTS: Final = "AWS_MAX_ATTEMPTS"
 ADVICE: Final = "see `dvc remote list` and docs/aws.md"
 ADVICES: Final[Mapping[type[BaseException], str]] = {  # the first that fits
     botocore.exceptions.NoCredentialsError: "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or `aws configure`, or "
@@ -40,20 +42,36 @@ GONE_ADVICE: Final = (
     "and clean up by `dvc gc` only with --all-tags or --all-commits: docs/releases.md"
 )
 CLOCK_ADVICE: Final = "set the clock: `timedatectl set-ntp true`; S3 refuses signatures that are 15 minutes off"
+FIRST_RUN: Final = "dvc repro, and commit dvc.lock"
 # S3 refuses a bulk delete inside its answer, which s3fs does not read: so does `dvc gc --cloud` seem to work
 DELETE_ADVICE: Final = "allow DeleteObject, docs/aws.md, and delete it; or leave it so, and never `dvc gc --cloud`"
 
 
-def opened(project: Path) -> AbstractContextManager[Remote]:
-    """The default remote, the embedded server started.
+@contextmanager
+def opened(project: Path) -> Iterator[Remote]:
+    """The default remote, the embedded server started; a dead server is told in seconds.
 
     Raises:
         OperationError: the embedded server does not start.
         ReleaseError: there is no remote.
     """
     ensure_running(project)
-    os.environ.setdefault("AWS_MAX_ATTEMPTS", "1")  # so that a dead server is told in seconds
-    return open_remote(project)
+    config = dvc_config(project)
+    name = config["core"].get("remote")
+    own = config["remote"].get(name, {})
+    limits = (
+        {key: value for key, value in LIMITS.items() if key not in own}
+        if str(own.get("url", "")).startswith("s3://")
+        else {}
+    )
+    before = os.environ.get(ATTEMPTS)
+    os.environ[ATTEMPTS] = before or "1"
+    try:
+        with open_remote(project, settings={"remote": {name: limits}} if limits else None) as remote:
+            yield remote
+    finally:
+        if before is None:
+            del os.environ[ATTEMPTS]
 
 
 def keys(project: Path) -> Outcome:
@@ -164,8 +182,14 @@ def lock_in_remote(project: Path) -> Outcome:
     ``dvc status -c`` trusts a folder that it once saw there, so it misses an object lost later.
     """
     cache = cache_of(project)
+    try:
+        Commit.at("HEAD", project)
+    except LineageError:
+        return Outcome(State.WARNING, "nothing is committed yet", FIRST_RUN)
     with opened(project) as remote:
         wanted, missing = missing_in_remote(project, "HEAD", cache, remote)
+    if not wanted:
+        return Outcome(State.WARNING, "HEAD has no dvc.lock that names an object", FIRST_RUN)
     if lost := [md5 for md5 in missing if object_at(cache, md5) is None]:
         if _is_of_other_lines(project, lost):
             found = f"the lock is of other lines than data.path names, and {len(lost)} of its objects are nowhere"

@@ -119,12 +119,13 @@ class Remote:
 
 
 @contextmanager
-def open_remote(folder: Path, name: str = "") -> Iterator[Remote]:
+def open_remote(folder: Path, name: str = "", settings: Mapping[str, Any] | None = None) -> Iterator[Remote]:
     """A remote of the project in a folder.
 
     Args:
         folder: of the project.
         name: of the remote; empty for the default one.
+        settings: of DVC, which go before the project's own.
 
     Raises:
         ReleaseError: there is no project or no remote.
@@ -133,7 +134,7 @@ def open_remote(folder: Path, name: str = "") -> Iterator[Remote]:
     from dvc.repo import Repo
 
     try:
-        repo = Repo(str(folder))
+        repo = Repo(str(folder), config=settings)
     except DvcException as error:
         raise ReleaseError(str(folder), f"must be a DVC project: {error}") from None
     try:

@@ -215,7 +215,15 @@ def _with_tls(project: Path, name: str, settings: dict[str, str], certificate: P
 
 
 def ensure_running(project: Path, remote: str = "") -> Store | None:
-    """Start the embedded server where the project has one for this remote; for the default one where none is named."""
+    """Start the embedded server where the project has one; DVC's state, by hand too, is kept where only we write.
+
+    Args:
+        project: its folder.
+        remote: that it serves; the default one where none is named.
+    """
+    if "site_cache_dir" not in dvc_config(project)["core"]:
+        place = private_folder(project.absolute() / ".dvc/tmp/site")
+        edit_local_config(project, {"core.site_cache_dir": str(place)})
     store = embedded(project, remote)
     if store is not None:
         store.start()

@@ -69,7 +69,12 @@ def cache_of(project: Path) -> Path:
 
 @contextmanager
 def run_folder(home: Path) -> Iterator[Path]:
-    """A new folder of this process for one run, removed at the end."""
+    """A new folder of this process for one run, removed at the end.
+
+    Raises:
+        OperationError: ``.pricetrail`` is another user's, who could change what runs here.
+    """
+    files.private_folder(home.absolute() / RUNS.parent)
     owner, name = identity(os.getpid()), secrets.token_hex(6)
     folder, unowned = home.absolute() / RUNS / name, home.absolute() / RUNS / f".{owner} {name}"
     unowned.mkdir(parents=True)
