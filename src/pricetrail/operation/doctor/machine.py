@@ -1,13 +1,11 @@
-"""Checks of this machine and of the project's own files: tools, packages, git, schedule, disk."""
+"""Checks of this machine and of the project's own files: tools, packages, git, disk."""
 
 import importlib.metadata
 import shutil
 import sys
 import tempfile
-from datetime import datetime
 from pathlib import Path
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from pricetrail.base import files
 from pricetrail.base.params import FILE
@@ -77,17 +75,6 @@ def repository(project: Path) -> Outcome:
         found = f"{weekly.repository} has no branch {branch or 'checked out'}"
         return Outcome(State.FAILED, found, "set weekly.branch in params.yaml, or push that branch")
     return Outcome(State.OK, f"{weekly.repository} answers, branch {branch} at {heads[f'refs/heads/{branch}'][:7]}")
-
-
-def schedule(project: Path) -> Outcome:
-    """When the weekly run is due, and what the clock says there.
-
-    Raises:
-        PricetrailError: params.yaml is not right.
-    """
-    weekly = files.read_params(project / FILE).weekly
-    now = datetime.now(ZoneInfo(weekly.timezone))
-    return Outcome(State.OK, f"cron {weekly.cron} in {weekly.timezone}, where it is {now:%a %H:%M}")
 
 
 def disk(project: Path) -> Outcome:
