@@ -20,6 +20,7 @@ from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
 import pytest
+from markdown_it import MarkdownIt
 from prefect.client.schemas.objects import StateType
 from prefect.client.schemas.schedules import CronSchedule
 from prefect.server.schemas.schedules import CronSchedule as ServerCron
@@ -32,6 +33,7 @@ from pricetrail.base.errors import OperationError
 from pricetrail.base.params import parse_params
 from pricetrail.base.params_schema import Weekly
 from pricetrail.cli.app import app
+from pricetrail.operation.schedule import artifacts
 from pricetrail.operation.schedule.artifacts import links
 from pricetrail.operation.schedule.dead_runs import Known, judge, running_here
 from pricetrail.operation.schedule.deployment import FULL_NAME, deployment, next_run
@@ -40,9 +42,23 @@ from pricetrail.operation.schedule.prefect_server import MARK, Server, settings
 from pricetrail.operation.schedule.serve_project import schedule
 from pricetrail.operation.servers.programs import UnreachableError
 from pricetrail.operation.weekly.outcome import Ending, Outcome, notify
+from pricetrail.operation.weekly.run import Report
 from support.clone import edit_params
 from support.source_tree import ROOT
 
+PLAIN = (
+    "",
+    "p",
+    "ul",
+    "li",
+    "code",
+    "table",
+    "thead",
+    "tbody",
+    "tr",
+    "th",
+    "td",
+)  # of ours
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 DIALS = (ROOT / "params.yaml").read_text()
 
@@ -239,7 +255,38 @@ def test_links_lead_to_the_commit_and_never_show_a_password() -> None:
     text = links(ending, "https://bot:s3cret@git.example.com/shop/prices.git")
     assert f"(https://git.example.com/shop/prices/commit/{'b' * 40})" in text
     assert "s3cret" not in text
-    assert f"`{'b' * 12}` in `/srv/prices`" in links(ending, "/srv/prices")
+    assert f"`{'b' * 12}` in /srv/prices\n" in links(ending, "/srv/prices")
+
+
+HOSTILE = {
+    "script": "</td><script>document.title='owned'</script>",
+    "image": '"><img src=x onerror=alert(1)>',
+    "cell": "a | b\n| c | d |\n\n# e",
+    "link": "[click](javascript:alert(1)) ![](https://evil.example/i.png) <https://evil.example>",
+    "code": "`a` ``` *b* _c_ ~~d~~",
+}
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
+def test_text_from_data_is_text_in_prefects_pages(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read by another parser of Markdown, with HTML on, as Prefect's pages read it: each cell says just that text."""
+    left: dict[str, str] = {}
+    monkeypatch.setattr(artifacts, "create_markdown_artifact", lambda key, markdown: left.update({key: markdown}))
+    monkeypatch.setattr(
+        artifacts, "create_table_artifact",
+        lambda key, table, description: left.update({key: description, **{row["what"]: row["value"] for row in table}}),
+    )  # fmt: skip
+    ending = Ending(Outcome.WITHHELD, text, base="a" * 40, commit="b" * 40, version=text)
+    told = Report(ending, {"drift.reason": "old"}, {"drift.reason": text}, "")
+    artifacts.leave_artifacts(told, tmp_path, weekly(repository=f"/srv/{text}"))
+    reader = MarkdownIt("commonmark", {"html": True}).enable("table")
+    plain = " ".join(text.split())
+    for key, wanted in {"weekly-run": plain, "release": plain, "weekly-decision": plain, "weekly-metrics": plain,
+                        "weekly-links": f"/srv/{plain}"}.items():  # fmt: skip
+        tokens = [part for token in reader.parse(str(left[key])) for part in [token, *(token.children or [])]]
+        assert {token.tag for token in tokens if token.type not in {"text", "inline"}} <= set(PLAIN)
+        assert wanted in "".join(token.content for token in tokens if token.type in {"text", "text_special"})
 
 
 def test_one_schedule_a_project(tmp_path: Path) -> None:
