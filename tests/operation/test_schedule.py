@@ -383,7 +383,7 @@ def test_a_login_that_others_may_know_is_made_anew(kind: str, tmp_path: Path) ->
 
 
 @pytest.mark.attack
-def test_no_two_projects_share_a_login_and_an_empty_one_is_none(tmp_path: Path) -> None:
+def test_each_project_has_its_own_login_and_never_none(tmp_path: Path) -> None:
     made = {
         login_of(folder, {WANTED: "", OURS: ""}) for folder in (tmp_path / "a", tmp_path / "b") if not folder.mkdir()
     }
@@ -433,9 +433,7 @@ def test_the_revisions_are_those_that_alembic_knows() -> None:
 
 
 @pytest.mark.attack
-def test_the_doctor_tells_a_login_and_a_server_open_to_others(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hook: Hook
-) -> None:
+def test_the_doctor_tells_what_is_open_to_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hook: Hook) -> None:
     login_of(tmp_path, {})
     assert clock.prefect(tmp_path).state == State.OK
     (tmp_path / LOGIN).chmod(0o644)

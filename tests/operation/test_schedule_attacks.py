@@ -266,7 +266,7 @@ def test_a_page_from_disk_starts_no_run(schedule: Schedule, tmp_path: Path) -> N
 
 
 @in_browser
-def test_the_pages_work_after_their_login_and_talk_to_nobody_else(schedule: Schedule, tmp_path: Path) -> None:
+def test_its_pages_work_after_login_and_tell_nobody_else(schedule: Schedule, tmp_path: Path) -> None:
     ui = schedule.api.removesuffix("/api")
     assert schedule.login
     with tab(tmp_path / "profile") as browser:
