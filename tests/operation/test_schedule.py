@@ -6,11 +6,14 @@ import asyncio
 import fcntl
 import json
 import os
+import re
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -19,9 +22,13 @@ from typing import Any
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
+import prefect
 import pytest
+from alembic.script import ScriptDirectory
+from markdown_it import MarkdownIt
 from prefect.client.schemas.objects import StateType
 from prefect.client.schemas.schedules import CronSchedule
+from prefect.server.database.alembic_commands import alembic_config
 from prefect.server.schemas.schedules import CronSchedule as ServerCron
 from prefect.states import Failed
 from ruamel.yaml import YAML
@@ -32,17 +39,44 @@ from pricetrail.base.errors import OperationError
 from pricetrail.base.params import parse_params
 from pricetrail.base.params_schema import Weekly
 from pricetrail.cli.app import app
+from pricetrail.operation.doctor import clock
+from pricetrail.operation.doctor.findings import State
+from pricetrail.operation.schedule import artifacts
 from pricetrail.operation.schedule.artifacts import links
+from pricetrail.operation.schedule.database import MIGRATIONS, _known, revision_of
 from pricetrail.operation.schedule.dead_runs import Known, judge, running_here
 from pricetrail.operation.schedule.deployment import FULL_NAME, deployment, next_run
 from pricetrail.operation.schedule.flow import is_worth_a_retry, weekly_lineage
-from pricetrail.operation.schedule.prefect_server import MARK, Server, settings
+from pricetrail.operation.schedule.prefect_server import (
+    LOGIN,
+    MARK,
+    OURS,
+    WANTED,
+    Server,
+    is_secret,
+    login_of,
+    settings,
+)
 from pricetrail.operation.schedule.serve_project import schedule
 from pricetrail.operation.servers.programs import UnreachableError
 from pricetrail.operation.weekly.outcome import Ending, Outcome, notify
+from pricetrail.operation.weekly.run import Report
 from support.clone import edit_params
 from support.source_tree import ROOT
 
+PLAIN = (
+    "",
+    "p",
+    "ul",
+    "li",
+    "code",
+    "table",
+    "thead",
+    "tbody",
+    "tr",
+    "th",
+    "td",
+)  # of ours
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 DIALS = (ROOT / "params.yaml").read_text()
 
@@ -170,6 +204,10 @@ class Hook:
 @pytest.fixture
 def hook() -> Iterator[Hook]:
     class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+
         def do_POST(self) -> None:
             made.bodies.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
             self.send_response(204)
@@ -239,7 +277,38 @@ def test_links_lead_to_the_commit_and_never_show_a_password() -> None:
     text = links(ending, "https://bot:s3cret@git.example.com/shop/prices.git")
     assert f"(https://git.example.com/shop/prices/commit/{'b' * 40})" in text
     assert "s3cret" not in text
-    assert f"`{'b' * 12}` in `/srv/prices`" in links(ending, "/srv/prices")
+    assert f"`{'b' * 12}` in /srv/prices\n" in links(ending, "/srv/prices")
+
+
+HOSTILE = {
+    "script": "</td><script>document.title='owned'</script>",
+    "image": '"><img src=x onerror=alert(1)>',
+    "cell": "a | b\n| c | d |\n\n# e",
+    "link": "[click](javascript:alert(1)) ![](https://evil.example/i.png) <https://evil.example>",
+    "code": "`a` ``` *b* _c_ ~~d~~",
+}
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
+def test_text_from_data_is_text_in_prefects_pages(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read by another parser of Markdown, with HTML on, as Prefect's pages read it: each cell says just that text."""
+    left: dict[str, str] = {}
+    monkeypatch.setattr(artifacts, "create_markdown_artifact", lambda key, markdown: left.update({key: markdown}))
+    monkeypatch.setattr(
+        artifacts, "create_table_artifact",
+        lambda key, table, description: left.update({key: description, **{row["what"]: row["value"] for row in table}}),
+    )  # fmt: skip
+    ending = Ending(Outcome.WITHHELD, text, base="a" * 40, commit="b" * 40, version=text)
+    told = Report(ending, {"drift.reason": "old"}, {"drift.reason": text}, "")
+    artifacts.leave_artifacts(told, tmp_path, weekly(repository=f"/srv/{text}"))
+    reader = MarkdownIt("commonmark", {"html": True}).enable("table")
+    plain = " ".join(text.split())
+    for key, wanted in {"weekly-run": plain, "release": plain, "weekly-decision": plain, "weekly-metrics": plain,
+                        "weekly-links": f"/srv/{plain}"}.items():  # fmt: skip
+        tokens = [part for token in reader.parse(str(left[key])) for part in [token, *(token.children or [])]]
+        assert {token.tag for token in tokens if token.type not in {"text", "inline"}} <= set(PLAIN)
+        assert wanted in "".join(token.content for token in tokens if token.type in {"text", "text_special"})
 
 
 def test_one_schedule_a_project(tmp_path: Path) -> None:
@@ -281,3 +350,93 @@ def test_a_server_is_ours_only_while_its_process_says_so(tmp_path: Path) -> None
         for one in (ours, theirs):
             one.kill()
             one.wait()
+
+
+@pytest.mark.operation_case
+@pytest.mark.parametrize("cron", ["0 0 31 2 *", "0 0 30 2 *", "0 9 31 4,6,9,11 *"])
+def test_a_day_that_never_comes_is_refused(cron: str) -> None:
+    with pytest.raises(OperationError, match=r"^params\.yaml: weekly\.cron must come due: .* got '0 "):
+        next_run(weekly(cron=cron))
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize("kind", ["readable", "writable", "link", "another owner's"])
+def test_a_login_that_others_may_know_is_made_anew(kind: str, tmp_path: Path) -> None:
+    first = login_of(tmp_path, {})
+    file = tmp_path / LOGIN
+    assert (file.stat().st_mode & 0o777, file.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+    assert login_of(tmp_path, {}) == first
+    file.parent.chmod(0o755)
+    if kind == "link":
+        file.rename(tmp_path / "elsewhere")
+        file.symlink_to(tmp_path / "elsewhere")
+    elif kind == "another owner's":
+        if os.geteuid() != 0:
+            pytest.skip("needs root for another uid")
+        os.chown(file, 65534, 65534)
+    else:
+        file.chmod(0o644 if kind == "readable" else 0o620)
+    second = login_of(tmp_path, {})
+    assert second not in {first, ""}
+    assert is_secret(file)
+    assert (file.read_text(), file.parent.stat().st_mode & 0o777) == (second, 0o700)
+
+
+@pytest.mark.attack
+def test_each_project_has_its_own_login_and_never_none(tmp_path: Path) -> None:
+    made = {
+        login_of(folder, {WANTED: "", OURS: ""}) for folder in (tmp_path / "a", tmp_path / "b") if not folder.mkdir()
+    }
+    assert len(made) == 2
+    for login in made:
+        assert re.fullmatch(r"pricetrail:[\w-]{43}", login)
+    assert login_of(tmp_path / "a", {WANTED: "me:mine"}) == "me:mine"
+
+
+def sqlite(file: Path, revision: str) -> Path:
+    file.parent.mkdir(parents=True)
+    with closing(sqlite3.connect(file)) as made:
+        made.execute("CREATE TABLE alembic_version (version_num VARCHAR(32))")
+        made.execute("INSERT INTO alembic_version VALUES (?)", (revision,))
+        made.commit()
+    return file
+
+
+@pytest.mark.operation_case
+@pytest.mark.parametrize("who", ["schedule", "doctor"])
+def test_a_newer_prefects_database_is_told_as_that(who: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    (tmp_path / "params.yaml").write_text(DIALS)
+    file = sqlite(tmp_path / ".pricetrail/prefect/prefect.db", "ffffffffffff")
+    told = (
+        rf"^{re.escape(str(file))}: was made by a newer Prefect \(revision ffffffffffff\) than the installed 3\.8\.8: "
+    )
+    with pytest.raises(OperationError, match=told):
+        schedule(tmp_path, lambda *_: None) if who == "schedule" else clock.prefect(tmp_path)
+    assert sqlite3.connect(file).execute("SELECT count(*) FROM alembic_version").fetchone() == (1,)
+
+
+@pytest.mark.operation_case
+def test_a_database_that_is_none_is_told_as_that(tmp_path: Path) -> None:
+    sqlite(file := tmp_path / ".pricetrail/prefect/prefect.db", "a3b9c7d2e5f1")
+    assert revision_of(file) == "a3b9c7d2e5f1"
+    file.write_bytes(b"SQLite format 3" + bytes(300))
+    with pytest.raises(OperationError, match=r"must be a database that SQLite can read: .*; or move the file"):
+        clock.prefect(tmp_path)
+
+
+def test_the_revisions_are_those_that_alembic_knows() -> None:
+    """Alembic's own reading of Prefect's migrations is the oracle."""
+    config = alembic_config()
+    config.set_main_option("version_locations", str(Path(prefect.__file__).parent / MIGRATIONS))
+    assert {one.revision for one in ScriptDirectory.from_config(config).walk_revisions()} == set(_known())
+
+
+@pytest.mark.attack
+def test_the_doctor_tells_what_is_open_to_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hook: Hook) -> None:
+    login_of(tmp_path, {})
+    assert clock.prefect(tmp_path).state == State.OK
+    (tmp_path / LOGIN).chmod(0o644)
+    assert clock.prefect(tmp_path).found == "others may read its login, .pricetrail/prefect-login"
+    monkeypatch.setenv("PREFECT_API_URL", hook.url)
+    assert "asks for no login: who reaches it runs commands here" in clock.prefect(tmp_path).found

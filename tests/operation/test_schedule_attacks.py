@@ -7,12 +7,14 @@ import json
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
+from pricetrail.operation.schedule.dead_runs import LATER
 from support.browser import CHROMIUM, Tab, tab
 from support.commands import must
 from support.real_schedule import Schedule, start, wait_for
@@ -263,7 +266,7 @@ def test_a_page_from_disk_starts_no_run(schedule: Schedule, tmp_path: Path) -> N
 
 
 @in_browser
-def test_the_pages_work_after_their_login_and_talk_to_nobody_else(schedule: Schedule, tmp_path: Path) -> None:
+def test_its_pages_work_after_login_and_tell_nobody_else(schedule: Schedule, tmp_path: Path) -> None:
     ui = schedule.api.removesuffix("/api")
     assert schedule.login
     with tab(tmp_path / "profile") as browser:
@@ -306,3 +309,25 @@ def test_a_server_without_login_that_was_left_is_replaced(tmp_path: Path) -> Non
     finally:
         left.kill()
         left.wait()
+
+
+@pytest.mark.operation_case
+def test_of_runs_due_while_it_was_suspended_the_latest_runs(schedule: Schedule) -> None:
+    """Three are made due at once in Prefect's own database, in place of minutes of waiting."""
+    by_due = "EXPECTED_START_TIME_ASC"
+    ahead = wait_for(lambda: found if len(found := schedule.post("flow_runs/filter", sort=by_due)) >= 3 else [])
+    late = [str(run["id"]) for run in ahead[:3]]
+    schedule.process.send_signal(signal.SIGSTOP)
+    try:
+        with closing(sqlite3.connect(schedule.folder / ".pricetrail/prefect/prefect.db", timeout=30)) as database:
+            for minutes, run in zip((3, 2, 1), late, strict=True):
+                due = f"{datetime.now(UTC) - timedelta(minutes=minutes):%Y-%m-%d %H:%M:%S.%f}"
+                change = "UPDATE flow_run SET next_scheduled_start_time = ?, expected_start_time = ? WHERE id = ?"
+                assert database.execute(change, (due, due, run)).rowcount == 1
+            database.commit()
+    finally:
+        schedule.process.send_signal(signal.SIGCONT)
+    ended = [schedule.ended({"id": run}) for run in late]
+    assert [run["state_name"] for run in ended] == ["Cancelled"] * 2 + ["Failed"]  # the project has no commit
+    assert [run["state"]["message"] for run in ended[:2]] == [LATER] * 2
+    assert sum(run["run_count"] for run in ended) == 2  # the first to begin, and the one that stands for all

@@ -18,7 +18,7 @@ NAME_WIDTH = max(len(check.name) for check in CHECKS)
 
 
 def doctor(form: FormatOption = Format.table, as_json: JsonFlag = False) -> None:
-    """Check tools, packages, git, schedule, keys, remote, lock and disk, and say what to do.
+    """Check tools, packages, git, schedule, Prefect, keys, remote, lock and disk, and say what to do.
 
     Exit code 1 where a check failed.
     """

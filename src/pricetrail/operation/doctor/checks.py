@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from pricetrail.operation.doctor import machine, remote
+from pricetrail.operation.doctor import clock, machine, remote
 from pricetrail.operation.doctor.findings import Check, Finding, examined
 
 CHECKS: Final = (
@@ -13,7 +13,8 @@ CHECKS: Final = (
     Check("repository", machine.repository, "see weekly.repository in params.yaml, the network, and your keys for it"),
     Check("merge", machine.merged, "keep one side of the file, and commit it"),
     Check("modes", machine.modes, "see `ls -l`"),
-    Check("schedule", machine.schedule, "correct params.yaml; `pricetrail check --data` tells the rest"),
+    Check("schedule", clock.schedule, "correct params.yaml; `pricetrail check --data` tells the rest"),
+    Check("prefect", clock.prefect, "see docs/schedule.md"),
     Check("keys", remote.keys, remote.ADVICE),
     Check("remote", remote.probe, remote.ADVICE),
     Check("verify", remote.verifying, remote.ADVICE),

@@ -1,14 +1,12 @@
-"""Checks of this machine and of the project's own files: tools, packages, git, schedule, disk."""
+"""Checks of this machine and of the project's own files: tools, packages, git, disk."""
 
 import importlib.metadata
 import os
 import shutil
 import stat
 import sys
-from datetime import datetime
 from pathlib import Path
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from pricetrail.base import files
 from pricetrail.base.params import FILE
@@ -104,17 +102,6 @@ def modes(project: Path) -> Outcome:
         found = f"{theirs[0]} is of user {there[theirs[0]].st_uid}, who may change what runs here"
         return Outcome(State.WARNING, found, f"chown -R {os.geteuid()} {theirs[0]}, where that user is not trusted")
     return Outcome(State.OK, "only its owner changes the project")
-
-
-def schedule(project: Path) -> Outcome:
-    """When the weekly run is due, and what the clock says there.
-
-    Raises:
-        PricetrailError: params.yaml is not right.
-    """
-    weekly = files.read_params(project / FILE).weekly
-    now = datetime.now(ZoneInfo(weekly.timezone))
-    return Outcome(State.OK, f"cron {weekly.cron} in {weekly.timezone}, where it is {now:%a %H:%M}")
 
 
 def disk(project: Path) -> Outcome:

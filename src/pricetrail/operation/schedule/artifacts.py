@@ -1,11 +1,15 @@
-"""What a run leaves in Prefect for people: its facts, the metrics that moved, the decision, and where to read on."""
+"""What a run leaves in Prefect for people: its facts, the metrics that moved, the decision, and where to read on.
+
+Prefect's pages read all of it as Markdown with HTML in it, the cells of a table too: what is text is written as text.
+"""
 
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
+from pricetrail.base.escaping import markdown_text
 from pricetrail.base.params_schema import Weekly
 from pricetrail.operation.weekly.clone import repository_of
 from pricetrail.operation.weekly.message import metrics_table
@@ -21,20 +25,21 @@ def leave_artifacts(told: Report, home: Path, weekly: Weekly) -> None:
     rows: list[dict[str, Any]] = [
         {"what": "outcome", "value": ending.outcome.value},
         {"what": "commit", "value": ending.commit},
-        {"what": "release", "value": ending.version or "none"},
+        {"what": "release", "value": markdown_text(ending.version or "none")},
         {"what": "new objects", "value": ending.objects},
         {"what": "their bytes", "value": ending.object_bytes},
     ]
-    create_table_artifact(key="weekly-run", table=rows, description=ending.headline)
+    headline = markdown_text(ending.headline)
+    create_table_artifact(key="weekly-run", table=rows, description=headline)
     create_markdown_artifact(key="weekly-metrics", markdown=metrics_table(told.before, told.after))
-    create_markdown_artifact(key="weekly-decision", markdown=told.decision or ending.headline)
+    create_markdown_artifact(key="weekly-decision", markdown=told.decision or headline)
     create_markdown_artifact(key="weekly-links", markdown=links(ending, repository_of(home, weekly)[0]))
 
 
 def links(ending: Ending, repository: str) -> str:
     """Markdown: the run's commit, its model card and its page, as links where the repository is on the web."""
     short, page = ending.commit[:12], web_page(repository)
-    commit = f"[`{short}`]({page}/commit/{ending.commit})" if page else f"`{short}` in `{repository}`"
+    commit = f"[`{short}`]({page}/commit/{ending.commit})" if page else f"`{short}` in {markdown_text(repository)}"
     card = f"[`{CARD}`]({page}/blob/{ending.commit}/{CARD})" if page else f"`git show {short}:{CARD}`"
     shown = "- page of the run, in a clone of it: `dvc pull report && pricetrail report --open`"
     return f"- commit: {commit}\n- model card: {card}\n{shown}\n"
@@ -49,6 +54,8 @@ def web_page(repository: str) -> str:
     'https://git.shop.example/prices'
     >>> web_page("/srv/git/prices")
     ''
+    >>> web_page("https://git.shop.example/a)[b](javascript:c)")
+    'https://git.shop.example/a%29%5Bb%5D%28javascript%3Ac%29'
     """
     host, colon, path = repository.partition(":")
     if colon and "@" in host and "/" not in host:
@@ -58,4 +65,4 @@ def web_page(repository: str) -> str:
         return ""
     port = f":{parts.port}" if parts.port and parts.scheme != "ssh" else ""
     scheme = "http" if parts.scheme == "http" else "https"
-    return f"{scheme}://{parts.hostname}{port}{parts.path.rstrip('/').removesuffix('.git')}"
+    return f"{scheme}://{parts.hostname}{port}{quote(parts.path.rstrip('/').removesuffix('.git'), safe='/~%@')}"

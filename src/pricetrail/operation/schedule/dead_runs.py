@@ -1,7 +1,7 @@
 """Putting right what Prefect still believes of runs whose processes were killed while nobody watched them.
 
 Such a run stays Running for ever, and with a limit of one run no later one would ever start. Runs that were due while
-nothing served pile up too: one of them is enough.
+nothing served pile up too, as do those of a machine that was suspended: one of them is enough.
 """
 
 import logging
@@ -13,7 +13,7 @@ from typing import Final
 from uuid import UUID
 
 import psutil
-from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import GlobalConcurrencyLimitUpdate
 from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterId, FlowRunFilter, FlowRunFilterState
 from prefect.client.schemas.filters import FlowRunFilterStateType as OfType
@@ -28,6 +28,7 @@ UNDER_WAY: Final = (StateType.RUNNING, StateType.PENDING, StateType.CANCELLING)
 ENGINE: Final = "prefect.engine"
 RUN_ID: Final = "PREFECT__FLOW_RUN_ID"
 PAGE: Final = 200
+LATER: Final = "A later run was due before this one could begin; that one stands for it."
 
 log = logging.getLogger(__name__)
 
@@ -38,11 +39,13 @@ class Known:
 
     Attributes:
         due: when it was to start.
+        is_by_clock: the schedule has made it, not a person.
     """
 
     id: UUID
     state: StateType
     due: datetime
+    is_by_clock: bool = True
 
 
 @dataclass(frozen=True)
@@ -97,6 +100,23 @@ def reap(client: SyncPrefectClient, deployment: DeploymentResponse) -> Judged:
     return judged
 
 
+def gives_way(own: FlowRun) -> bool:
+    """Whether a run that begins is late, and a later one is due: that one runs, and those between are Cancelled, too.
+
+    A schedule that was stopped, or a machine that slept, has them start one after the other. Runs that people started
+    stay.
+    """
+    if not own.auto_scheduled or own.deployment_id is None:
+        return False
+    began, now = own.expected_start_time or datetime.now(UTC), datetime.now(UTC)
+    with get_client(sync_client=True) as client:
+        runs = _unended(client, own.deployment_id)
+        due = [run for run in runs if run.state == StateType.SCHEDULED and run.is_by_clock and began < run.due <= now]
+        for run in sorted(due, key=lambda run: run.due)[:-1]:
+            client.set_flow_run_state(run.id, Cancelled(message=LATER), force=True)
+    return bool(due)
+
+
 def _unended(client: SyncPrefectClient, deployment: UUID) -> list[Known]:
     states = [*UNDER_WAY, StateType.SCHEDULED]
     found = list[FlowRun]()
@@ -112,7 +132,9 @@ def _unended(client: SyncPrefectClient, deployment: UUID) -> list[Known]:
         if len(page) < PAGE:
             break
     now = datetime.now(UTC)
-    return [Known(run.id, run.state.type, run.next_scheduled_start_time or now) for run in found if run.state]
+    return [
+        Known(run.id, run.state.type, run.expected_start_time or now, run.auto_scheduled) for run in found if run.state
+    ]
 
 
 def running_here() -> frozenset[UUID]:

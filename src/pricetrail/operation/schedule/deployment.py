@@ -46,10 +46,14 @@ def next_run(weekly: Weekly) -> datetime:
     """When the schedule is due next, in its own time zone.
 
     Raises:
-        OperationError: ``weekly.cron`` means nothing.
+        OperationError: ``weekly.cron`` means nothing, or no day.
     """
     _cron(weekly)
-    (due,) = asyncio.run(CronSchedule(cron=weekly.cron, timezone=weekly.timezone).get_dates(1))
+    try:
+        (due,) = asyncio.run(CronSchedule(cron=weekly.cron, timezone=weekly.timezone).get_dates(1))
+    except ValueError:  # of the years that croniter looks at: as for 31 February
+        rule = "weekly.cron must come due: there is no such day; set another, such as '0 9 * * 1'"
+        raise OperationError("params.yaml", rule, weekly.cron) from None
     return due
 
 

@@ -14,14 +14,16 @@ from typing import Any, Final, TypeVar
 from prefect import Task, flow, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
+from prefect.context import FlowRunContext
 from prefect.logging.handlers import APILogHandler
-from prefect.states import Completed, Failed
+from prefect.states import Cancelled, Completed, Failed
 
 from pricetrail.base import files
 from pricetrail.base.errors import PricetrailError
 from pricetrail.base.params_schema import Weekly
 from pricetrail.base.redaction import redact_logs, redacted
 from pricetrail.operation.schedule.artifacts import leave_artifacts
+from pricetrail.operation.schedule.dead_runs import LATER, gives_way
 from pricetrail.operation.servers.programs import UnreachableError
 from pricetrail.operation.weekly.outcome import notify
 from pricetrail.operation.weekly.run import Report, weekly_run
@@ -47,6 +49,8 @@ def weekly_lineage(project: str = ".") -> State[None]:
 
     with _logging_to_prefect():
         try:
+            if (context := FlowRunContext.get()) and context.flow_run and gives_way(context.flow_run):
+                return Cancelled(message=LATER)
             weekly = files.read_params(home / "params.yaml").weekly
             ending = weekly_run(home, PrefectEngine(weekly), report)
         except Exception as error:

@@ -13,6 +13,7 @@ from pricetrail.base.errors import OperationError
 from pricetrail.base.locks import alone
 from pricetrail.base.processes import ended_by_sigterm
 from pricetrail.operation.schedule import prefect_server
+from pricetrail.operation.schedule.database import database_of, revision_of
 from pricetrail.operation.servers import s3
 
 LOCK: Final = Path(".pricetrail/schedule.lock")
@@ -32,13 +33,16 @@ def schedule(project: Path, tell: Callable[[str, Path | None, datetime], None]) 
 
     Raises:
         ParamsError: ``params.yaml`` is not right.
-        OperationError: another schedule serves this project, or a server does not start.
+        OperationError: another schedule serves this project, a server does not start, Prefect's database is a newer
+            one's, or the run is never due.
     """
     project = project.absolute()
     weekly = files.read_params(project / "params.yaml").weekly
     with alone(project / LOCK, is_waiting=False) as is_alone, ended_by_sigterm(SystemExit(0)):
         if not is_alone:
             raise OperationError(str(project / LOCK), "must be free: another schedule serves this project")
+        if database := database_of(project, os.environ):
+            revision_of(database)
         s3.ensure_running(project)
         os.environ.update(prefect_server.settings(project, os.environ))
         with _api(project) as (address, login):

@@ -6,13 +6,17 @@ whoever comes first when it dies.
 
 import socket
 import sys
-from typing import Final
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, Final
 
 import uvicorn
+from fastapi.middleware.trustedhost import TrustedHostMiddleware
 from prefect.server.api.server import create_app
-from starlette.datastructures import MutableHeaders
-from starlette.middleware.trustedhost import TrustedHostMiddleware
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+Message = MutableMapping[str, Any]  # ASGI's own words
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+ASGIApp = Callable[[Message, Receive, Send], Awaitable[None]]
 
 # Prefect's pages talk to this server alone, whatever Markdown of a run or their own telemetry says, and in no frame
 POLICY: Final = (
@@ -36,10 +40,10 @@ def main(number: int) -> None:
 def with_policy(app: ASGIApp) -> ASGIApp:
     """An application whose pages have a content security policy."""
 
-    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+    async def answer(scope: Message, receive: Receive, send: Send) -> None:
         async def tell(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).append("Content-Security-Policy", POLICY)
+                message["headers"] = [*message.get("headers", []), (b"content-security-policy", POLICY.encode())]
             await send(message)
 
         await app(scope, receive, tell)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from pricetrail.base.escaping import markdown_text
 from pricetrail.base.json_type import Json
 from pricetrail.checks.decision import number
 from pricetrail.lineage.changes import Change, Move, changes, is_verdict, moves
@@ -68,13 +69,12 @@ def metrics_table(before: Metrics, after: Metrics) -> str:
     | test.mse | 0.5 | 0.4 | -20.0 % |
     <BLANKLINE>
     """
-    rows = [
-        f"| {move.name} | {number(move.old)} | {number(move.new)} | {_percent(move)} |" for move in moves(before, after)
-    ]
-    rows += [f"| {c.name} | {_short(c.old)} | {_short(c.new)} | |" for c in verdicts(before, after)]
+    rows = [(move.name, number(move.old), number(move.new), _percent(move)) for move in moves(before, after)]
+    rows += [(c.name, *(markdown_text(_short(value)) for value in (c.old, c.new)), "") for c in verdicts(before, after)]
     if not rows:
         return "No metric moved.\n"
-    return "\n".join(["| metric | before | after | change |", "| --- | --- | --- | --- |", *rows]) + "\n"
+    lines = [f"| {markdown_text(name)} | {' | '.join(cells)} |" for name, *cells in rows]
+    return "\n".join(["| metric | before | after | change |", "| --- | --- | --- | --- |", *lines]) + "\n"
 
 
 def _moved(move: Move) -> str:
