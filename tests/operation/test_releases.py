@@ -31,7 +31,6 @@ from pricetrail.operation.releases.remote import Objects, open_remote
 from pricetrail.operation.releases.rollback import roll_back
 from pricetrail.operation.releases.sbom import described, environment_sbom
 from pricetrail.operation.releases.tags import Tag
-from pricetrail.operation.releases.trust import trusted
 from pricetrail.operation.releases.verify import verify
 from pricetrail.operation.servers.s3 import Store, ensure_running
 from support.commands import environment, must

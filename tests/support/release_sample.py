@@ -102,7 +102,8 @@ class Shop:
                 file = place / "files/md5" / name[:2] / name[2:]
                 file.parent.mkdir(parents=True, exist_ok=True)
                 file.write_bytes(content)
-        out = {"path": "models/candidate", "hash": "md5", "md5": folder_md5, "nfiles": len(bundle)}
+        size = sum(map(len, bundle.values()))
+        out = {"path": "models/candidate", "hash": "md5", "md5": folder_md5, "size": size, "nfiles": len(bundle)}
         with (self.folder / "dvc.lock").open("w") as file:
             YAML().dump({"schema": "2.0", "stages": {"tune": {"cmd": "true", "outs": [out]}}}, file)
         return folder_md5
