@@ -11,6 +11,7 @@ import logging
 import os
 import stat
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -22,8 +23,9 @@ from pricetrail.cli.app import app
 from pricetrail.operation.releases import make, trust
 from pricetrail.operation.releases.keys import SHORT, STATEMENT_TYPE, KeyPair, make_keys, statement
 from pricetrail.operation.releases.records import ASSIGNMENT_TYPE
+from pricetrail.operation.releases.registry import Registry
 from pricetrail.operation.releases.trust import trusted
-from pricetrail.operation.releases.verify import verify
+from pricetrail.operation.releases.verify import verify, version_tag
 from support.release_sample import AUTHOR, SBOM, Shop, make_shop
 
 
@@ -61,15 +63,29 @@ def state(shop: Shop, by: KeyPair, old: str, new: str, kind: str = STATEMENT_TYP
     shop.write(f"keys/{name}.replaces.json", told)
 
 
-def released_by(shop: Shop, keys: KeyPair) -> str:
-    """A release that a stranger makes with his own trust, pushed here: tags, keys and commit."""
+@dataclass(frozen=True)
+class Pushed:
+    """A stranger's release v2.0.0 in our clone, whose ``keys/`` still has our key alone."""
+
+    shop: Shop
+    keys: KeyPair
+
+
+@pytest.fixture(scope="module")
+def theirs(made: Shop, tmp_path_factory: pytest.TempPathFactory) -> Pushed:
+    shop = made.copy(tmp_path_factory.mktemp("theirs") / "box")
+    keys, ours = stranger(shop), shop.keys.public.read_text()
     shop.write("keys/release.pub.pem", keys.public.read_text())
     shop.run("c")
-    home = shop.box / "theirs"
-    (home / "keys").mkdir(parents=True)
-    (home / "keys/a.pub.pem").write_bytes(keys.public.read_bytes())
-    own = trusted(shop.folder, named=home / "keys")
-    return make.tag_release(shop.folder, "HEAD", AUTHOR, keys, shop.cache, own).record.version
+    own = trusted(shop.folder, named=keys.public.parent)
+    make.tag_release(shop.folder, "HEAD", AUTHOR, keys, shop.cache, own)
+    shop.write("keys/release.pub.pem", ours)
+    return Pushed(shop, keys)
+
+
+@pytest.fixture
+def pushed(theirs: Pushed, tmp_path: Path) -> Pushed:
+    return Pushed(theirs.shop.copy(tmp_path / "box"), theirs.keys)
 
 
 # a branch that brings keys
@@ -138,17 +154,26 @@ BRANCHES = [
 
 @pytest.mark.attack
 @pytest.mark.parametrize("attack", BRANCHES, ids=lambda attack: attack.__name__)
-def test_a_key_that_a_branch_brings_is_not_trusted(shop: Shop, attack: Callable[[Shop, KeyPair], None]) -> None:
-    keys = stranger(shop)
-    attack(shop, keys)
-    version = released_by(shop, keys)
-    found = verify(shop.folder, version, shop.cache)
+def test_a_key_that_a_branch_brings_is_not_trusted(
+    pushed: Pushed, attack: Callable[[Shop, KeyPair], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    shop, key = pushed.shop, pushed.keys.fingerprint
+    attack(shop, pushed.keys)
+    registry = Registry.read(shop.folder)
+    assert [version.name for version in registry.versions] == ["v1.0.0"]
+    assert f"`pricetrail keys --trust {key}` trusts another" in registry.left_out["price-model@v2.0.0"]
+    assert version_tag(shop.folder, "production") == "price-model@v1.0.0"
+    assert "price-model@v2.0.0" in caplog.text
+    assert key not in trust.pins_file(shop.folder).read_text()
+
+
+@pytest.mark.attack
+def test_his_release_fails_by_its_signature_alone(pushed: Pushed) -> None:
+    bring(pushed.shop, pushed.keys)
+    found = verify(pushed.shop.folder, "v2.0.0", pushed.shop.cache)
     assert [check.name for check in found.checks if not check.passed] == ["signature"]
-    assert f"`pricetrail keys --trust {keys.fingerprint}` trusts another" in found.checks[-1].detail
     with pytest.raises(ReleaseError, match=r"must be signed: must be by a key that .* trusts"):
-        verify(shop.folder, "price-model#production#2", shop.cache)
-    pins = trust.pins_file(shop.folder).read_text()
-    assert keys.fingerprint not in pins
+        verify(pushed.shop.folder, "price-model#production#2", pushed.shop.cache)
 
 
 @pytest.mark.attack
@@ -234,12 +259,12 @@ def test_the_first_use_pins_and_says_so_once(made: Shop, tmp_path: Path, caplog:
     assert f"first use: trusting key {shop.keys.fingerprint[:SHORT]} of " in caplog.text
 
 
-def test_a_key_that_its_owner_vouched_for_verifies(shop: Shop) -> None:
-    keys = stranger(shop)
-    version = released_by(shop, keys)
+def test_a_key_that_its_owner_vouched_for_verifies(pushed: Pushed) -> None:
+    shop, keys = pushed.shop, pushed.keys
+    bring(shop, keys)
     for option, is_verified in (("--trust", True), ("--distrust", False)):
         assert command(shop, "keys", option, keys.fingerprint).exit_code == 0
-        assert verify(shop.folder, version, shop.cache).passed == is_verified
+        assert verify(shop.folder, "v2.0.0", shop.cache).passed == is_verified
 
 
 def test_who_pinned_the_old_key_follows_to_the_new(shop: Shop, caplog: pytest.LogCaptureFixture) -> None:

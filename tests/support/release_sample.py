@@ -66,7 +66,7 @@ class Shop:
         return self.git("cat-file", "tag", f"refs/tags/{tag}").partition("\n\n")[2]
 
     def tags(self) -> set[str]:
-        return set(self.git("tag", "--list").split())
+        return set(self.git("for-each-ref", "--format=%(refname:strip=2)", "refs/tags").split("\n")[:-1])
 
     def copy(self, box: Path) -> Shop:
         shutil.copytree(self.box, box)

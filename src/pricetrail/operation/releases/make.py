@@ -73,9 +73,7 @@ def _registry(folder: Path, trust: Trust | None) -> Registry:
     return registry
 
 
-def tag_release(
-    folder: Path, rev: str, author: str, keys: KeyPair, cache: Path, trust: Trust | None = None
-) -> Release:
+def tag_release(folder: Path, rev: str, author: str, keys: KeyPair, cache: Path, trust: Trust | None = None) -> Release:
     """Make a release of a revision: bill of materials into the remote, then both tags in this git; nothing is pushed.
 
     A release that was cut off between its two tags is finished by the next call.
