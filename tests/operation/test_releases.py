@@ -240,6 +240,48 @@ def test_tracked_sources_count_and_files_that_git_holds_do_not(shop: Shop) -> No
         require_in_remote(shop.folder, "HEAD", shop.cache)
 
 
+@pytest.mark.operation_case
+@pytest.mark.parametrize("flag", ["push: false", "remote: other"])
+def test_what_dvc_does_not_push_here_is_not_missed(shop: Shop, flag: str) -> None:
+    shop.write("data/sales.dvc", f"outs:\n- md5: {md5(b'sales')}\n  path: sales\n  {flag}\n")
+    outs = f"    outs:\n    - models/candidate\n    - x: {{{flag}}}\n"
+    shop.write("dvc.yaml", f"stages:\n  tune:\n    cmd: 'true'\n{outs}")
+    lock = (shop.folder / "dvc.lock").read_text()
+    shop.write("dvc.lock", f"{lock}    - path: x\n      hash: md5\n      md5: {md5(b'x')}\n")
+    shop.commit()
+    assert require_in_remote(shop.folder, "HEAD", shop.cache) == 4
+
+
+@pytest.mark.operation_case
+def test_what_another_repository_keeps_is_not_missed(shop: Shop) -> None:
+    deps = "deps:\n- path: lines\n  repo: {url: https://shop.example/data.git, rev_lock: abc}\n"
+    shop.write("data/sales.dvc", f"{deps}outs:\n- md5: {md5(b'sales')}\n  path: sales\n")
+    shop.commit()
+    assert require_in_remote(shop.folder, "HEAD", shop.cache) == 4
+
+
+@pytest.mark.operation_case
+def test_a_damaged_list_is_told_and_not_skipped(shop: Shop) -> None:
+    content = b"[1]"
+    for place in (shop.remote, shop.cache):
+        file = place / "files/md5" / md5(content)[:2] / f"{md5(content)[2:]}.dir"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
+    lock = re.sub(r"\w+\.dir", f"{md5(content)}.dir", (shop.folder / "dvc.lock").read_text())
+    shop.write("dvc.lock", lock)
+    shop.commit()
+    with pytest.raises(ReleaseError, match=f"object {md5(content)}.dir: must be a list of files"):
+        require_in_remote(shop.folder, "HEAD", shop.cache)
+
+
+@pytest.mark.operation_case
+def test_without_a_default_remote_that_is_the_cause(shop: Shop) -> None:
+    config = (shop.folder / ".dvc/config").read_text()
+    shop.write(".dvc/config", config.replace("    remote = here\n", ""))
+    with pytest.raises(ReleaseError, match=r"dvc remote: must be set: .*(default|no remote)"):
+        require_in_remote(shop.folder, "HEAD", shop.cache)
+
+
 def test_demo_objects_count_only_where_the_pipeline_reads_them(shop: Shop) -> None:
     """With lines of one's own nobody may ever have had them."""
     lines = {"path": "lines", "hash": "md5", "md5": f"{md5(b'lines of the demo shop')}.dir"}

@@ -31,7 +31,7 @@ def releases(form: FormatOption = Format.table, as_json: JsonFlag = False, trust
     from pricetrail.operation.releases.trust import trusted
 
     with one_line_errors():
-        found = [row.record() for row in rows(Path(), trusted(Path(), named=trust))]
+        found = [row.record() for row in rows(Path(), trusted(Path(), named=trust) if trust else None)]
     form = chosen(form, as_json)
     if found or form is not Format.table:
         print_rows([_shown(row) for row in found] if form is Format.table else found, form, HEADINGS)
