@@ -6,10 +6,12 @@ import contextlib
 import importlib.metadata
 import json
 import os
+import platform
 import re
 import socket
 import stat
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,9 +31,8 @@ from pricetrail.operation.releases.records import Assignment, Record, stage_mess
 from pricetrail.operation.releases.registry import Registry, Version, rows
 from pricetrail.operation.releases.remote import Objects, open_remote
 from pricetrail.operation.releases.rollback import roll_back
-from pricetrail.operation.releases.sbom import described, environment_sbom
+from pricetrail.operation.releases.sbom import described, environment_sbom, recorded
 from pricetrail.operation.releases.tags import Tag
-from pricetrail.operation.releases.trust import trusted
 from pricetrail.operation.releases.verify import verify
 from pricetrail.operation.servers.s3 import Store, ensure_running
 from support.commands import environment, must
@@ -236,6 +237,48 @@ def test_tracked_sources_count_and_files_that_git_holds_do_not(shop: Shop) -> No
     shop.write("data/sales.dvc", f"outs:\n- md5: {md5(b'sales')}\n  path: sales\n")
     shop.commit()
     with pytest.raises(ReleaseError, match="1 of 5 objects are not"):
+        require_in_remote(shop.folder, "HEAD", shop.cache)
+
+
+@pytest.mark.operation_case
+@pytest.mark.parametrize("flag", ["push: false", "remote: other"])
+def test_what_dvc_does_not_push_here_is_not_missed(shop: Shop, flag: str) -> None:
+    shop.write("data/sales.dvc", f"outs:\n- md5: {md5(b'sales')}\n  path: sales\n  {flag}\n")
+    outs = f"    outs:\n    - models/candidate\n    - x: {{{flag}}}\n"
+    shop.write("dvc.yaml", f"stages:\n  tune:\n    cmd: 'true'\n{outs}")
+    lock = (shop.folder / "dvc.lock").read_text()
+    shop.write("dvc.lock", f"{lock}    - path: x\n      hash: md5\n      md5: {md5(b'x')}\n")
+    shop.commit()
+    assert require_in_remote(shop.folder, "HEAD", shop.cache) == 4
+
+
+@pytest.mark.operation_case
+def test_what_another_repository_keeps_is_not_missed(shop: Shop) -> None:
+    deps = "deps:\n- path: lines\n  repo: {url: https://shop.example/data.git, rev_lock: abc}\n"
+    shop.write("data/sales.dvc", f"{deps}outs:\n- md5: {md5(b'sales')}\n  path: sales\n")
+    shop.commit()
+    assert require_in_remote(shop.folder, "HEAD", shop.cache) == 4
+
+
+@pytest.mark.operation_case
+def test_a_damaged_list_is_told_and_not_skipped(shop: Shop) -> None:
+    content = b"[1]"
+    for place in (shop.remote, shop.cache):
+        file = place / "files/md5" / md5(content)[:2] / f"{md5(content)[2:]}.dir"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
+    lock = re.sub(r"\w+\.dir", f"{md5(content)}.dir", (shop.folder / "dvc.lock").read_text())
+    shop.write("dvc.lock", lock)
+    shop.commit()
+    with pytest.raises(ReleaseError, match=f"object {md5(content)}.dir: must be a list of files"):
+        require_in_remote(shop.folder, "HEAD", shop.cache)
+
+
+@pytest.mark.operation_case
+def test_without_a_default_remote_that_is_the_cause(shop: Shop) -> None:
+    config = (shop.folder / ".dvc/config").read_text()
+    shop.write(".dvc/config", config.replace("    remote = here\n", ""))
+    with pytest.raises(ReleaseError, match=r"dvc remote: must be set: .*(default|no remote)"):
         require_in_remote(shop.folder, "HEAD", shop.cache)
 
 
@@ -586,13 +629,34 @@ def test_another_kind_of_key_is_refused(tmp_path: Path) -> None:
 def test_the_sbom_names_every_installed_package() -> None:
     tree = json.loads(environment_sbom())
     installed = {(d.name, d.version) for d in importlib.metadata.distributions() if d.name != "pricetrail"}
-    assert {(part["name"], part["version"]) for part in tree["components"]} == installed
+    *parts, python = tree["components"]
+    assert {(part["name"], part["version"]) for part in parts} == installed
+    assert [part["name"] for part in parts if not part.get("hashes")] == []
+    program = Path(sys.executable).resolve()
+    assert (python["name"], python["version"]) == (sys.implementation.name, platform.python_version())
+    assert {"alg": "SHA-256", "content": sha256(program.read_bytes())} in python["components"][0]["hashes"]
     assert tree["metadata"]["component"]["name"] == "pricetrail"
     assert (tree["bomFormat"], tree["specVersion"]) == ("CycloneDX", "1.6")
     assert str(ROOT) not in json.dumps(tree)
     assert "timestamp" not in tree["metadata"]
     needs = {edge["ref"]: edge.get("dependsOn", []) for edge in tree["dependencies"]}
     assert any(ref.startswith("torch==") for ref in needs[tree["metadata"]["component"]["bom-ref"]])
+
+
+@pytest.mark.attack
+def test_the_sbom_tells_a_package_that_was_exchanged(tmp_path: Path) -> None:
+    """Same name, same version, one other file; where it was installed, and by whom, plays no part."""
+    said = {}
+    for name, code, installer in (("a", "1", "pip"), ("b", "1", "uv"), ("c", "2", "pip")):
+        info = tmp_path / name / "thing-1.0.dist-info"
+        info.mkdir(parents=True)
+        (info / "METADATA").write_text("Metadata-Version: 2.1\nName: thing\nVersion: 1.0\n")
+        files = {"thing.py": code, "thing-1.0.dist-info/INSTALLER": installer, "../../bin/thing": f"#!{name}"}
+        lines = [f"{path},sha256={md5(content.encode())},1" for path, content in files.items()]
+        (info / "RECORD").write_text("\n".join([*lines, f"__pycache__/thing.{name}.pyc,,", "RECORD,,"]))
+        said[name] = recorded(importlib.metadata.Distribution.at(info))
+    assert said["a"] == said["b"] != said["c"]
+    assert said["a"].decode() == f"thing.py {md5(b'1')}"
 
 
 def test_an_editable_install_is_described_once() -> None:

@@ -66,7 +66,7 @@ class Shop:
         return self.git("cat-file", "tag", f"refs/tags/{tag}").partition("\n\n")[2]
 
     def tags(self) -> set[str]:
-        return set(self.git("tag", "--list").split())
+        return set(self.git("for-each-ref", "--format=%(refname:strip=2)", "refs/tags").split("\n")[:-1])
 
     def copy(self, box: Path) -> Shop:
         shutil.copytree(self.box, box)
@@ -102,7 +102,8 @@ class Shop:
                 file = place / "files/md5" / name[:2] / name[2:]
                 file.parent.mkdir(parents=True, exist_ok=True)
                 file.write_bytes(content)
-        out = {"path": "models/candidate", "hash": "md5", "md5": folder_md5, "nfiles": len(bundle)}
+        size = sum(map(len, bundle.values()))
+        out = {"path": "models/candidate", "hash": "md5", "md5": folder_md5, "size": size, "nfiles": len(bundle)}
         with (self.folder / "dvc.lock").open("w") as file:
             YAML().dump({"schema": "2.0", "stages": {"tune": {"cmd": "true", "outs": [out]}}}, file)
         return folder_md5

@@ -42,7 +42,7 @@ def releases(
     with one_line_errors():
         if copy_from:
             return _copy(copy_from, trust)
-        found = [row.record() for row in rows(Path(), trusted(Path(), named=trust))]
+        found = [row.record() for row in rows(Path(), trusted(Path(), named=trust) if trust else None)]
     form = chosen(form, as_json)
     if found or form is not Format.table:
         print_rows([_shown(row) for row in found] if form is Format.table else found, form, HEADINGS)
@@ -64,7 +64,7 @@ def _copy(source: str, trust: Path | None) -> None:
 
     for name in ("", source):
         ensure_running(Path(), name)
-    count, lost = copy_releases(Path(), cache_of(Path()), source, trusted(Path(), named=trust))
+    count, lost = copy_releases(Path(), cache_of(Path()), source, trusted(Path(), named=trust) if trust else None)
     typer.echo(f"copied {count} files that the releases lacked in the default remote")
     if lost:
         raise ReleaseError(f"remote {source}", f"must have what is lost, and has not: {'; '.join(map(str, lost))}")

@@ -33,7 +33,7 @@ def verify(
 
     with one_line_errors():
         ensure_running(Path())
-        found = verify.verify(Path(), tag, cache_folder(), trusted(Path(), named=trust))
+        found = verify.verify(Path(), tag, cache_folder(), trusted(Path(), named=trust) if trust else None)
     form = chosen(form, as_json)
     if form is Format.json:
         typer.echo(json.dumps(found.as_json(), indent=1))

@@ -11,7 +11,7 @@ from pricetrail.checks.decision import read_decision
 from pricetrail.checks.gates import EVIDENCE, Decision, read_verdict
 from pricetrail.lineage.commit import CANDIDATE, DECISION, LOCK, Commit
 from pricetrail.lineage.lock import parse_yaml
-from pricetrail.operation.releases.remote import OBJECT_LIMIT
+from pricetrail.operation.releases.remote import BUNDLE_LIMIT
 
 MD5: Final = re.compile(r"[0-9a-f]{32}(\.dir)?")
 
@@ -54,7 +54,7 @@ def bundle_bytes(commit: Commit) -> int:
     tree = parse_yaml(commit.text(LOCK), LOCK)
     outs = [out for stage in tree["stages"].values() for out in stage.get("outs", [])]
     sizes = [out.get("size") for out in outs if out["path"] == CANDIDATE]
-    return min([OBJECT_LIMIT, *(size for size in sizes if isinstance(size, int) and size >= 0)])
+    return min([BUNDLE_LIMIT, *(size for size in sizes if isinstance(size, int) and size >= 0)])
 
 
 def objects_of(commit: Commit) -> frozenset[str]:

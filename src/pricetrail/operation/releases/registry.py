@@ -86,10 +86,13 @@ class Registry:
         return cls(tuple(versions), tuple(stages), left_out, tuple(name for _, name in sorted(older)))
 
     def warn(self) -> None:
-        """Name the tags that were left out, where there are any."""
-        if self.left_out:
-            told = [f"{name!a} ({why})" for name, why in sorted(self.left_out.items())[:TOLD]]
-            more = f", and {len(self.left_out) - TOLD} more" if len(self.left_out) > TOLD else ""
+        """Name the tags that were left out, but those of the stage from before its first signed one."""
+        first = self.assignments[0].number if self.assignments else 0
+        stages = {name: STAGE_TAG.fullmatch(name) for name in self.left_out}
+        names = sorted(name for name, match in stages.items() if match is None or int(match[1]) > first)
+        if names:
+            told = [f"{name!a} ({self.left_out[name]})" for name in names[:TOLD]]
+            more = f", and {len(names) - TOLD} more" if len(names) > TOLD else ""
             log.warning("git tags that steer nothing: %s%s", ", ".join(told), more)
 
     @property

@@ -13,7 +13,8 @@ from pricetrail.base.errors import ReleaseError
 from pricetrail.base.limits import load_json
 from pricetrail.lineage.dvc_cache import LAYOUTS
 
-OBJECT_LIMIT: Final = 2**30  # bytes of an object, of a list, of a bundle whose lock names no size: they are in memory
+BUNDLE_LIMIT: Final = 2**30  # bytes: it is read into memory, where its lock does not name a smaller size
+FILE_LIMIT: Final = 64_000_000  # bytes of a list of files, of a bill of materials
 OID: Final = re.compile(r"[0-9a-f]{32}")
 FOLDER: Final = "releases"  # beside DVC's own `files/`; `dvc gc` leaves it alone
 T = TypeVar("T")
@@ -35,7 +36,7 @@ class Remote:
     url: str
     handle: Any
 
-    def read(self, path: str, limit: int = OBJECT_LIMIT) -> bytes | None:
+    def read(self, path: str, limit: int = FILE_LIMIT) -> bytes | None:
         """A file's bytes; None where there is none.
 
         Raises:
@@ -56,7 +57,7 @@ class Remote:
             raise ReleaseError(f"{self.url}: {path.rpartition('files/')[2]}", f"must have at most {limit} bytes")
         return found
 
-    def object(self, md5: str, limit: int = OBJECT_LIMIT) -> bytes | None:
+    def object(self, md5: str, limit: int = FILE_LIMIT) -> bytes | None:
         """The bytes of DVC's object; None where there is none.
 
         Raises:
@@ -154,7 +155,7 @@ class Objects:
     cache: Path
     remote: Remote
 
-    def read(self, md5: str, limit: int = OBJECT_LIMIT) -> bytes:
+    def read(self, md5: str, limit: int = FILE_LIMIT) -> bytes:
         """An object's bytes, which are those that its name says.
 
         Raises:
@@ -187,7 +188,7 @@ class Objects:
                 raise ReleaseError(f"object {md5}: {name}", "must have an md5", member)
         return entries
 
-    def folder(self, md5: str, limit: int = OBJECT_LIMIT) -> dict[str, bytes]:
+    def folder(self, md5: str, limit: int = BUNDLE_LIMIT) -> dict[str, bytes]:
         """The files of a folder by path inside it.
 
         Raises:

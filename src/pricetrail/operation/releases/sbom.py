@@ -1,8 +1,14 @@
 """The bill of materials of this environment, CycloneDX JSON; the same packages give the same bytes."""
 
+import hashlib
 import json
+import platform
+import re
 import subprocess
 import sys
+import sysconfig
+from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from pathlib import Path
 from typing import Any, Final
 
 from pricetrail import __version__
@@ -10,6 +16,8 @@ from pricetrail.base.errors import ReleaseError
 from pricetrail.base.limits import load_json
 
 OWN: Final = "pricetrail"
+RECORDED: Final = "pricetrail:sha256-of"  # what a component's hash is of, since no archive of it is at hand
+OF_THIS_MACHINE: Final = re.compile(r"(^|/)\.\./|\.pyc$|\.dist-info/(RECORD|INSTALLER|REQUESTED|direct_url\.json)$")
 
 
 def sbom_name(sha256: str) -> str:
@@ -18,7 +26,7 @@ def sbom_name(sha256: str) -> str:
 
 
 def environment_sbom() -> bytes:
-    """Every installed package of this interpreter, and what each needs.
+    """Every installed package of this interpreter with its hash, what each needs, and the interpreter itself.
 
     Raises:
         ReleaseError: ``cyclonedx-py`` fails.
@@ -29,7 +37,49 @@ def environment_sbom() -> bytes:
     if done.returncode:
         lines = done.stderr.decode(errors="replace").strip().splitlines() or ["it gave no reason"]
         raise ReleaseError("cyclonedx-py", f"must succeed: {lines[-1]}")
-    return (json.dumps(described(load_json(done.stdout)), indent=1, sort_keys=True) + "\n").encode()
+    tree = described(load_json(done.stdout))
+    tree["components"] = [*map(_hashed, tree["components"]), interpreter()]
+    return (json.dumps(tree, indent=1, sort_keys=True) + "\n").encode()
+
+
+def interpreter() -> dict[str, Any]:
+    """The Python that runs this: its program, and its library where the program is a shell around it."""
+    name, version = sys.implementation.name, platform.python_version()
+    program = Path(getattr(sys, "_base_executable", sys.executable)).resolve()
+    folder, library = sysconfig.get_config_var("LIBDIR") or "", sysconfig.get_config_var("INSTSONAME") or ""
+    files = [file for file in (program, Path(folder, library)) if file.is_file()]
+    parts = [
+        {
+            "bom-ref": f"{name}=={version}/{file.name}",
+            "type": "file",
+            "name": file.name,
+            "hashes": _sha256(file.read_bytes()),
+        }
+        for file in files
+    ]
+    return {"bom-ref": f"{name}=={version}", "type": "platform", "name": name, "version": version, "components": parts}
+
+
+def recorded(package: Distribution) -> bytes:
+    """The files of a package as ``RECORD`` names them, each with its hash, but those that differ between machines."""
+    lines = (f"{path} {path.hash.value}" for path in package.files or () if path.hash)
+    return "\n".join(sorted(line for line in lines if not OF_THIS_MACHINE.search(line.rpartition(" ")[0]))).encode()
+
+
+def _hashed(part: dict[str, Any]) -> dict[str, Any]:
+    """A component with the sha256 of what ``RECORD`` says of its files, where it says anything."""
+    try:
+        content = recorded(distribution(part["name"]))
+    except PackageNotFoundError:
+        return part
+    if not content:
+        return part
+    note = {"name": RECORDED, "value": "sorted lines of RECORD: path, sha256"}
+    return {**part, "hashes": _sha256(content), "properties": [*part.get("properties", []), note]}
+
+
+def _sha256(content: bytes) -> list[dict[str, str]]:
+    return [{"alg": "SHA-256", "content": hashlib.sha256(content).hexdigest()}]
 
 
 def described(tree: dict[str, Any]) -> dict[str, Any]:
