@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import pty
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from contextlib import chdir
 from pathlib import Path
 from typing import Any
@@ -18,10 +20,14 @@ import pytest
 
 from pricetrail.base import dvc_hashes
 from pricetrail.base.errors import PricetrailError
+from pricetrail.base.processes import matching
 from pricetrail.lineage import dvc_cache
+from pricetrail.lineage.commit import Commit
 from pricetrail.lineage.lock import parse_source
 from pricetrail.lineage.replay import Replay, installed_otherwise, replay
 from pricetrail.lineage.replay_clone import Origin
+from pricetrail.lineage.trace import trace
+from pricetrail.operation.releases.make import is_release_due, require_releasable
 from support.clone import Clone
 from support.commands import PYTHON, environment
 from support.source_tree import ROOT
@@ -346,3 +352,121 @@ def test_a_run_of_the_shop_comes_out_again(copy: Clone) -> None:
     expected = {(stage, path): md5 for stage, outs in copy.lock().items() for path, md5 in outs.items()}
     assert {(output["stage"], output["path"]): output["rebuilt"] for output in found["outputs"]} == expected
     assert copy.must("git", "status", "--porcelain") == ""
+
+
+# the code of others
+
+HOSTILE = """
+import json, os, pathlib, subprocess
+loot = pathlib.Path({loot!r})
+(loot / "environment").write_text(json.dumps(dict(os.environ)))
+subprocess.Popen(["setsid", "env", "-i", "sh", "-c", "cd /; (while true; do sleep 0.1; done) &", {name!r}],
+    stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).wait()
+"""
+SECRETS = {
+    "AWS_SECRET_ACCESS_KEY": "s",
+    "GITHUB_TOKEN": "s",
+    "PRICETRAIL_RELEASE_KEY": "/k",
+    "PRICETRAIL_WEBHOOK_URL": "s",
+}
+SHADOW = "open({loot!r} + '/shadow', 'w').close()\nraise ImportError('not the real one')\n"
+
+
+@pytest.fixture
+def hostile(project: Project, tmp_path: Path) -> Iterator[tuple[Project, Path]]:
+    """A project that knows a branch of somebody else, with what is to be told of it; raw data is in the remote."""
+    loot = tmp_path / "loot"
+    loot.mkdir()
+    project.must("dvc", "push", "-q", "raw.dvc")
+    project.must("git", "checkout", "-q", "-b", "theirs")
+    hidden = f"daemon-of-{tmp_path}"
+    (project.folder / "src/tool.py").write_text(HOSTILE.format(loot=str(loot), name=hidden) + TOOL)
+    (project.folder / "dvc").mkdir()
+    (project.folder / "dvc/__init__.py").write_text(SHADOW.format(loot=str(loot)))
+    project.commit()
+    project.must("git", "checkout", "-q", "main")
+    shutil.rmtree(project.folder / ".dvc/cache")
+    yield Project(project.folder, fast=False), loot
+    for process in matching(lambda process: hidden in process.cmdline()):
+        process.kill()
+
+
+@pytest.mark.attack
+@pytest.mark.slow
+@pytest.mark.parametrize("rev", ["theirs", "theirs~0"])
+def test_code_of_another_history_does_not_run_unasked(rev: str, hostile: tuple[Project, Path]) -> None:
+    project, loot = hostile
+    done = project.cli("replay", rev)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        f"error: replay: must be told to run code that is not in the history of HEAD: add --yes, got '{rev}'\n"
+    )
+    assert not list(loot.iterdir())
+
+
+@pytest.mark.attack
+@pytest.mark.slow
+@pytest.mark.long
+@pytest.mark.parametrize("answer", ["n", "y"])
+def test_a_person_is_asked_before_others_code_runs(answer: str, hostile: tuple[Project, Path]) -> None:
+    project, loot = hostile
+    keys, terminal = pty.openpty()
+    os.write(keys, f"{answer}\n".encode())
+    command, env = [PYTHON, "-m", "pricetrail.cli", "replay", "theirs"], environment(ROOT)
+    done = subprocess.run(command, cwd=project.folder, env=env, stdin=terminal, capture_output=True, text=True)
+    assert "Replay runs the code of 'theirs' with your rights" in done.stderr, done.stderr
+    assert (loot / "environment").exists() == (answer == "y")
+    assert answer == "y" or (done.returncode == 1 and "Traceback" not in done.stderr)
+
+
+@pytest.mark.attack
+@pytest.mark.slow
+@pytest.mark.long
+@pytest.mark.parametrize("what", [*SECRETS, "shadow", "daemon"])
+def test_a_replay_gives_no_secret_and_leaves_nobody(what: str, hostile: tuple[Project, Path]) -> None:
+    project, loot = hostile
+    done = project.cli("replay", "theirs", "--yes", **SECRETS)
+    assert "of 2 outputs" not in done.stdout or done.returncode == 1, "the lock is of other code"
+    assert (loot / "environment").exists(), done.stderr
+    if what == "daemon":
+        assert not matching(lambda process: f"daemon-of-{loot.parent}" in process.cmdline())
+    elif what == "shadow":
+        assert not (loot / "shadow").exists()
+    else:
+        assert what not in json.loads((loot / "environment").read_text())
+
+
+@pytest.mark.attack
+@pytest.mark.slow
+@pytest.mark.long
+@pytest.mark.parametrize("command", ["trace theirs:count.json", "trace count.json --rev theirs", "why HEAD theirs"])
+def test_looking_at_a_revision_runs_none_of_its_code(command: str, hostile: tuple[Project, Path]) -> None:
+    project, loot = hostile
+    done = project.cli(*command.split())
+    assert "Traceback" not in done.stderr
+    assert done.stdout
+    assert not list(loot.iterdir())
+
+
+@pytest.mark.parametrize(
+    "look",
+    [
+        lambda: replay(""),
+        lambda: trace(""),
+        lambda: trace(":count.json"),
+        lambda: Commit.of(""),
+        lambda: is_release_due(Path(), ""),
+        lambda: require_releasable(Path(), ""),
+    ],
+)
+def test_no_revision_is_not_the_workspace(look: Callable[[], object], project: Project) -> None:
+    with chdir(project.folder), pytest.raises(PricetrailError) as error:
+        look()
+    assert str(error.value) == "revision: must be a commit, branch or tag that git knows, got ''"
+
+
+@pytest.mark.parametrize("command", [["trace", "--rev", ""], ["why", ""], ["replay", ""], ["release", "--rev", ""]])
+def test_no_revision_is_one_line_on_the_terminal(command: list[str], project: Project) -> None:
+    done = project.cli(*command)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "error: revision: must be a commit, branch or tag that git knows, got ''\n"

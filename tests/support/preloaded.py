@@ -40,7 +40,8 @@ SCRIPT = """\
 import json, os, socket, sys
 name, arguments = os.path.basename(sys.argv[0]), sys.argv[1:]
 is_pinned = all(os.environ.get(pin, value) == value for pin, value in {pins!r}.items())
-package = arguments[1].split(".")[0] if arguments[:1] == ["-m"] and len(arguments) > 1 else ""
+named = arguments[arguments[:1] == ["-P"]:]
+package = named[1].split(".")[0] if named[:1] == ["-m"] and len(named) > 1 else ""
 if not is_pinned or (name == "python" and package not in ("dvc", "pricetrail")):
     program = os.path.join({programs!r}, name)
     os.execv(program, [program, *arguments])
@@ -171,12 +172,13 @@ def become(name: str, arguments: list[str], folder: str, environment: dict[str, 
     sys.dont_write_bytecode = True
     sys.executable = shutil.which("python") or sys.executable
     given = [entry for entry in environment.get("PYTHONPATH", "").split(os.pathsep) if entry]
-    sys.path[:1] = [folder if name == "python" else str(Path(sys.executable).parent), *given]
+    safe = arguments[:1] == ["-P"]
+    sys.path[:1] = [*([] if safe else [folder if name == "python" else str(Path(sys.executable).parent)]), *given]
     importlib.invalidate_caches()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     if name == "python":
-        sys.argv = ["-m", *arguments[2:]]
-        runpy.run_module(arguments[1], run_name="__main__", alter_sys=True)
+        sys.argv = ["-m", *arguments[safe + 2 :]]
+        runpy.run_module(arguments[safe + 1], run_name="__main__", alter_sys=True)
         sys.exit()
     sys.argv = [name, *arguments]
     program = {"dvc": "dvc.cli:main", "pricetrail": "pricetrail.cli.app:app"}[name]

@@ -51,7 +51,7 @@ def killed_in_stage(stage: str, most: float) -> Act:
 def killed_when_tagged(scene: Scene) -> list[Ended]:
     live = scene.start()
     live.until_step("publish")
-    tags = scene.world.clone_of_run() / ".git/refs/tags"
+    tags = scene.world.clone_of_run().with_name("publishing") / ".git/refs/tags"
     assert live.until(lambda: any("#" in path.name for path in tags.glob("*")) and is_new_tag(tags, scene), "tags")
     live.kill()
     return [live.end()]

@@ -18,7 +18,7 @@ from pricetrail.lineage.git import git
 from pricetrail.lineage.lock import StageRecord
 
 RUNS: Final = re.compile(r"Running stage '(?:.*:)?([^':]+)'")
-FAILED: Final = re.compile(r"failed to reproduce '(?:.*:)?([^':]+)'")
+FAILED: Final = re.compile(r"failed to reproduce '(?:[^']*:)?([^':]+)'")
 SKIPPED: Final = re.compile(r"Stage '(?:.*:)?([^':]+)' will be skipped")
 OF_DVC: Final = ("WARNING: ", "ERROR: ", "> ", "Running stage", "Updating lock", "Generating lock", "Use `dvc push`")
 UNREACHABLE: Final = re.compile(r"failed to connect|connect|timed? ?out|credentials|endpoint", re.IGNORECASE)
