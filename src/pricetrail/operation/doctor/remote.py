@@ -25,6 +25,7 @@ from pricetrail.operation.weekly.clone import cache_of
 
 SECRETS: Final = ("access_key_id", "secret_access_key", "session_token", "password", "connection_string", "account_key")
 PROBE_BYTES: Final = 4096
+READER: Final = "etl_pipeline"  # the stage that reads ``data.path``
 TOLD: Final = 5  # releases that are told of by name
 ADVICE: Final = "see `dvc remote list` and docs/aws.md"
 ADVICES: Final[Mapping[type[BaseException], str]] = {  # the first that fits
@@ -180,9 +181,10 @@ def lock_in_remote(project: Path) -> Outcome:
 def _is_of_other_lines(project: Path, lost: Sequence[str]) -> bool:
     """Whether a lock was made from other lines than ``data.path`` names now, such as the demo shop's that ships."""
     commit = Commit.at("HEAD", project)
-    deps = {dep for stage in commit.locks.get(LOCK, ()) for dep in stage.deps}
+    readers = [stage for stage in commit.locks.get(LOCK, ()) if stage.name == READER]
     tracked = {md5 for source in commit.sources for md5 in source.outs.values()}
-    return files.read_params(project / FILE).data.path not in deps and tracked.isdisjoint(lost)
+    path = files.read_params(project / FILE).data.path
+    return any(path not in stage.deps for stage in readers) and tracked.isdisjoint(lost)
 
 
 def releases_in_remote(project: Path) -> Outcome:
