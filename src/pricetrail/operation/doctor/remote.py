@@ -194,6 +194,8 @@ def releases_in_remote(project: Path) -> Outcome:
         objects = Objects(cache, remote)
         lost = lost_of_releases(project, objects, remote)
         registry = Registry.read(project)
+    if not registry.versions:
+        return Outcome(State.OK, "none in this git; `git fetch --tags` brings those that others made")
     if not lost:
         return Outcome(State.OK, f"all {len(registry.versions)} have their objects in {remote.url}")
     serves = registry.production.version if registry.production else ""
