@@ -40,6 +40,7 @@ GONE_ADVICE: Final = (
     "bring the bucket back from a copy, or `dvc push --all-tags` where a cache still has them; "
     "and clean up by `dvc gc` only with --all-tags or --all-commits: docs/releases.md"
 )
+REGION_ADVICE: Final = "set the bucket's own region: `dvc remote modify --local NAME region REGION`"
 CLOCK_ADVICE: Final = "set the clock: `timedatectl set-ntp true`; S3 refuses signatures that are 15 minutes off"
 # S3 refuses a bulk delete inside its answer, which s3fs does not read: so does `dvc gc --cloud` seem to work
 DELETE_ADVICE: Final = "allow DeleteObject, docs/aws.md, and delete it; or leave it so, and never `dvc gc --cloud`"
@@ -147,6 +148,8 @@ def _advice(error: BaseException | None) -> str:
     """What to do about an error of the remote's file system."""
     if "request time" in str(error):
         return CLOCK_ADVICE
+    if "region" in str(error):
+        return REGION_ADVICE
     return next((advice for kind, advice in ADVICES.items() if isinstance(error, kind)), ADVICE)
 
 
