@@ -238,6 +238,17 @@ def test_the_demo_shop_is_not_missed_where_nothing_reads_it(tmp_path: Path) -> N
     assert found("lock", tiny.folder).state == State.FAILED
 
 
+@pytest.mark.operation_case
+def test_a_lock_of_other_lines_stops_nobody(project: Path) -> None:
+    """The lock that ships is of a demo shop that nobody here ever had; the next run makes it anew."""
+    entry = "hash: md5, md5: 0123456789abcdef0123456789abcdef"
+    stage = f"etl_pipeline: {{cmd: 'true', deps: [{{path: PATH, {entry}}}], outs: [{{path: data/x, {entry}}}]}}"
+    for path, state in (("data/lines", State.WARNING), ("demo/lines", State.FAILED)):
+        (project / "dvc.lock").write_text(f"schema: '2.0'\nstages: {{{stage.replace('PATH', path)}}}\n")
+        must(project, "git", "commit", "-qam", path)
+        assert found("lock", project).state == state
+
+
 def test_tools(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert found("tools", project).found.startswith("git, dvc, make on the path; Python 3.")
     monkeypatch.setenv("PATH", str(tmp_path))

@@ -30,7 +30,9 @@ def block(page: str, heading: str, language: str) -> str:
 
 def shell(folder: Path, script: str, home: Path) -> str:
     """Run a script as a person would, in a shell that stops at the first error; make finds its set-up done."""
-    env = environment(folder, HOME=str(home), MAKEFLAGS="-o .venv/.ready", GIT_CONFIG_GLOBAL=str(home / "git"))
+    (folder / ".venv").mkdir(exist_ok=True)
+    (folder / ".venv/.ready").touch()
+    env = environment(folder, HOME=str(home), GIT_CONFIG_GLOBAL=str(home / "git"))
     done = subprocess.run(
         ["bash", "-e"], cwd=folder, env=env, input=script, capture_output=True, text=True, check=False
     )

@@ -18,7 +18,7 @@ class Chaos:
 
     Attributes:
         status: answered to every request in place of the server's; 0 for none.
-        code: S3's name for it, where it is not the usual one.
+        told: S3's name for it, and what it says, where these are not the usual ones.
         is_down: connections are closed without an answer.
         is_slow: bodies pass at 1 KB/s.
         cut_get, cut_put: every body is cut in the middle; that of a PUT with a length that says it is whole.
@@ -27,7 +27,7 @@ class Chaos:
 
     def __init__(self, port: int, upstream: int) -> None:
         self.status, self.is_down, self.is_slow, self.cut_get, self.cut_put = 0, False, False, False, False
-        self.hits, self.code = 0, b""
+        self.hits, self.told = 0, (b"", b"")
         chaos = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -63,7 +63,9 @@ class Chaos:
         body = request.rfile.read(int(request.headers.get("Content-Length") or 0))
         if self.status:
             self.hits += 1
-            self._answer(request, self.status, {}, ERROR % (self.code or CODES[self.status], self.code or b"chaos"))
+            self._answer(
+                request, self.status, {}, ERROR % (self.told if any(self.told) else (CODES[self.status], b"chaos"))
+            )
             return
         if self.is_slow and body:
             self.hits += 1

@@ -25,6 +25,7 @@ from pricetrail.operation.weekly.clone import cache_of
 
 SECRETS: Final = ("access_key_id", "secret_access_key", "session_token", "password", "connection_string", "account_key")
 PROBE_BYTES: Final = 4096
+READER: Final = "etl_pipeline"  # the stage that reads ``data.path``
 TOLD: Final = 5  # releases that are told of by name
 LIMITS: Final = {"connect_timeout": 5, "read_timeout": 20}  # seconds
 ATTEMPTS: Final = "AWS_MAX_ATTEMPTS"
@@ -41,6 +42,7 @@ GONE_ADVICE: Final = (
     "bring the bucket back from a copy, or `dvc push --all-tags` where a cache still has them; "
     "and clean up by `dvc gc` only with --all-tags or --all-commits: docs/releases.md"
 )
+REGION_ADVICE: Final = "set the bucket's own region: `dvc remote modify --local NAME region REGION`"
 CLOCK_ADVICE: Final = "set the clock: `timedatectl set-ntp true`; S3 refuses signatures that are 15 minutes off"
 FIRST_RUN: Final = "dvc repro, and commit dvc.lock"
 # S3 refuses a bulk delete inside its answer, which s3fs does not read: so does `dvc gc --cloud` seem to work
@@ -164,6 +166,8 @@ def _advice(error: BaseException | None) -> str:
     """What to do about an error of the remote's file system."""
     if "request time" in str(error):
         return CLOCK_ADVICE
+    if "region" in str(error):
+        return REGION_ADVICE
     return next((advice for kind, advice in ADVICES.items() if isinstance(error, kind)), ADVICE)
 
 
@@ -204,9 +208,10 @@ def lock_in_remote(project: Path) -> Outcome:
 def _is_of_other_lines(project: Path, lost: Sequence[str]) -> bool:
     """Whether a lock was made from other lines than ``data.path`` names now, such as the demo shop's that ships."""
     commit = Commit.at("HEAD", project)
-    deps = {dep for stage in commit.locks.get(LOCK, ()) for dep in stage.deps}
+    readers = [stage for stage in commit.locks.get(LOCK, ()) if stage.name == READER]
     tracked = {md5 for source in commit.sources for md5 in source.outs.values()}
-    return files.read_params(project / FILE).data.path not in deps and tracked.isdisjoint(lost)
+    path = files.read_params(project / FILE).data.path
+    return any(path not in stage.deps for stage in readers) and tracked.isdisjoint(lost)
 
 
 def releases_in_remote(project: Path) -> Outcome:
@@ -216,6 +221,8 @@ def releases_in_remote(project: Path) -> Outcome:
         objects = Objects(cache, remote)
         lost = lost_of_releases(project, objects, remote)
         registry = Registry.read(project)
+    if not registry.versions:
+        return Outcome(State.OK, "none in this git; `git fetch --tags` brings those that others made")
     if not lost:
         return Outcome(State.OK, f"all {len(registry.versions)} have their objects in {remote.url}")
     serves = registry.production.version if registry.production else ""
