@@ -10,9 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from pricetrail.base.errors import OperationError
+from pricetrail.base.params import parse_params
 from pricetrail.operation.releases import tags
 from pricetrail.operation.releases.push import push_tags
+from pricetrail.operation.servers.programs import UnreachableError
+from pricetrail.operation.weekly import clone, steps
 from support.git_scene import BOT, RETRIES, GitScene, answering, releasing
+from support.source_tree import ROOT
 from support.tiny_project import TinyProject, make_tiny_project
 
 pytestmark = pytest.mark.operation_case
@@ -137,7 +142,7 @@ FINAL: dict[str, tuple[Callable[[GitScene], None], str]] = {
 
 
 QUICK = (  # the others are left to make test-all
-    "pre-push, silent", "prepare-commit-msg", "the hub's pre-receive", "another owner of the hub", 
+    "pre-push, silent", "prepare-commit-msg", "the hub's pre-receive", "another owner of the hub",
     "LFS without git-lfs", "a release's tag deleted", "core.autocrlf", "another name for origin",
 )  # fmt: skip
 
@@ -268,3 +273,26 @@ def test_a_project_inside_a_larger_repository_is_refused(scene: GitScene) -> Non
     ended = scene.run(home=scene.home / "shop")
     assert "must be the top folder of its git repository, not shop in a larger one" in ended.told
     assert ended.tries == 1
+
+
+@pytest.mark.long
+@pytest.mark.usefixtures("fast_dvc")
+def test_a_cache_that_takes_nothing_is_told_with_its_stage(scene: GitScene) -> None:
+    """`chattr +i`: not even root writes there."""
+    (scene.home / "dvc.yaml").write_text("stages:\n  make:\n    cmd: echo one > out.txt\n    outs: [out.txt]\n")
+    (scene.home / ".gitignore").write_text("/out.txt\n/data.txt\n")
+    scene.git("add", "-A")
+    scene.git("commit", "-q", "-m", "a stage")
+    weekly = parse_params((ROOT / "params.yaml").read_text()).weekly
+    made = clone.make(scene.home, weekly, scene.box / "run")
+    place = scene.home / ".dvc/cache/files/md5"
+    if subprocess.run(["chattr", "+i", str(place)], capture_output=True, check=False).returncode:
+        pytest.skip("this disk, or this user, makes nothing immutable")
+    try:
+        with pytest.raises(OperationError) as caught:
+            steps.reproduce(made)
+    finally:
+        subprocess.run(["chattr", "-i", str(place)], check=True)
+    assert str(caught.value).startswith("stage make: must succeed: ")
+    assert "Operation not permitted" in str(caught.value)
+    assert not isinstance(caught.value, UnreachableError)

@@ -23,7 +23,7 @@ from pricetrail.operation.weekly.clone import Clone
 from pricetrail.operation.weekly.remote_check import ReadBack
 from pricetrail.operation.weekly.study_due import settings_of_next_run
 
-FAILED_STAGE: Final = re.compile(r"failed to reproduce '(?:.*:)?([^':]+)'")
+FAILED_STAGE: Final = re.compile(r"failed to reproduce '(?:[^']*:)?([^':]+)'")
 OF_DVC: Final = re.compile(r"failed to reproduce '[^']+': (?!failed to run: )(.+)")  # not the stage's own program
 GATE: Final = "drift_gate"
 EVIDENCE: Final = Path("metrics/drift.json")
