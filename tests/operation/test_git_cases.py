@@ -279,7 +279,7 @@ def test_a_project_inside_a_larger_repository_is_refused(scene: GitScene) -> Non
 @pytest.mark.usefixtures("fast_dvc")
 def test_a_cache_that_takes_nothing_is_told_with_its_stage(scene: GitScene) -> None:
     """`chattr +i`: not even root writes there."""
-    (scene.home / "dvc.yaml").write_text("stages:\n  make:\n    cmd: echo one > out.txt\n    outs: [out.txt]\n")
+    (scene.home / "dvc.yaml").write_text("stages:\n  make:\n    cmd: echo two > out.txt\n    outs: [out.txt]\n")
     (scene.home / ".gitignore").write_text("/out.txt\n/data.txt\n")
     scene.git("add", "-A")
     scene.git("commit", "-q", "-m", "a stage")
