@@ -301,13 +301,17 @@ def test_the_repository_that_a_run_publishes_to(project: Path, tmp_path: Path) -
     head = must(project, "git", "rev-parse", "--short=7", "HEAD").strip()
     assert found("repository", project).found == f". answers, branch main at {head}"
     file.write_text(text.replace('branch: ""', "branch: weekly"))
-    assert found("repository", project).found == ". has no branch weekly"
+    assert found("repository", project).found == (
+        ".: must have branch weekly, and has main: set weekly.branch in params.yaml, or push that branch"
+    )
     must(project, "git", "clone", "-q", "--bare", ".", str(tmp_path / "origin.git"))
     must(tmp_path / "origin.git", "git", "branch", "weekly")
     file.write_text(
         text.replace('repository: "."', "repository: ../origin.git").replace('branch: ""', "branch: weekly")
     )
-    assert found("repository", project).found == f"../origin.git answers, branch weekly at {head}"
+    told = found("repository", project)
+    assert told.found.startswith(f"../origin.git answers, branch weekly at {head}; git push: must go to the branch")
+    assert told.state == State.WARNING, "what is checked out is another one"
     away = f"http://bot:s3cret@127.0.0.1:{free_port()}/x.git"
     file.write_text(text.replace('repository: "."', f"repository: {away}"))
     finding = found("repository", project)

@@ -84,9 +84,9 @@ def test_lines_are_told_as_they_come_and_both_streams_are_one(tmp_path: Path) ->
     [
         (("noise", "ERROR: failed to push: 503", "more"), "failed to push: 503"),
         (("fatal: repository 'x' does not exist",), "fatal: repository 'x' does not exist"),
-        (("To /x", "!\trefs", "error: failed to push some refs", "remote: no"), "error: failed to push some refs"),
+        (("To /x", "error: failed to push some refs", "remote: no"), "remote: no"),
         (("only this", ""), "only this"),
-        ((), "it gave no reason"),
+        ((), "it ended with code 1, and said nothing"),
     ],
 )
 def test_the_reason_of_a_failure_is_its_own_word(lines: tuple[str, ...], reason: str) -> None:
@@ -174,7 +174,7 @@ def test_a_dirty_project_is_not_published_into(project: TinyProject, tmp_path: P
 
 
 def test_a_branch_that_is_not_there_is_one_line(project: TinyProject, tmp_path: Path) -> None:
-    with pytest.raises(OperationError, match="branch nowhere not found") as caught:
+    with pytest.raises(OperationError, match="must have branch nowhere, and has main") as caught:
         clone.make(project.folder, weekly(branch="nowhere"), tmp_path / "clone")  # type: ignore[arg-type]
     assert not isinstance(caught.value, UnreachableError), "no retry makes it"
 

@@ -31,6 +31,7 @@ from pricetrail.cli.trace import trace
 from pricetrail.cli.verify import verify
 from pricetrail.cli.weekly import weekly
 from pricetrail.cli.why import why
+from pricetrail.lineage.git import PLACES
 
 TRACEBACK = "PRICETRAIL_TRACEBACK"  # environment variable: show where an unexpected error comes from
 LONGEST = 300  # characters of an unexpected error
@@ -100,6 +101,8 @@ def pricetrail(
 ) -> None:
     """Quantity at a price, the price that sells best, and the proof of how. Run the pipeline with `dvc repro`."""
     del version
+    for name in PLACES:  # of the git hook that may have started this
+        os.environ.pop(name, None)
 
 
 for panel, commands in PANELS.items():

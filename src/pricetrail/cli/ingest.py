@@ -30,8 +30,8 @@ def ingest(
         done = ingest_files(paths, restate, commit=commit or push, push=push)
     for line in _told(done):
         typer.echo(line)
-    if push:
-        typer.echo(f"pushed {pointer(done.path)} and the branch")
+    if done.pushed_to:
+        typer.echo(f"pushed {pointer(done.path)}, and the commits to {done.pushed_to}")
 
 
 def _told(done: Ingestion) -> list[str]:

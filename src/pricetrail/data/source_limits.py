@@ -8,7 +8,7 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import IO, Any, Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -98,7 +98,7 @@ class Allowance:
         return SourceError(str(self.file), f"{rule} {self.mb:,.0f} MB ({self.rule}; {RAISE})")
 
 
-def read_text_bytes(stream: BinaryIO, packed: BinaryIO, allowance: Allowance) -> bytes:
+def read_text_bytes(stream: IO[bytes], packed: IO[bytes], allowance: Allowance) -> bytes:
     """A stream's bytes, counted while they come, and held against how much of the packed file they came from.
 
     Raises:

@@ -11,6 +11,7 @@ from pricetrail.base.dvc_hashes import md5_of_file
 from pricetrail.base.errors import LineageError
 from pricetrail.base.limits import load_json
 from pricetrail.base.processes import program_environment
+from pricetrail.lineage.git import cause
 
 LAYOUTS: Final = ("files/md5", "")  # of DVC 3, and of DVC 2
 
@@ -25,9 +26,8 @@ def dvc(*arguments: str, folder: Path = Path(), env: Mapping[str, str] | None = 
     quiet = {**(program_environment() if env is None else env), "DVC_NO_ANALYTICS": "1"}
     done = subprocess.run(command, cwd=folder, env=quiet, capture_output=True, check=False)
     if done.returncode:
-        lines = done.stderr.decode(errors="replace").strip().splitlines() or ["it gave no reason"]
-        errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")] or lines
-        raise LineageError(f"dvc {arguments[0]}", f"must succeed: {errors[0]}")
+        told = cause(done.stderr.decode(errors="replace").splitlines(), done.returncode)
+        raise LineageError(f"dvc {arguments[0]}", f"must succeed: {told}")
     return done.stdout.decode(errors="surrogateescape")
 
 

@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Final
 
 from pricetrail.base import files
+from pricetrail.base.errors import PricetrailError
 from pricetrail.base.params import FILE
 from pricetrail.lineage.changes import parse_packages
+from pricetrail.lineage.git import git
 from pricetrail.operation.doctor.findings import Outcome, State, worst
-from pricetrail.operation.servers.programs import must
 from pricetrail.operation.weekly import surroundings
+from pricetrail.operation.weekly.branch import branch_of_runs, branch_to_push
 from pricetrail.operation.weekly.clone import cache_of
 from pricetrail.operation.weekly.surroundings import places
 
@@ -64,24 +66,22 @@ def _installed(name: str) -> str:
 
 
 def repository(project: Path) -> Outcome:
-    """That ``weekly.repository`` answers and has the branch.
+    """That ``weekly.repository`` answers and has the branch, and that new lines are pushed to where runs find them.
 
     Raises:
         PricetrailError: params.yaml is not right, or git does not answer.
     """
     weekly = files.read_params(project / FILE).weekly
-    command = ["git", "ls-remote", "--symref", "--", weekly.repository, "HEAD", "refs/heads/*"]
-    pairs = [line.split("\t") for line in must(command, project, GIT_MINUTES).splitlines() if "\t" in line]
-    heads = {name: left for left, name in reversed(pairs)}  # the first line of HEAD tells its branch
-    named = heads.get("HEAD", "")  # a commit where no branch is checked out
-    branch = weekly.branch or (named.removeprefix("ref: refs/heads/") if named.startswith("ref: ") else "")
-    if not branch:
-        found = f"{weekly.repository} has no branch checked out, but a commit"
-        return Outcome(State.FAILED, found, "set weekly.branch in params.yaml, or check one out: `git switch main`")
-    if f"refs/heads/{branch}" not in heads:
-        found = f"{weekly.repository} has no branch {branch}"
-        return Outcome(State.FAILED, found, "set weekly.branch in params.yaml, or push that branch")
-    return Outcome(State.OK, f"{weekly.repository} answers, branch {branch} at {heads[f'refs/heads/{branch}'][:7]}")
+    runs = branch_of_runs(project, weekly, GIT_MINUTES)
+    answers = Outcome(State.OK, f"{weekly.repository} answers, branch {runs.name} at {runs.commit[:7]}")
+    if runs.is_here and not git("remote", folder=project):
+        return answers
+    try:
+        branch_to_push(project, weekly, GIT_MINUTES)
+    except PricetrailError as error:
+        advice = "do so before the next `pricetrail ingest --push`, which refuses until then"
+        return worst([answers, Outcome(State.WARNING, str(error), advice)])
+    return answers
 
 
 def modes(project: Path) -> Outcome:

@@ -18,6 +18,7 @@ from pricetrail.base.errors import OperationError, PricetrailError
 from pricetrail.base.locks import alone
 from pricetrail.base.params import FILE, Params, parse_params
 from pricetrail.base.params_edit import with_settings
+from pricetrail.base.redaction import redacted
 from pricetrail.data import source_files
 from pricetrail.lineage.commit import Commit
 from pricetrail.lineage.dvc_cache import dvc
@@ -27,6 +28,7 @@ from pricetrail.operation.ingest.released_days import released, rewriting
 from pricetrail.operation.ingest.source_file import SourceFile, read_source_file, span
 from pricetrail.operation.ingest.source_folder import SourceFolder, source_folder
 from pricetrail.operation.servers import s3
+from pricetrail.operation.weekly.branch import branch_to_push
 
 LOCK: Final = Path(".pricetrail/ingest.lock")
 RESTATED: Final = "data.restated"
@@ -44,6 +46,7 @@ class Ingestion:
         restated: those of the first two that rewrite history, with the reason.
         changed: paths that git has not committed as they are now.
         commit: made for them; empty where none was.
+        pushed_to: branch and repository; empty where nothing was pushed.
     """
 
     path: str
@@ -53,6 +56,7 @@ class Ingestion:
     restated: Mapping[str, str]
     changed: tuple[str, ...] = ()
     commit: str = ""
+    pushed_to: str = ""
 
     @property
     def message(self) -> str:
@@ -71,12 +75,13 @@ def ingest_files(
         paths: CSV, CSV.gz, Excel or Parquet files, at least one.
         reason: why a file may rewrite history; None where none may.
         commit: commit the ``.dvc`` file, and ``params.yaml`` where it names what was restated.
-        push: then ``dvc push`` and ``git push``.
+        push: then ``dvc push``, and ``git push`` to the branch that runs start from.
 
     Raises:
         SourceError, ContractError: a file breaks the contract.
         OperationError: the folder cannot take files (``source_folder``), a file rewrites history without a reason, two
-            files have one name, or it cannot be written.
+            files have one name, it cannot be written, or a push would go elsewhere than runs look
+            (``branch_to_push``).
         LineageError: git or DVC fails.
     """
     if reason is not None and not reason.strip():
@@ -84,6 +89,7 @@ def ingest_files(
     files.read_params()  # in no project, leave no trace
     with alone(LOCK):
         params = files.read_params()
+        target = branch_to_push(Path(), params.weekly) if push else None
         if commit and reason is not None:
             _require_committable()
         folder = source_folder(params)
@@ -93,10 +99,11 @@ def ingest_files(
         done = replace(done, changed=_changed(folder.pointer))
         if commit and done.changed:
             done = replace(done, changed=(), commit=_commit(done))
-        if push:
+        if target is not None:
             s3.ensure_running(Path())
             dvc("push", "-q", folder.pointer)
-            git("push", "-q")
+            git("push", "-q", "--no-follow-tags", target.repository, f"HEAD:refs/heads/{target.name}")
+            done = replace(done, pushed_to=f"{target.name} of {redacted(target.repository)}")
     return done
 
 

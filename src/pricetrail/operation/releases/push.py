@@ -1,11 +1,9 @@
 """Tags to and from the git remote: all of them or none, and never by force."""
 
-import subprocess
 from pathlib import Path
 from typing import Final
 
 from pricetrail.base.errors import LineageError, ReleaseError
-from pricetrail.base.processes import program_environment
 from pricetrail.lineage.git import git
 from pricetrail.operation.releases import tags
 
@@ -24,7 +22,8 @@ def fetch_tags(folder: Path) -> None:
         ReleaseError: the remote does not answer, or has another tag of the same name.
     """
     names = f"refs/tags/{tags.ARTIFACT}*"
-    _remote_git(folder, "fetch", "--quiet", "--no-tags", ORIGIN, f"{names}:{names}")
+    # Not --quiet, which hides the tag that is refused; not pruned, whatever git's settings, of what is not pushed yet
+    _remote_git(folder, "fetch", "--no-tags", "--no-prune", "--no-prune-tags", ORIGIN, f"{names}:{names}")
 
 
 def push_tags(folder: Path, *names: str) -> None:
@@ -34,7 +33,9 @@ def push_tags(folder: Path, *names: str) -> None:
         ReleaseError: the remote refuses or does not answer.
     """
     try:
-        _remote_git(folder, "push", "--quiet", "--atomic", ORIGIN, *(f"refs/tags/{name}" for name in names))
+        _remote_git(
+            folder, "push", "--quiet", "--atomic", "--no-follow-tags", ORIGIN, *(f"refs/tags/{name}" for name in names)
+        )
     except BaseException:
         tags.drop(folder, *names)
         raise
@@ -50,10 +51,7 @@ def author_of(folder: Path, fallback: str) -> str:
 
 
 def _remote_git(folder: Path, *arguments: str) -> None:
-    """Git's own first lines may be hints: the line that says what is wrong is told."""
-    env = program_environment()
-    done = subprocess.run(["git", *arguments], cwd=folder, env=env, capture_output=True, check=False)
-    if done.returncode:
-        lines = done.stderr.decode(errors="replace").strip().splitlines() or ["it gave no reason"]
-        told = next((line for line in lines if "rejected" in line or line.startswith(("fatal:", "error:"))), lines[0])
-        raise ReleaseError(f"git {arguments[0]} {ORIGIN}", f"must succeed: {' '.join(told.split())}")
+    try:
+        git(*arguments, folder=folder)
+    except LineageError as error:
+        raise ReleaseError(f"{error.place} {ORIGIN}", error.rule) from None

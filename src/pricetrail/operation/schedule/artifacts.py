@@ -11,7 +11,7 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
 from pricetrail.base.escaping import markdown_text
 from pricetrail.base.params_schema import Weekly
-from pricetrail.operation.weekly.clone import repository_of
+from pricetrail.operation.weekly.branch import url_of
 from pricetrail.operation.weekly.message import metrics_table
 from pricetrail.operation.weekly.outcome import Ending
 from pricetrail.operation.weekly.run import Report
@@ -33,7 +33,7 @@ def leave_artifacts(told: Report, home: Path, weekly: Weekly) -> None:
     create_table_artifact(key="weekly-run", table=rows, description=headline)
     create_markdown_artifact(key="weekly-metrics", markdown=metrics_table(told.before, told.after))
     create_markdown_artifact(key="weekly-decision", markdown=told.decision or headline)
-    create_markdown_artifact(key="weekly-links", markdown=links(ending, repository_of(home, weekly)[0]))
+    create_markdown_artifact(key="weekly-links", markdown=links(ending, url_of(home, weekly.repository)))
 
 
 def links(ending: Ending, repository: str) -> str:

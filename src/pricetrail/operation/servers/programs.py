@@ -5,6 +5,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -12,6 +13,7 @@ from typing import Final
 from pricetrail.base.errors import OperationError
 from pricetrail.base.processes import end_session, program_environment, running, stage_environment
 from pricetrail.base.redaction import redacted
+from pricetrail.lineage.git import cause, is_for_a_person, named, watching_hooks
 
 KEPT_LINES: Final = 400
 # A dead server is found out in seconds; the step tries again.
@@ -23,6 +25,8 @@ QUIET: Final[Mapping[str, str]] = {
     "PYTHONDONTWRITEBYTECODE": "1",
 }
 MODULE: Final = ("-P", "-m")  # -P: no file of the folder that it runs in takes the place of one of its own modules
+
+HooksWatched = AbstractContextManager[tuple[dict[str, str], Callable[[], str]]]
 
 log = logging.getLogger(__name__)
 
@@ -37,19 +41,22 @@ class Done:
 
     Attributes:
         lines: the last of what it said on both streams.
+        hook: of this machine's git, where that is what failed.
     """
 
     code: int
     lines: tuple[str, ...]
+    hook: str = ""
 
     @property
     def reason(self) -> str:
-        """The line that tells why it failed."""
-        lines = [line.strip() for line in self.lines if line.strip()]
-        for start in ("ERROR: ", "error: ", "fatal: ", "! [", "remote: "):
-            if found := [line for line in lines if line.startswith(start)]:
-                return redacted(found[0].removeprefix("ERROR: "))
-        return redacted(lines[-1]) if lines else "it gave no reason"
+        """Why it failed, and what to do where a person has to."""
+        return redacted(cause(self.lines, self.code, self.hook))
+
+    @property
+    def is_final(self) -> bool:
+        """Whether it will fail again, however long one waits: nothing was out of reach, and a person has to mend it."""
+        return bool(self.hook) or is_for_a_person(self.lines)
 
 
 def run(
@@ -78,7 +85,12 @@ def run(
     found = [sys.executable, *MODULE, *command] if command[0] == "dvc" else command
     known = stage_environment() if runs_stages else {**program_environment(), **PATIENCE}
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
-    with running(found, folder, {**known, "PATH": path, **QUIET, **(env or {})}) as process:
+    nothing: HooksWatched = nullcontext(({}, str))
+    watched = watching_hooks() if command[0] == "git" else nothing
+    with (
+        watched as (traced, failed_hook),
+        running(found, folder, {**known, "PATH": path, **QUIET, **traced, **(env or {})}) as process,
+    ):
 
         def end_it() -> None:
             late.set()
@@ -96,23 +108,21 @@ def run(
             process.wait()
         finally:
             timer.cancel()
+        hook = failed_hook() if process.returncode else ""
     if late.is_set():
-        raise UnreachableError(" ".join(_named(command)), f"must end within {minutes:g} minutes")
-    return Done(process.returncode, tuple(lines))
+        raise UnreachableError(named(command), f"must end within {minutes:g} minutes")
+    return Done(process.returncode, tuple(lines), hook)
 
 
 def must(command: Sequence[str], folder: Path, minutes: float = 0, env: Mapping[str, str] | None = None) -> str:
     """What a program says that has to succeed.
 
     Raises:
-        UnreachableError: it fails, with its reason, or passes the limit.
+        UnreachableError: it passes the limit, or fails, and may do better later.
+        OperationError: it fails, and a person has to mend the cause.
     """
     done = run(command, folder, env, minutes)
     if done.code:
-        raise UnreachableError(" ".join(_named(command)), f"must succeed: {done.reason}")
+        kind = OperationError if done.is_final else UnreachableError
+        raise kind(named(command), f"must succeed: {done.reason}")
     return "\n".join(done.lines)
-
-
-def _named(command: Sequence[str]) -> Sequence[str]:
-    words = [word for word in command if not word.startswith("-")]
-    return words[1:3] if words[0] == sys.executable else words[:2]

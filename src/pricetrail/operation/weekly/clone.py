@@ -4,12 +4,12 @@ Nothing that a run does reaches the project before it publishes. A run that was 
 started, to the next one, which removes both.
 """
 
+import logging
 import os
-import re
 import secrets
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -22,12 +22,21 @@ from pricetrail.base.params_schema import Weekly
 from pricetrail.base.processes import identity, kill_all_in, lives
 from pricetrail.lineage.git import git
 from pricetrail.operation.releases.keys import PUBLIC
-from pricetrail.operation.servers.programs import UnreachableError, must
+from pricetrail.operation.releases.tags import ARTIFACT
+from pricetrail.operation.servers.programs import must
 from pricetrail.operation.servers.s3 import dvc_config, edit_local_config
+from pricetrail.operation.weekly.branch import branch_of_runs
 
 RUNS: Final = Path(".pricetrail/runs")
-HERE: Final = "."
-NO_BRANCH: Final = re.compile(r"Remote branch .* not found")
+TAGS: Final = ("for-each-ref", "--format=%(refname:strip=2) %(objectname)", f"refs/tags/{ARTIFACT}*")
+# A run's clone has the bytes of git and what the run commits, whatever the settings of who runs it.
+SETTINGS: Final = (
+    "core.autocrlf=false", "core.eol=lf", "core.excludesFile=", "commit.gpgSign=false", "commit.cleanup=whitespace",
+    "tag.gpgSign=false", "push.followTags=false", "push.gpgSign=false", "push.recurseSubmodules=no",
+    "fetch.prune=false", "fetch.pruneTags=false", "log.showSignature=false",
+)  # fmt: skip
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -103,28 +112,27 @@ def make(home: Path, weekly: Weekly, folder: Path) -> Clone:
 
     Raises:
         UnreachableError: the repository cannot be cloned.
-        OperationError: there is no such repository or branch, or the project's own working tree is not clean.
+        OperationError: there is no such repository or branch, it lacks a release that the project knows, or the
+            project's own working tree is not clean.
     """
     home = home.absolute()
-    url, is_here = repository_of(home, weekly)
-    branch = weekly.branch or _checked_out(home, url, is_here)
-    if is_here and git("status", "--porcelain", "--untracked-files=no", folder=home):
+    runs = branch_of_runs(home, weekly, weekly.timeout_minutes)
+    if runs.apart:
+        log.warning("%s", runs.apart)
+    if runs.is_here and git("status", "--porcelain", "--untracked-files=no", folder=home):
         rule = "must have no uncommitted change, since the run publishes into it: commit or stash"
         raise OperationError(str(home), rule)
-    if is_here and git("status", "--porcelain", "--", str(PUBLIC.parent), folder=home):
+    if runs.is_here and git("status", "--porcelain", "--", str(PUBLIC.parent), folder=home):
         raise OperationError(
             str(PUBLIC.parent), "must be committed, since releases are verified by it: git add keys && git commit"
         )
     shutil.rmtree(folder, ignore_errors=True)  # of an attempt that got no further
-    try:
-        must(["git", "clone", "--quiet", "--branch", branch, "--", url, str(folder)], home, weekly.timeout_minutes)
-    except UnreachableError as error:
-        if NO_BRANCH.search(error.rule):
-            raise OperationError(error.place, error.rule) from None
-        raise
+    _clone(runs.url, folder, home, weekly.timeout_minutes, "--branch", runs.name)
+    if not runs.is_here:
+        _require_same_tags(home, folder, weekly.repository)
     base = git("rev-parse", "HEAD", folder=folder).strip()
     _give_settings(home, folder)
-    return Clone(home, folder, url, branch, base, is_here)
+    return Clone(home, folder, runs.url, runs.name, base, runs.is_here)
 
 
 def without_stages(
@@ -146,7 +154,7 @@ def without_stages(
         OperationError: an output is a link, or no file.
     """
     shutil.rmtree(folder, ignore_errors=True)  # of an attempt that got no further
-    must(["git", "clone", "--quiet", "--no-checkout", "--", clone.repository, str(folder)], clone.home, minutes)
+    _clone(clone.repository, folder, clone.home, minutes, "--no-checkout")
     try:
         git("cat-file", "-e", clone.base, folder=folder)
     except LineageError:  # the branch was moved by force: git checks what it takes by hash, whoever has been there
@@ -181,26 +189,27 @@ def _take_over(source: Path, target: Path, path: str) -> None:
             files.write_bytes(target / place.relative_to(source), place.read_bytes())
 
 
-def repository_of(home: Path, weekly: Weekly) -> tuple[str, bool]:
-    """The URL of the configured repository, and whether it is the project itself."""
-    if weekly.repository == HERE:
-        return str(home.absolute()), True
-    try:
-        return git("remote", "get-url", weekly.repository, folder=home).strip(), False
-    except LineageError:
-        return weekly.repository, False
+def _clone(url: str, folder: Path, home: Path, minutes: float, *more: str) -> None:
+    """One that settings of the user change in nothing."""
+    settings = [word for setting in SETTINGS for word in ("-c", setting)]
+    command = ["git", "clone", "--quiet", "--origin", "origin", "--no-reject-shallow", *settings, *more]
+    must([*command, "--", url, str(folder)], home, minutes)
 
 
-def _checked_out(home: Path, url: str, is_here: bool) -> str:
-    """The branch that HEAD of the repository names."""
-    if is_here:
-        with suppress(LineageError):
-            return git("symbolic-ref", "--short", "HEAD", folder=home).strip()
-    else:
-        for line in must(["git", "ls-remote", "--symref", url, "HEAD"], home).splitlines():
-            if line.startswith("ref: refs/heads/"):
-                return line.split()[1].removeprefix("refs/heads/")
-    raise OperationError("params.yaml", "weekly.branch must name a branch where none is checked out", "")
+def _require_same_tags(home: Path, folder: Path, repository: str) -> None:
+    """The repository has every release that the project knows: else a run would give its number to another one.
+
+    Raises:
+        OperationError: a release's tag is gone there, or is another one.
+    """
+    known, there = (dict(line.split() for line in git(*TAGS, folder=place).splitlines()) for place in (home, folder))
+    wrong = sorted(name for name in known if there.get(name) != known[name])
+    if wrong:
+        how = "is another tag there" if wrong[0] in there else "was deleted there, or never pushed"
+        advice = f"`git push {repository} refs/tags/{wrong[0]}`, or `git tag -d {wrong[0]}` where that one is wrong"
+        more = f", and {len(wrong) - 1} more" if len(wrong) > 1 else ""
+        rule = f"must have the releases that are known here: {wrong[0]} {how}{more}"
+        raise OperationError(repository, f"{rule}: {advice}")
 
 
 def _give_settings(home: Path, clone: Path) -> None:

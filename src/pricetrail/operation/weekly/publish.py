@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from pricetrail.base.errors import OperationError
-from pricetrail.lineage.git import git
+from pricetrail.lineage.git import REFUSED, git
 from pricetrail.operation.releases.tags import drop, parted
 from pricetrail.operation.servers.programs import Done, UnreachableError, must, run
 from pricetrail.operation.weekly.clone import Clone
@@ -21,7 +21,8 @@ INPUTS: Final = re.compile(
     r"(dvc\.yaml|dag\.yaml|dvc\.lock|params\.yaml|requirements\.lock|\.dvcignore)|(src|demo|metrics|reports|data|models|keys)/.*|.*\.dvc|\.dvc/config"
 )
 INTO_HERE: Final = "git -c receive.denyCurrentBranch=updateInstead receive-pack"
-LOCKED: Final = re.compile(r"lock|unable to create|failed to update ref", re.I)  # by another push, or a dead one
+# A ref is taken by another push, or by a dead one.
+LOCKED: Final = re.compile(r"\(.*(lock|failed to update ref|atomic transaction failed)")
 PUSHES: Final = 3  # of one run, where the branch keeps moving
 
 log = logging.getLogger(__name__)
@@ -85,7 +86,11 @@ def publish(clone: Clone, author: str, minutes: float, tag: Callable[[], Sequenc
         if not winner:
             return Published(_head(clone), tags)
         drop(clone.folder, *tags)
-        if winner in {base, _head(clone)} or _touches_inputs(clone, base, winner):
+        _bring(clone, minutes)
+        if winner == base:  # a rollback, say, took the number of a tag: the next one is free
+            log.info("tags of these names were published first: made anew")
+            continue
+        if winner == _head(clone) or _touches_inputs(clone, base, winner):
             return Published(base, superseded_by=winner)
         log.info("the branch moved to %s, which touches no input: rebased", winner[:12])
         git(*_as(author), "rebase", "--quiet", "--onto", winner, base, folder=clone.folder)
@@ -105,7 +110,8 @@ def _push(clone: Clone, base: str, tags: Sequence[str], minutes: float) -> str:
         return ""
     into = [f"--receive-pack={INTO_HERE}"] if clone.is_here else []
     refs = [f"HEAD:refs/heads/{clone.branch}", *(f"refs/tags/{name}" for name in tags)]
-    command = ["git", "push", "--atomic", "--porcelain", *into, "origin", *refs]
+    lease = f"--force-with-lease=refs/heads/{clone.branch}:{base}"  # no branch that is gone is made again
+    command = ["git", "push", "--atomic", "--porcelain", lease, *into, "origin", *refs]
     try:
         done = run(command, clone.folder, minutes=minutes)
     except UnreachableError as error:  # it may have gone through all the same
@@ -126,20 +132,25 @@ def _push(clone: Clone, base: str, tags: Sequence[str], minutes: float) -> str:
     tip = there.get(f"refs/heads/{clone.branch}", "")
     if tip == base and not any(f"refs/tags/{name}" in there for name in tags):
         raise _refusal(clone, done)
-    must(["git", "fetch", "--quiet", "origin", clone.branch], clone.folder, minutes)
+    if not tip:
+        rule = f"must have branch {clone.branch}, which was deleted or renamed there during the run"
+        raise OperationError(clone.repository, rule)
     return tip
+
+
+def _bring(clone: Clone, minutes: float) -> None:
+    """The branch and the tags as the repository has them now."""
+    refs = [f"refs/heads/{clone.branch}", "+refs/tags/*:refs/tags/*"]
+    must(["git", "fetch", "--quiet", "--no-tags", "origin", *refs], clone.folder, minutes)
 
 
 def _refusal(clone: Clone, done: Done) -> OperationError:
     """What git says of the refs that were not taken, with the words of the repository's hook."""
-    refs = [
-        line.rpartition("\t")[2] for line in done.lines if line.startswith("!") and "atomic push failed" not in line
-    ]
-    told = [line.removeprefix("remote:").strip() for line in done.lines if line.startswith("remote:")]
-    reason = "; ".join(dict.fromkeys(text for text in [*refs, *told] if text)) or done.reason
-    is_final = bool(refs) and not LOCKED.search(reason)
+    refs = [line for line in done.lines if REFUSED.match(line)]
+    is_final = not any(map(LOCKED.search, refs)) if refs else done.is_final
     kind = OperationError if is_final else UnreachableError
-    return kind("git push", f"must be accepted by {clone.repository}: {reason}")
+    rule = "must succeed" if done.hook and not refs else f"must be accepted by {clone.repository}"
+    return kind("git push", f"{rule}: {done.reason}")
 
 
 def _head(clone: Clone) -> str:
