@@ -7,8 +7,9 @@ the kernel refuses (``base.limits.memory_limit``).
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import BufferedIOBase
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -98,7 +99,7 @@ class Allowance:
         return SourceError(str(self.file), f"{rule} {self.mb:,.0f} MB ({self.rule}; {RAISE})")
 
 
-def read_text_bytes(stream: IO[bytes], packed: IO[bytes], allowance: Allowance) -> bytes:
+def read_text_bytes(stream: BufferedIOBase, packed: BufferedIOBase, allowance: Allowance) -> bytes:
     """A stream's bytes, counted while they come, and held against how much of the packed file they came from.
 
     Raises:
