@@ -95,6 +95,7 @@ def as_nobody(code: str) -> str:
 
 def asked(schedule: Schedule, method: str, path: str, body: Any = None, **headers: str) -> str:
     """The status that another user gets."""
+    headers = {"Content-Type": "application/json", **headers}
     return as_nobody(f"""
 import json, urllib.error, urllib.request
 data = None if {body!r} is None else json.dumps({body!r}).encode()

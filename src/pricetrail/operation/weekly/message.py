@@ -70,7 +70,7 @@ def metrics_table(before: Metrics, after: Metrics) -> str:
     <BLANKLINE>
     """
     rows = [(move.name, number(move.old), number(move.new), _percent(move)) for move in moves(before, after)]
-    rows += [(c.name, *(markdown_text(_short(value)) for value in (c.old, c.new)), "") for c in verdicts(before, after)]
+    rows += [(c.name, markdown_text(_short(c.old)), markdown_text(_short(c.new)), "") for c in verdicts(before, after)]
     if not rows:
         return "No metric moved.\n"
     lines = [f"| {markdown_text(name)} | {' | '.join(cells)} |" for name, *cells in rows]
