@@ -95,6 +95,7 @@ def as_nobody(code: str) -> str:
 
 def asked(schedule: Schedule, method: str, path: str, body: Any = None, **headers: str) -> str:
     """The status that another user gets."""
+    headers = {"Content-Type": "application/json", **headers}
     return as_nobody(f"""
 import json, urllib.error, urllib.request
 data = None if {body!r} is None else json.dumps({body!r}).encode()
@@ -324,6 +325,9 @@ def test_of_runs_due_while_it_was_suspended_the_latest_runs(schedule: Schedule) 
                 due = f"{datetime.now(UTC) - timedelta(minutes=minutes):%Y-%m-%d %H:%M:%S.%f}"
                 change = "UPDATE flow_run SET next_scheduled_start_time = ?, expected_start_time = ? WHERE id = ?"
                 assert database.execute(change, (due, due, run)).rowcount == 1
+                change = """UPDATE flow_run_state SET state_details = json_set(state_details, '$.scheduled_time', ?)
+                    WHERE id = (SELECT state_id FROM flow_run WHERE id = ?)"""
+                assert database.execute(change, (f"{due.replace(' ', 'T')}Z", run)).rowcount == 1
             database.commit()
     finally:
         schedule.process.send_signal(signal.SIGCONT)
