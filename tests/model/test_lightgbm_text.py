@@ -61,3 +61,11 @@ def test_what_is_loaded_predicts_as_the_library_does() -> None:
     np.testing.assert_array_equal(
         load_baseline("lightgbm", LightGbm(TEXT).to_files()).predict_matrix(X), BOOSTER.predict(X)
     )
+
+
+def test_a_tree_without_splits_is_whole() -> None:
+    settings = {"objective": "regression", "verbosity": -1, "num_threads": 1, "min_child_samples": 400}
+    booster = lightgbm.train(settings, lightgbm.Dataset(X, X[:, 0]), 2)
+    text = re.sub(r"^tree_sizes=.*\n", "", booster.model_to_string(), flags=re.MULTILINE)
+    assert "num_leaves=1\n" in text
+    np.testing.assert_array_equal(LightGbm(text).predict_matrix(X), booster.predict(X))

@@ -81,7 +81,8 @@ def _require_tree(told: Mapping[str, str], columns: int) -> None:
     if children.tolist() != [*range(-leaves, 0), *range(1, leaves - 1)] and leaves > 1:
         raise ValueError("its nodes do not make a tree")
     for name in sorted(_OF_LEAVES):
-        _require_numbers(told[name], leaves)
+        if leaves > 1 or name == "leaf_value" or told[name]:  # a tree without splits has no weights
+            _require_numbers(told[name], leaves)
     for name in sorted(_OF_SPLITS):
         _require_numbers(told[name], leaves - 1)
     _require_numbers(told["shrinkage"], 1)
