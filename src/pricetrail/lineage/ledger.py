@@ -102,10 +102,17 @@ def parse_ledger(text: str, place: str) -> tuple[Run, ...]:
     """The runs of a ledger, oldest first.
 
     Raises:
-        DataError: a line is no run; it names the line.
+        DataError: a line is no run; it names the line. Blank lines are none.
     """
-    lines = text.removesuffix("\n").split("\n") if text else []
-    return tuple(parse_json_as(Run, line, f"{place}: line {number}") for number, line in enumerate(lines, 1))
+    runs = list[Run]()
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            runs.append(parse_json_as(Run, line, f"{place}: line {number}"))
+        except DataError as error:
+            raise DataError(error.place, f"{error.rule}; mend it, or take the file from git", error.value) from None
+    return tuple(runs)
 
 
 def with_run(text: str, new: Run, place: str) -> str:

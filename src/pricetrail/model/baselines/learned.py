@@ -30,6 +30,7 @@ from torch import Tensor
 
 from pricetrail.base.limits import load_json
 from pricetrail.data.encoder import Encoder, Matrix
+from pricetrail.model.baselines.lightgbm_text import require_trees
 
 Floats = NDArray[np.float64]
 Values = Mapping[str, float]
@@ -37,6 +38,7 @@ Values = Mapping[str, float]
 PREDICT_BATCH: Final = 1024  # rows; the kernel of an SVR is so many rows x its support vectors
 MAX_ROUNDS: Final = 2000  # trees
 PATIENCE_ROUNDS: Final = 50
+MAX_TEXT_BYTES: Final = 10**8  # of a model of LightGBM; a longer one ends in the middle of a tree
 MAX_SWEEPS: Final = 100_000  # over the coefficients
 _LIGHTGBM: Final = {
     "objective": "regression",
@@ -92,7 +94,7 @@ class LightGbm(MatrixBaseline):
 
     @cached_property
     def _booster(self) -> lightgbm.Booster:
-        return lightgbm.Booster(model_str=self.text)
+        return lightgbm.Booster(model_str=require_trees(self.text))
 
     @property
     def rounds(self) -> int:
@@ -111,12 +113,12 @@ class LightGbm(MatrixBaseline):
     def from_bytes(cls, content: bytes) -> LightGbm:
         """Read what ``to_files`` wrote."""
         try:
-            text = pa.CompressedInputStream(pa.BufferReader(content), "zstd").read().decode()
+            text = pa.CompressedInputStream(pa.BufferReader(content), "zstd").read(MAX_TEXT_BYTES).decode()
         except OSError as error:
             raise ValueError(str(error)) from None
         model = cls(_TREE_SIZES.sub("", text))
         # The library reads as many trees as it finds whole, and says nothing of the others.
-        if "\nend of trees\n" not in model.text or model.rounds != model.text.count("\nTree="):
+        if model.rounds != model.text.count("\nTree="):
             raise ValueError("trees are missing")
         return model
 
