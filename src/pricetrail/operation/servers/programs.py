@@ -85,9 +85,7 @@ def run(
     """
     late, lines = threading.Event(), list[str]()
     found = [sys.executable, *MODULE, *command] if command[0] == "dvc" else command
-    known = stage_environment() if runs_stages else {**program_environment(), **PATIENCE}
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
-    with running(found, folder, {**known, "PATH": path, **QUIET, **(env or {})}) as process:
+    with running(found, folder, {**_environment(runs_stages=runs_stages), **(env or {})}) as process:
 
         def end_it() -> None:
             late.set()
@@ -108,6 +106,12 @@ def run(
     if late.is_set():
         raise UnreachableError(" ".join(_named(command)), f"must end within {minutes:g} minutes")
     return Done(process.returncode, tuple(lines))
+
+
+def _environment(*, runs_stages: bool) -> dict[str, str]:
+    known = stage_environment() if runs_stages else {**program_environment(), **PATIENCE}
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    return {**known, "PATH": path, **QUIET}
 
 
 def must(command: Sequence[str], folder: Path, minutes: float = 0, env: Mapping[str, str] | None = None) -> str:
