@@ -311,6 +311,18 @@ def test_a_run_in_a_clone_uses_the_pins_of_its_home(shop: Shop) -> None:
     assert not trust.pins_file(clone.folder).exists()
 
 
+def test_a_pair_that_a_run_made_is_pinned_by_its_first_use(shop: Shop) -> None:
+    """The clone has it, and the home not yet; later the pins are asked, whoever signs."""
+    clone = shop.copy(shop.box.with_name("clone"))
+    trust.pins_file(shop.folder).unlink()
+    (shop.folder / "keys/release.pub.pem").unlink()
+    ours, keys = shop.copy(shop.box.with_name("home")), clone.keys.fingerprint
+    assert set(trusted(clone.folder, ours.folder, own=keys).keys) == {keys}
+    thief = stranger(clone)
+    bring(clone, thief)
+    assert set(trusted(clone.folder, ours.folder, own=thief.fingerprint).keys) == {keys}
+
+
 def test_a_key_of_ours_that_is_not_trusted_signs_nothing(shop: Shop) -> None:
     """Else its releases would count nowhere, and the same bundle be released each week."""
     make_keys(shop.folder, replace=True)

@@ -68,13 +68,15 @@ class Trust:
         raise ReleaseError(place, rule, fingerprint[:SHORT] or "no key")
 
 
-def trusted(folder: Path, home: Path | None = None, named: Path | None = None) -> Trust:
+def trusted(folder: Path, home: Path | None = None, named: Path | None = None, own: str = "") -> Trust:
     """The keys whose signatures count in a project. The first use pins the keys that are there, and says so.
 
     Args:
         folder: whose ``keys/`` has the public halves.
         home: the project with the pins, where that is another folder than this clone.
         named: a folder of public keys in place of the pins; the variable names one as well.
+        own: fingerprint of the pair that signs here, which the first use pins too: the home has none where this run
+            made it.
 
     Raises:
         ReleaseError: the pins or that folder cannot be used.
@@ -82,15 +84,15 @@ def trusted(folder: Path, home: Path | None = None, named: Path | None = None) -
     brought = public_keys(folder / PUBLIC.parent)
     named = named or (Path(os.environ[VARIABLE]) if os.environ.get(VARIABLE) else None)
     if named is not None:
-        own = public_keys(named)
-        if not own:
+        given = public_keys(named)
+        if not given:
             raise ReleaseError(str(named), f"must be a folder of public keys, *{PUBLIC_SUFFIX}")
-        brought.update(own)
-        pins, place = dict.fromkeys(own, ""), str(named)
+        brought.update(given)
+        pins, place = dict.fromkeys(given, ""), str(named)
     else:
         file = pins_file(home or folder)
         place = str(file)
-        pins = _read(file) if file.exists() else _first_use(file, (home or folder) / PUBLIC.parent)
+        pins = _read(file) if file.exists() else _first_use(file, (home or folder) / PUBLIC.parent, own)
     followed = _followed(pins, brought, folder / PUBLIC.parent)
     if named is None and followed != pins:
         _write(file, followed)
@@ -147,8 +149,8 @@ def public_keys(folder: Path) -> dict[str, bytes]:
     return found
 
 
-def _first_use(file: Path, folder: Path) -> dict[str, str]:
-    pins = dict.fromkeys(public_keys(folder), "")
+def _first_use(file: Path, folder: Path, own: str) -> dict[str, str]:
+    pins = dict.fromkeys([*public_keys(folder), *filter(None, [own])], "")
     if pins:
         _write(file, pins)
         names = ", ".join(key[:SHORT] for key in pins)

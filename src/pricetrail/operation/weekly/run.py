@@ -168,7 +168,7 @@ def publish(start: Snapshot, stopped: str, readback: ReadBack, weekly: Weekly) -
     def tag() -> tuple[str, ...]:
         if keys is None:
             return ()
-        trust = trusted(clone.folder, clone.home)
+        trust = trusted(clone.folder, clone.home, own=keys.fingerprint)
         if not make.is_release_due(clone.folder, "HEAD", trust):
             return ()
         try:
