@@ -157,7 +157,10 @@ def test_only_what_was_out_of_reach_is_tried_again(schedule: Schedule) -> None:
     finally:
         params.write_text(before)
     assert (away["state_type"], dirty["state_type"]) == ("FAILED", "FAILED")
-    assert away["state"]["message"] == "git ls-remote: must succeed: fatal: '/nowhere' does not appear to be a git repository"
+    assert (
+        away["state"]["message"]
+        == "git ls-remote: must succeed: fatal: '/nowhere' does not appear to be a git repository"
+    )
     assert dirty["state"]["message"].endswith("commit or stash")
     tries = {}
     for name, run in (("away", away), ("dirty", dirty)):
