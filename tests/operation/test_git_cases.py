@@ -184,9 +184,7 @@ def test_a_branch_renamed_during_the_run_is_no_race(scene: GitScene) -> None:
         pytest.param(503, 1 + RETRIES, "error: 503", id="is down"),
     ],
 )
-def test_a_hub_over_http_is_tried_again_only_while_it_is_down(
-    scene: GitScene, code: int, tries: int, says: str
-) -> None:
+def test_a_hub_is_tried_again_only_while_it_is_down(scene: GitScene, code: int, tries: int, says: str) -> None:
     with answering(code) as url:
         ended = scene.run(repository=url)
     assert says in ended.told
@@ -230,7 +228,7 @@ def test_a_runs_commit_does_not_depend_on_whose_git_it_is(scene: GitScene, setti
     assert "price-model@v2.0.0" in scene.git("tag", folder=scene.hub)
 
 
-def test_a_rollback_meanwhile_takes_a_number_and_the_run_the_next(scene: GitScene) -> None:
+def test_a_run_takes_the_number_after_a_rollbacks(scene: GitScene) -> None:
     """The branch has not moved, so the run has not lost to anybody."""
 
     def rollback() -> None:
@@ -279,7 +277,9 @@ def test_a_project_inside_a_larger_repository_is_refused(scene: GitScene) -> Non
 @pytest.mark.usefixtures("fast_dvc")
 def test_a_cache_that_takes_nothing_is_told_with_its_stage(scene: GitScene) -> None:
     """`chattr +i`: not even root writes there."""
-    (scene.home / "dvc.yaml").write_text("stages:\n  make:\n    cmd: echo two > out.txt\n    outs: [out.txt]\n")
+    (scene.home / "dvc.yaml").write_text(
+        "stages:\n  make:\n    cmd: echo two > out.txt\n    deps: [.gitignore]\n    outs: [out.txt]\n"
+    )
     (scene.home / ".gitignore").write_text("/out.txt\n/data.txt\n")
     scene.git("add", "-A")
     scene.git("commit", "-q", "-m", "a stage")
