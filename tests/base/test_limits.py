@@ -22,7 +22,7 @@ from pricetrail.base.params import parse_params
 from pricetrail.base.params_edit import with_settings
 from pricetrail.lineage.ledger import parse_ledger
 from pricetrail.lineage.lock import parse_lock, parse_source
-from pricetrail.operation.releases import tags
+from pricetrail.operation.releases import records
 from support import bombs
 from support.source_tree import ROOT
 
@@ -77,7 +77,7 @@ def test_yaml_of_others_is_bounded(name: str) -> None:
     "read",
     [
         lambda line: parse_ledger(line, "reports/runs.jsonl"),
-        lambda line: tags.parts(line, "price-model@v1.0.0"),
+        lambda line: records.parts(line, "price-model@v1.0.0"),
     ],
     ids=["ledger", "tag"],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import json
 import os
 import shutil
@@ -360,12 +361,12 @@ def test_the_stores_keys_stay_and_only_its_owner_reads_them(shop: Path) -> None:
 def test_the_store_is_started_once_survives_kill_9_and_stops(shop: Path) -> None:
     running = s3.ensure_running(shop)
     assert running is not None
-    pid = running.pid_file.read_text()
+    (process,) = running._processes()
     s3.ensure_running(shop)
-    assert running.pid_file.read_text() == pid
+    assert running._processes() == (process,)
     (running.objects / "shop/kept").write_text("kept")
-    os.kill(int(pid), signal.SIGKILL)
-    os.waitpid(int(pid), 0)
+    process.kill()
+    process.wait()
     assert not running.is_running()
     s3.ensure_running(shop)
     assert running.is_running()
@@ -396,11 +397,11 @@ def test_a_server_whose_keys_were_lost_is_stopped_too(shop: Path) -> None:
 def test_another_server_on_the_port_is_named(shop: Path) -> None:
     found = s3.embedded(shop)
     assert found is not None
-    with socket.socket() as other:
-        other.bind(("127.0.0.1", found.port))
-        other.listen()
+    with HTTPServer(("127.0.0.1", found.port), BaseHTTPRequestHandler) as other:
+        threading.Thread(target=other.serve_forever, daemon=True).start()
         with pytest.raises(OperationError, match="must be free for the embedded S3"):
             found.start()
+        other.shutdown()
 
 
 @pytest.mark.parametrize(
@@ -416,7 +417,10 @@ def test_nothing_is_started_for_a_remote_of_ones_own(tmp_path: Path, lines: str)
     (tmp_path / ".dvc").mkdir()
     (tmp_path / ".dvc/config").write_text(f"[core]\n    remote = own\n['remote \"own\"']\n{lines}")
     assert s3.ensure_running(tmp_path) is None
-    assert not (tmp_path / ".dvc/config.local").exists()
+    assert not (tmp_path / ".s3").exists()
+    told = configparser.ConfigParser()
+    told.read(tmp_path / ".dvc/config.local")
+    assert told.sections() == ["core"], "where DVC keeps its state, and no key"
 
 
 # the engine in the foreground

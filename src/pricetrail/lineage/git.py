@@ -1,6 +1,5 @@
 """Running git, and what it and its like say where they fail: the cause, once, and what to do about it."""
 
-import json
 import re
 import subprocess
 import sys
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from pricetrail.base.errors import LineageError
+from pricetrail.base.limits import load_json
 from pricetrail.base.processes import program_environment
 
 LONGEST: Final = 400  # characters of a cause: a hook may say pages
@@ -127,7 +127,7 @@ def watching_hooks() -> Iterator[tuple[dict[str, str], Callable[[], str]]]:
 
 def _failed_hook(trace: Sequence[bytes]) -> str:
     """Hooks of the other side are none of this machine's: those are of processes below the one that was started."""
-    events = [json.loads(line) for line in trace if line.endswith(b"}")]  # of a git that was killed, the last is half
+    events = [load_json(line) for line in trace if line.endswith(b"}")]  # of a git that was killed, the last is half
     own = [event for event in events if event["sid"] == events[0]["sid"]]
     hooks = {event["child_id"]: event["hook_name"] for event in own if event.get("child_class") == "hook"}
     failed = [event["child_id"] for event in own if event["event"] == "child_exit" and event["code"]]
