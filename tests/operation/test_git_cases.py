@@ -12,11 +12,13 @@ import pytest
 
 from pricetrail.base.errors import OperationError
 from pricetrail.base.params import parse_params
-from pricetrail.operation.releases import tags
+from pricetrail.operation.releases.keys import ensure_keys
 from pricetrail.operation.releases.push import push_tags
+from pricetrail.operation.releases.registry import Registry
 from pricetrail.operation.servers.programs import UnreachableError
 from pricetrail.operation.weekly import clone, steps
 from support.git_scene import BOT, RETRIES, GitScene, answering, releasing
+from support.release_sample import sign_version
 from support.source_tree import ROOT
 from support.tiny_project import TinyProject, make_tiny_project
 
@@ -28,7 +30,10 @@ RELEASE = "price-model@v1.0.0"
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("git") / "template"
     made = make_tiny_project(folder)
-    made.must("git", "-c", "user.name=t", "-c", "user.email=t@t", "tag", "-a", "-m", "1", RELEASE)
+    made.commit(".gitignore", "/data.txt\n/.pricetrail/\n", push=False)
+    keys = ensure_keys(made.folder)
+    made.commit("keys/release.pub.pem", keys.public.read_text())
+    assert sign_version(made.folder, "v1.0.0", keys).tag.name == RELEASE
     made.must("git", "push", "-q", "origin", RELEASE)
     return folder
 
@@ -232,7 +237,10 @@ def test_a_run_takes_the_number_after_a_rollbacks(scene: GitScene) -> None:
     """The branch has not moved, so the run has not lost to anybody."""
 
     def rollback() -> None:
-        push_tags(scene.home, tags.assign(scene.home, "v1.0.0", BOT, {"reason": "wrong prices"}))
+        registry, keys = Registry.read(scene.home), ensure_keys(scene.home)
+        push_tags(
+            scene.home, registry.assign(scene.home, registry.version("v1.0.0"), BOT, keys, reason="wrong prices")
+        )
 
     ended = scene.run(releasing, meanwhile=rollback)
     assert (ended.told, ended.tags) == ("", ("price-model@v2.0.0", "price-model#production#2"))

@@ -5,15 +5,19 @@ from __future__ import annotations
 import datetime as dt
 import gzip
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pricetrail.base.errors import DataError
+from pricetrail.base.errors import DataError, ReleaseError
 from pricetrail.operation.ingest.dvc_update import check_update
-from pricetrail.operation.ingest.released_days import released
+from pricetrail.operation.ingest.released_days import Released, released
+from pricetrail.operation.releases import tags, trust
+from pricetrail.operation.releases.keys import ensure_keys, make_keys
 from support.source_project import FOLDER, POINTER, Project, folder_hash, ingest, week
 
 pytestmark = pytest.mark.usefixtures("fast_dvc")
@@ -155,12 +159,12 @@ def test_other_bytes_of_a_name_need_a_reason(project: Project) -> None:
 
 
 def test_released_days_need_a_reason(project: Project) -> None:
-    project.release("price-model#production#1", "2011-12-05")
+    project.release(1, "2011-12-05")
     late = project.give("late.csv", W49)
     said = refused(project, project.give("w50.csv", W50), late)
     assert said == (
         f"{late}: must not rewrite history without --restate REASON: 2011-12-05 is already released "
-        "(price-model#production#1 has the days up to 2011-12-05)"
+        "(price-model@v1.0.0 has the days up to 2011-12-05)"
     )
     accepted(late, project.give("w50.csv", W50), "--restate", "sent late")
     assert project.restated() == {"late.csv": "sent late"}, "the other file rewrites nothing"
@@ -168,27 +172,123 @@ def test_released_days_need_a_reason(project: Project) -> None:
 
 
 def test_days_after_the_release_are_no_history(project: Project) -> None:
-    project.release("price-model#production#1", "2011-12-04")
+    project.release(1, "2011-12-04")
     accepted(project.give("w49.csv", W49), "--restate", "in vain")
     assert project.restated() == {}
 
 
-def test_the_release_in_production_is_the_newest_by_its_counter(fresh: Project) -> None:
+def test_the_release_in_production_is_the_newest_by_its_counter(
+    fresh: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert released() is None
-    fresh.release("price-model@v9", "2011-12-30")
-    fresh.release("price-model#staging#99", "2011-12-30")
-    fresh.release("other-model#production#99", "2011-12-30")
-    fresh.release("price-model#production-abroad#99", "2011-12-30")
-    assert released() is None
-    fresh.release("price-model#production#2", "2011-03-01", when="2026-01-03T00:00:00")
-    fresh.release("price-model#production#10", "2011-02-01", when="2026-01-01T00:00:00")  # a clock set back
-    fresh.release("price-model#production!#11", "2011-05-01", when="2026-01-04T00:00:00")
-    found = released()
-    assert found is not None
-    assert found.until == dt.date(2011, 2, 1)
-    fresh.release("price-model#production#12", "soon")
-    with pytest.raises(DataError, match=r"price-model#production#12:metrics/etl.json: days must be the first and"):
+    for number, last_day, clock in ((2, "2011-03-01", 1_800_000_000), (10, "2011-02-01", 1_700_000_000)):
+        monkeypatch.setattr(tags, "time", SimpleNamespace(time=lambda clock=clock: clock))
+        fresh.release(number, last_day)
+    fresh.has_days("2011-12-30")
+    others = ("price-model@v99", "price-model#staging#99", "other-model#production#99")
+    for name in (*others, "price-model#production-abroad#99", "price-model#production!#11"):
+        fresh.must("git", "tag", "-a", name, "-m", name)
+    assert released() == Released("price-model@v10.0.0", dt.date(2011, 2, 1))
+    fresh.release(12, "soon")
+    with pytest.raises(DataError, match=r"price-model@v12\.0\.0:metrics/etl.json: days must be the first and"):
         released()
+
+
+def test_a_stage_from_before_signatures_has_to_be_signed(fresh: Project) -> None:
+    fresh.release(1, "2011-12-05")
+    fresh.must("git", "tag", "--delete", "price-model#production#1")
+    assert released() is None
+    fresh.stage_tag(1)
+    with pytest.raises(ReleaseError, match=r"must be signed, .* `pricetrail rollback --to v1\.0\.0"):
+        released()
+
+
+# a stranger who may push: any commit and any tag, without a trusted key
+
+P99 = "price-model#production#99"
+
+
+def nobody_signed(project: Project, day: str) -> str:
+    project.has_days(day)
+    return project.stage_tag(99)
+
+
+def a_foreign_key_signed(project: Project, day: str) -> str:
+    project.release(99, day, make_keys(project.root.parent / "stranger"))
+    return P99
+
+
+def a_foreign_key_signed_and_came_along(project: Project, day: str) -> str:
+    keys = make_keys(project.root.parent / "stranger")
+    (project.root / "keys/new.pub.pem").write_bytes(keys.public.read_bytes())
+    project.release(99, day, keys)
+    return P99
+
+
+def an_old_one_is_replayed(project: Project, day: str) -> str:
+    said = project.must("git", "cat-file", "tag", "price-model#production#1").partition("\n\n")[2]
+    project.has_days(day)
+    return project.stage_tag(99, said)
+
+
+def ours_is_moved(project: Project, day: str) -> str:
+    """Its message says which version serves, and not by the commit that it stands on."""
+    said = project.must("git", "cat-file", "tag", "price-model#production#1").partition("\n\n")[2]
+    project.must("git", "tag", "--delete", "price-model#production#1")
+    project.has_days(day)
+    project.stage_tag(1, said)
+    return ""
+
+
+STRANGERS = [
+    nobody_signed, a_foreign_key_signed, a_foreign_key_signed_and_came_along, an_old_one_is_replayed, ours_is_moved,
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def released_week(one_week: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The same with a release of the days up to 2011-12-05."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv(trust.VARIABLE, raising=False)
+        project = copied(one_week, tmp_path_factory.mktemp("released"), patch)
+        project.release(1, "2011-12-05")
+        return project
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize("day", ["2010-12-02", "2012-12-31"])
+@pytest.mark.parametrize("attack", STRANGERS, ids=lambda attack: attack.__name__)
+def test_a_strangers_tag_moves_no_released_day(
+    released_week: Project,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    attack: Callable[[Project, str], str],
+    day: str,
+) -> None:
+    project = copied(released_week, tmp_path, monkeypatch)
+    named = attack(project, day)
+    if day < "2011-12-05":
+        said = refused(project, project.give("late.csv", W49))
+        assert "2011-12-05 is already released (price-model@v1.0.0 has the days up to 2011-12-05)" in said
+    else:
+        accepted(project.give("w50.csv", W50))
+        assert project.restated() == {}
+    assert ("git tags that steer nothing: " in caplog.text) == bool(named)
+    assert named in caplog.text
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize("attack", [nobody_signed, a_foreign_key_signed], ids=lambda attack: attack.__name__)
+def test_before_the_first_release_a_strangers_tag_refuses_no_day(
+    project: Project, caplog: pytest.LogCaptureFixture, attack: Callable[[Project, str], str]
+) -> None:
+    ensure_keys(project.root)
+    trust.trusted(project.root)
+    named = attack(project, "2012-12-31")
+    accepted(project.give("w49.csv", W49))
+    assert project.restated() == {}
+    assert named in caplog.text
 
 
 def test_the_demo_shop_takes_no_files(fresh: Project) -> None:
@@ -260,9 +360,9 @@ def test_an_update_is_told_from_the_remote_without_a_cache(project: Project) -> 
     project.must("dvc", "push", "-q")
     project.commit()
     shutil.rmtree(project.root / ".dvc/cache")
-    assert check_update() == ()
+    assert check_update(released()) == ()
     (project.root / FOLDER / "w49.csv").write_text(W49)
-    assert [file.name for file in check_update()] == ["w49.csv"]
+    assert [file.name for file in check_update(released())] == ["w49.csv"]
 
 
 def test_a_commit_takes_along_what_was_ingested_and_no_more(project: Project) -> None:

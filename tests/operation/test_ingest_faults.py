@@ -20,8 +20,13 @@ import boto3
 import pytest
 
 from pricetrail.base.errors import ContractError, OperationError
+from pricetrail.base.params import parse_params
 from pricetrail.operation.ingest import add_files
 from pricetrail.operation.ingest.dvc_update import check_update
+from pricetrail.operation.ingest.released_days import released
+from pricetrail.operation.releases import trust
+from pricetrail.operation.releases.keys import make_keys
+from pricetrail.operation.weekly import clone, steps
 from pricetrail.stages import etl_pipeline
 from support.commands import environment
 from support.source_project import FOLDER, POINTER, Project, folder_hash, ingest, make_project, week
@@ -224,18 +229,18 @@ def test_an_imported_source_is_held_against_the_release(
     (project.root / "data").mkdir()
     project.must("dvc", "import-url", "-q", "remote://src/lines", FOLDER, **bucket.keys)
     assert rows_of_etl() == (6, ["2011-11-28", "2011-11-30"])
-    project.release("price-model#production#1", "2011-11-30")
+    project.release(1, "2011-11-30")
 
     bucket.put("w49.csv", W49)
     project.must("dvc", "update", "-q", POINTER, **bucket.keys)
     assert project.lines() == {"w48.csv": W48.encode(), "w49.csv": W49.encode()}
-    assert [(file.name, file.rows) for file in check_update()] == [("w49.csv", 6)]
+    assert [(file.name, file.rows) for file in check_update(released())] == [("w49.csv", 6)]
     assert rows_of_etl() == (12, ["2011-11-28", "2011-12-09"])
     refused = ingest(project.give("w50.csv", W50))
     assert refused.exit_code == 1
     assert f"get them by `dvc update {POINTER}`" in refused.stderr
     project.commit()
-    assert check_update() == ()
+    assert check_update(released()) == ()
 
     bucket.put("w48.csv", W48_MENDED)
     bucket.put("w50.csv", W50.replace("2011-12-13", "2011-13-13"))
@@ -249,8 +254,41 @@ def test_an_imported_source_is_held_against_the_release(
     named: list[str] = []
     for error, rule, reason in told:
         with pytest.raises(error, match=rule):
-            check_update()
+            check_update(released())
         named.append(reason)
         params = (project.root / "params.yaml").read_text()
         text = re.sub(r"restated: \{.*?\}", f"restated: {{{', '.join(named)}}}", params)
         (project.root / "params.yaml").write_text(text)
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize("day", ["2010-12-02", "2012-12-31"])
+@pytest.mark.parametrize("named", [False, True], ids=["pins", "a named folder"])
+def test_a_weekly_run_asks_whom_its_home_trusts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, day: str, named: bool
+) -> None:
+    """The branch brings a stranger's key, and the clone, where it is checked out, has no pins."""
+    project, given = make_project(tmp_path / "project"), tmp_path / "lines"
+    given.mkdir()
+    (given / "w48.csv").write_text(W48)
+    (project.root / "data").mkdir()
+    project.must("dvc", "import-url", "-q", str(given), FOLDER)
+    project.release(1, "2011-11-30")
+    if named:
+        shutil.copytree(project.root / "keys", tmp_path / "trusted")
+        monkeypatch.setenv(trust.VARIABLE, str(tmp_path / "trusted"))
+    stranger = make_keys(tmp_path / "stranger")
+    (project.root / "keys/new.pub.pem").write_bytes(stranger.public.read_bytes())
+    project.release(99, day, stranger)
+    weekly = parse_params((project.root / "params.yaml").read_text()).weekly.model_copy(update={"repository": "."})
+    made = clone.make(project.root, weekly, tmp_path / "clone")
+    if day < "2011-11-30":
+        (given / "late.csv").write_text(week("2011-11-30", units=1))
+        with pytest.raises(OperationError, match=r"2011-11-30 is already released \(price-model@v1\.0\.0 has the days"):
+            steps.update_sources(made, 1)
+    else:
+        (given / "w49.csv").write_text(W49)
+        assert steps.update_sources(made, 1) == (POINTER,)
+        assert (made.folder / FOLDER / "w49.csv").read_text() == W49
+    assert "price-model#production#99" in caplog.text
+    assert not trust.pins_file(made.folder).exists()

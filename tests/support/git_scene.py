@@ -17,10 +17,13 @@ import pytest
 from pricetrail.base.errors import PricetrailError
 from pricetrail.base.params import parse_params
 from pricetrail.base.params_schema import Weekly
-from pricetrail.operation.releases import tags
+from pricetrail.operation.releases.keys import ensure_keys
+from pricetrail.operation.releases.registry import Registry
+from pricetrail.operation.releases.trust import trusted
 from pricetrail.operation.weekly import clone, publish
 from pricetrail.operation.weekly.clone import Clone
 from pricetrail.operation.weekly.retrying import Foreground
+from support.release_sample import sign_version
 from support.source_tree import ROOT
 from support.tiny_project import WHO, TinyProject
 
@@ -126,8 +129,11 @@ def _publish(made: Clone, weekly: Weekly, tag: Callable[[Clone], Sequence[str]])
 
 
 def releasing(made: Clone) -> Sequence[str]:
-    """Both tags of a release, made by GTO as a run makes them."""
-    return (tags.register(made.folder, "v2.0.0", "HEAD", "{}", BOT), tags.assign(made.folder, "v2.0.0", BOT))
+    """Both tags of a release, signed and named as a run does it."""
+    keys = ensure_keys(made.folder, made.home)
+    registry = Registry.read(made.folder, trusted(made.folder, made.home))
+    version = sign_version(made.folder, registry.next_version, keys)
+    return (version.tag.name, registry.assign(made.folder, version, BOT, keys))
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import hashlib
 import json
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,10 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from pricetrail.checks.gates import EVIDENCE, RULES, Verdict, decide
+from pricetrail.operation.releases import signing, tags
 from pricetrail.operation.releases.keys import KeyPair, ensure_keys
+from pricetrail.operation.releases.records import Record, release_message
+from pricetrail.operation.releases.registry import Version
 from support.source_tree import ROOT
 
 AUTHOR = "Bot <bot@shop.example>"
@@ -136,6 +140,19 @@ def make_shop(box: Path) -> Shop:
     shop.run("b")
     shop.git("push", "-q", "origin", "main")
     return shop
+
+
+def sign_version(folder: Path, name: str, keys: KeyPair) -> Version:
+    """The signed tag of a version on HEAD, of a bundle that is nowhere: for tests of what the tags say alone."""
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=folder, capture_output=True, check=True).stdout
+    none = "0" * 64
+    record = Record("price-model", name, commit.decode().strip(), "run", f"{none[:32]}.dir", none, none)
+    with tempfile.TemporaryDirectory() as evidence:
+        (Path(evidence) / "release.json").write_text(record.text())
+        signature = signing.sign(Path(evidence), keys)
+    message = release_message(record, signature)
+    tag = tags.make_tag(folder, f"price-model@{name}", record.commit, message, AUTHOR)
+    return Version(tag, record, keys.fingerprint)
 
 
 def sha256(content: bytes) -> str:

@@ -13,7 +13,12 @@ from click.testing import Result
 from ruamel.yaml import YAML
 from typer.testing import CliRunner
 
+from pricetrail.operation.releases import tags
+from pricetrail.operation.releases.keys import KeyPair, ensure_keys
+from pricetrail.operation.releases.records import Assignment, stage_message
+from pricetrail.operation.releases.trust import trusted
 from support.commands import run, succeeded
+from support.release_sample import AUTHOR, sign_version
 from support.tables import PARAMS, Row, csv_text
 
 FOLDER, POINTER = "data/lines", "data/lines.dvc"
@@ -57,12 +62,31 @@ class Project:
         self.must("git", "add", "-A")
         self.must("git", "commit", "-q", "--allow-empty", "-m", "state")
 
-    def release(self, tag: str, last_day: str, when: str = "2026-01-01T00:00:00") -> None:
-        """A commit whose data end on a day, tagged as GTO does."""
+    def has_days(self, last_day: str) -> None:
+        """A commit whose data end on a day."""
         (self.root / "metrics").mkdir(exist_ok=True)
         (self.root / "metrics/etl.json").write_text(json.dumps({"days": ["2010-12-01", last_day]}))
         self.commit()
-        self.must("git", "tag", "-a", tag, "-m", tag, GIT_COMMITTER_DATE=when)
+
+    def release(self, number: int, last_day: str, keys: KeyPair | None = None) -> None:
+        """A commit whose data end on a day, and the signed tags that put it into production.
+
+        Args:
+            number: of the stage's tag, and of the version.
+            last_day: of the data.
+            keys: that sign; None for the project's own, which it trusts from then on.
+        """
+        own = ensure_keys(self.root)
+        trusted(self.root)
+        self.has_days(last_day)
+        version = sign_version(self.root, f"v{number}.0.0", keys or own)
+        said = Assignment("price-model", "production", number, version.name, version.tag.object)
+        self.stage_tag(number, stage_message(said, keys or own))
+
+    def stage_tag(self, number: int, message: str = "nobody signed\n") -> str:
+        """A tag on HEAD that says that it serves; its name."""
+        commit = self.must("git", "rev-parse", "HEAD").strip()
+        return tags.make_tag(self.root, f"price-model#production#{number}", commit, message, AUTHOR).name
 
     def lines(self) -> dict[str, bytes]:
         """The files of the source folder."""

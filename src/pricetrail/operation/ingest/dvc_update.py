@@ -1,8 +1,10 @@
 """What ``dvc update`` brought into an imported source, held against the days already released.
 
-The weekly run asks in its clone: ``python -m pricetrail.operation.ingest.dvc_update BASE``.
+The weekly run asks in its clone: ``python -m pricetrail.operation.ingest.dvc_update BASE [TAG DAY]``, with the release
+in production and its last day: it is told by the keys that the run's own project trusts, not by the clone's.
 """
 
+import datetime as dt
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,18 +17,19 @@ from pricetrail.data import source_files
 from pricetrail.lineage.commit import Commit
 from pricetrail.lineage.dvc_cache import cache_folder, dvc, listing
 from pricetrail.lineage.lock import parse_source
-from pricetrail.operation.ingest.released_days import released, rewriting
+from pricetrail.operation.ingest.released_days import Released, rewriting
 from pricetrail.operation.ingest.source_file import SourceFile, read_source_file
 from pricetrail.operation.ingest.source_folder import pointer
 
 
-def check_update(rev: str = "HEAD") -> tuple[SourceFile, ...]:
+def check_update(release: Released | None, rev: str = "HEAD") -> tuple[SourceFile, ...]:
     """Validate the files of ``data.path`` that are not those of a revision, as an ingest would.
 
     ``dvc update`` takes whatever the bucket holds; this tells what of it is new. A source that is one file is not
     looked at: each of its updates replaces it.
 
     Args:
+        release: in production; None where there is none.
         rev: whose ``.dvc`` file names what was known before.
 
     Returns:
@@ -41,7 +44,7 @@ def check_update(rev: str = "HEAD") -> tuple[SourceFile, ...]:
     path = params.data.path
     if not Path(path).is_dir():
         return ()
-    present, release = list_folder(Path(path)), released()
+    present = list_folder(Path(path))
     before = _known_at(rev, path, present)
     for name in sorted(set(before) - set(present) - set(params.data.restated)):
         raise OperationError(f"{path}/{name}", f"must not go, since {pointer(path)} named it; {_remedy(name)}")
@@ -84,8 +87,9 @@ def _remedy(name: str) -> str:
 
 
 if __name__ == "__main__":
+    base, *told = sys.argv[1:]
     try:
-        for fresh in check_update(sys.argv[1]):
+        for fresh in check_update(Released(told[0], dt.date.fromisoformat(told[1])) if told else None, base):
             sys.stdout.write(f"{fresh.name}\n")
     except PricetrailError as error:
         sys.exit(f"ERROR: {error}")

@@ -1,8 +1,8 @@
 """Which days a release has learned from: lines of these days that come later rewrite history."""
 
 import datetime as dt
-import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from pydantic import TypeAdapter, ValidationError
@@ -10,12 +10,11 @@ from pydantic import TypeAdapter, ValidationError
 from pricetrail.base import files
 from pricetrail.base.errors import DataError
 from pricetrail.lineage.commit import Commit
-from pricetrail.lineage.git import git
 from pricetrail.operation.ingest.source_file import SourceFile
+from pricetrail.operation.releases.registry import Registry
+from pricetrail.operation.releases.trust import trusted
 
-ARTIFACT: Final = "price-model"  # of dvc.yaml
 ETL: Final = "metrics/etl.json"
-_STAGE_TAG: Final = re.compile(re.escape(ARTIFACT) + r"#production(#[0-9]+)?")  # GTO's; `!` in one takes a stage back
 
 
 @dataclass(frozen=True)
@@ -23,7 +22,7 @@ class Released:
     """The release in production.
 
     Attributes:
-        tag: of git.
+        tag: of its version.
         until: the last day of its data.
     """
 
@@ -31,24 +30,32 @@ class Released:
     until: dt.date
 
 
-def released() -> Released | None:
-    """The production release: that of the newest stage tag, by its counter, so that no clock plays a part.
+def released(folder: Path = Path(), home: Path | None = None) -> Released | None:
+    """The production release, by the tags that a trusted key signed; the others are named in a warning.
+
+    Args:
+        folder: of the project.
+        home: the project that says whose keys count, where that is another folder than this clone.
 
     Raises:
-        LineageError: this is no git repository, or the tagged commit has no ``metrics/etl.json``.
+        LineageError: this is no git repository, or the release's commit has no ``metrics/etl.json``.
+        ReleaseError: which release serves is not signed, that release is gone, or the trusted keys cannot be read.
         DataError, SourceError: that file does not tell the days.
     """
-    listed = git("for-each-ref", "--sort=version:refname", "--format=%(refname:strip=2)", "refs/tags")
-    tags = [tag for tag in listed.splitlines() if _STAGE_TAG.fullmatch(tag)]
-    if not tags:
+    registry = Registry.read(folder, trusted(folder, home))
+    registry.warn()
+    registry.require_signed_stage()
+    if registry.production is None:
         return None
-    place = f"{tags[-1]}:{ETL}"
-    days = files.parse_json(Commit.at(f"refs/tags/{tags[-1]}").content(ETL), place).get("days")
+    # The version's commit is signed; the one that the stage's tag stands on is not.
+    tag = registry.put_by(registry.production).tag
+    place = f"{tag.name}:{ETL}"
+    days = files.parse_json(Commit.at(tag.commit, folder).content(ETL), place).get("days")
     try:
         _, last = TypeAdapter(tuple[dt.date, dt.date]).validate_python(days)
     except ValidationError:
         raise DataError(place, "days must be the first and the last day of the data", days) from None
-    return Released(tags[-1], last)
+    return Released(tag.name, last)
 
 
 def rewriting(found: SourceFile, replaced: str, release: Released | None) -> str:

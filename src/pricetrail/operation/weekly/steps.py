@@ -20,6 +20,7 @@ from pricetrail.checks.gates import read_verdict
 from pricetrail.lineage.git import git
 from pricetrail.lineage.ledger import parse_ledger
 from pricetrail.lineage.lock import parse_lock, parse_source
+from pricetrail.operation.ingest.released_days import released
 from pricetrail.operation.servers import s3
 from pricetrail.operation.servers.programs import MODULE, Done, UnreachableError, must, run
 from pricetrail.operation.weekly.clone import Clone, take_credentials
@@ -59,13 +60,16 @@ def update_sources(clone: Clone, minutes: float) -> tuple[str, ...]:
     Raises:
         UnreachableError: a source does not answer.
         OperationError: what it brought breaks the contract, or rewrites days already released.
+        PricetrailError: what is released cannot be told (``released``).
     """
     listed = git("ls-files", "-z", "*.dvc", folder=clone.folder).split("\0")
     imported = tuple(path for path in listed if path and "\ndeps:" in f"\n{files.read_text(clone.folder / path)}")
     if imported:
         must(["dvc", "update", *imported], clone.folder, minutes)
+        release = released(clone.folder, clone.home)
+        told = [release.tag, release.until.isoformat()] if release else []
         command = [sys.executable, *MODULE, "pricetrail.operation.ingest.dvc_update", clone.base]
-        checked = run(command, clone.folder, minutes=minutes)
+        checked = run([*command, *told], clone.folder, minutes=minutes)
         if checked.code:
             raise OperationError("dvc update", f"must bring lines that can be taken: {checked.reason}")
     return imported
