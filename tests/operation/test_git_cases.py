@@ -298,7 +298,7 @@ def test_a_cache_that_takes_nothing_is_told_with_its_stage(scene: GitScene) -> N
         pytest.skip("this disk, or this user, makes nothing immutable")
     try:
         with pytest.raises(OperationError) as caught:
-            steps.reproduce(made)
+            steps.reproduce(made, 1)
     finally:
         subprocess.run(["chattr", "-i", str(place)], check=True)
     assert str(caught.value).startswith("stage make: must succeed: ")
