@@ -238,9 +238,7 @@ def test_a_run_takes_the_number_after_a_rollbacks(scene: GitScene) -> None:
 
     def rollback() -> None:
         registry, keys = Registry.read(scene.home), ensure_keys(scene.home)
-        push_tags(
-            scene.home, registry.assign(scene.home, registry.version("v1.0.0"), BOT, keys, reason="wrong prices")
-        )
+        push_tags(scene.home, registry.assign(scene.home, registry.version("v1.0.0"), BOT, keys, reason="wrong prices"))
 
     ended = scene.run(releasing, meanwhile=rollback)
     assert (ended.told, ended.tags) == ("", ("price-model@v2.0.0", "price-model#production#2"))
@@ -298,7 +296,7 @@ def test_a_cache_that_takes_nothing_is_told_with_its_stage(scene: GitScene) -> N
         pytest.skip("this disk, or this user, makes nothing immutable")
     try:
         with pytest.raises(OperationError) as caught:
-            steps.reproduce(made)
+            steps.reproduce(made, 1)
     finally:
         subprocess.run(["chattr", "-i", str(place)], check=True)
     assert str(caught.value).startswith("stage make: must succeed: ")
