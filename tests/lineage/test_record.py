@@ -173,7 +173,10 @@ def test_blank_lines_of_a_ledger_are_skipped() -> None:
 @pytest.mark.parametrize("damage", ['{"run": "x"', "[]", "3", '{"run": 3, "bundle": "b"}', '{"run": "a"}'])
 def test_a_damaged_ledger_is_told_by_its_line(damage: str) -> None:
     text = json.dumps(asdict(run("a"))) + "\n" + damage + "\n"
-    with pytest.raises(DataError, match=r"^reports/runs\.jsonl: line 2: .*must be (JSON|whole).*; mend it, or take the file from git(, got .*)?$"):
+    with pytest.raises(
+        DataError,
+        match=r"^reports/runs\.jsonl: line 2: .*must be (JSON|whole).*; mend it, or take the file from git(, got .*)?$",
+    ):
         ledger.with_run(text, run("b"), "reports/runs.jsonl")
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from pricetrail.base.errors import OperationError
 from pricetrail.base.params import parse_params
 from pricetrail.operation.doctor.checks import CHECKS
 from pricetrail.operation.doctor.findings import State, examined
@@ -254,3 +255,24 @@ def test_git_variables_of_a_hook_do_not_lead_elsewhere(
     done = ingest(project.give("w49.csv", W49), "--push")
     assert done.exit_code == 0, done.output
     assert hub(project, "rev-parse", "main") == project.must("git", "rev-parse", "HEAD")
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize("key", ["url", "the default"])
+def test_a_branch_does_not_choose_the_remote_of_a_run(project: Project, key: str, tmp_path: Path) -> None:
+    """Whoever may push would receive all data of the project, sent with its credentials."""
+    other = Project(tmp_path / "other")
+    project.must("git", "clone", "-q", "../hub.git", str(other.root))
+    for setting in ("user.name", "user.email"):
+        other.must("git", "config", setting, "mallory@example.org")
+    if key == "the default":
+        other.must("dvc", "remote", "add", "-q", "-d", "theirs", "s3://theirs/dvc")
+    else:
+        other.must("dvc", "remote", "modify", "-q", "store", key, "https://theirs.example/dvc")
+    other.commit()
+    other.must("git", "push", "-q")
+    told = r"^\.dvc/config of the branch: must name the remote of this project, /.*, and names .*theirs.*: `git pull`"
+    with pytest.raises(OperationError, match=told):
+        clone.make(project.root, parse_params((project.root / "params.yaml").read_text()).weekly, tmp_path / "run")
+    project.must("git", "pull", "-q", "--rebase")
+    clone.make(project.root, parse_params((project.root / "params.yaml").read_text()).weekly, tmp_path / "run")

@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from pricetrail.base.errors import OperationError
+from pricetrail.base.redaction import hide, line_of_secret
 from pricetrail.operation.servers.programs import Done, UnreachableError, run
 from pricetrail.operation.weekly import publish as publication
 from pricetrail.operation.weekly.clone import Clone
+from support.source_tree import ROOT
 from support.tiny_project import WHO, TinyProject, make_tiny_project
 
 BOT = "Bot <bot@example.org>"
@@ -70,6 +72,37 @@ def test_commit_and_tags_arrive_together(project: TinyProject) -> None:
     assert {"refs/tags/m@v1", "refs/tags/m#p#1"} <= set(refs)
     author = project.must("git", "log", "-1", "--format=%an <%ae> %s", "main", folder=project.bare)
     assert author == "Bot <bot@example.org> Weekly run: released"
+
+
+SECRETS = {
+    "key": "-----BEGIN PRIVATE KEY-----\nMIGHAgEAMBMGByqGSM49\n-----END PRIVATE KEY-----",
+    "id of AWS": "AKIAIOSFODNN7EXAMPLE",
+    "password": "https://bot:s3cret@git.shop.example/p.git",
+    "address": "https://hooks.slack.com/services/T0/B0/s3cretpart",
+    "of the remote": "the-secret-of-this-remote",
+}
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize("kind", SECRETS)
+@pytest.mark.parametrize("path", ["metrics/new.json", "reports/note.csv"])
+def test_no_secret_is_published(project: TinyProject, kind: str, path: str) -> None:
+    """A stage, or a cell of the data, puts one into a file that git keeps for ever."""
+    hide(SECRETS["of the remote"])
+    place = cloned(project)
+    (place.folder / path).parent.mkdir(exist_ok=True)
+    (place.folder / path).write_text(f"a\nb {SECRETS[kind]} c\n")
+    with pytest.raises(OperationError, match=f"^{path}: line 2: must hold no key") as raised:
+        publication.commit(place, "x", BOT)
+    assert SECRETS[kind] not in str(raised.value)
+    assert publication.git("rev-parse", "HEAD", folder=place.folder).strip() == place.base
+
+
+def test_what_the_project_publishes_has_no_secret() -> None:
+    kept = publication.git("ls-files", "-z", "--", "metrics", "reports", "*.lock", "*.yaml", folder=ROOT).split("\0")
+    found = {path: line_of_secret((ROOT / path).read_bytes().decode(errors="replace")) for path in kept[:-1]}
+    assert len(found) > 40
+    assert [path for path, line in found.items() if line] == []
 
 
 def test_nothing_new_publishes_nothing(project: TinyProject) -> None:

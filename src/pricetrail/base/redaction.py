@@ -22,22 +22,27 @@ _PARAMETER = r"[\w.%-]*(?:token|secret|key|sig|signature|passw|pwd|auth|credenti
 _HOOKS = r"hooks\.slack\.com|api\.telegram\.org|(?:outlook|[\w-]+\.webhook)\.office\.com|discord(?:app)?\.com"
 _HOOKS += r"|chat\.googleapis\.com|hooks\.zapier\.com|[\w.-]+\.(?:logic\.azure|powerplatform)\.com"
 _QUOTED = r"b?\"[^\"\n]*\"|b?'[^'\n]*'"
-_FORMS = (
+# What is surely a secret where it stands in a file, whatever is written around it.
+_SURE = (
     (r"(?-i:-----BEGIN ([A-Z0-9 ]*)PRIVATE KEY-----.*?(?:-----END \1PRIVATE KEY-----|\Z))", "a private key ***"),
-    # a line of one, as programs give their words line by line; a hash has no capitals
-    (r"(?-i:(?m:^)(?=\S*[a-z])(?=\S*[A-Z])(?=\S*\d)(?=\S*[A-Za-z0-9+]{16})[A-Za-z0-9+/]{40,}={0,2}(?m:$))", HIDDEN),
     # the number of a port is no password
     (r"\b(\w+)://(?:[^/\s:@\[]+:(?!\d+(?:[^\w@]|$))[^\s\"'<>]*|[^/\s?#\"'<>]+)@", rf"\1://{HIDDEN}@"),
     (rf"(https?://)(?:[^/\s@]*@)?({_HOOKS})(:\d+)?/[^\s\"'<>]+", rf"\1\2\3/{HIDDEN}"),
+    (r"(?-i:\b(?:AKIA|ASIA|AROA|AIDA)[A-Z0-9]{16}\b)", HIDDEN),
+)
+# What may be one, in what a program says.
+_LIKELY = (
+    # a line of one, as programs give their words line by line; a hash has no capitals
+    (r"(?-i:(?m:^)(?=\S*[a-z])(?=\S*[A-Z])(?=\S*\d)(?=\S*[A-Za-z0-9+]{16})[A-Za-z0-9+/]{40,}={0,2}(?m:$))", HIDDEN),
     (r"(https?://[^/\s]+)/(?:[^\s\"'<>]*/)?(?:web)?hooks?/[^\s\"'<>]+", rf"\1/{HIDDEN}"),
     (rf"([?&;]{_PARAMETER}=)[^&\s\"'<>]+", rf"\1{HIDDEN}"),
-    (r"(?-i:\b(?:AKIA|ASIA|AROA|AIDA)[A-Z0-9]{16}\b)", HIDDEN),
     (r"(authorization[\"']?\s*[:=]\s*(?:b?[\"'])?)[^\r\n\"']+", rf"\1{HIDDEN}"),
     (r"\b(Bearer\s+)[\w.~+/=-]{8,}", rf"\1{HIDDEN}"),
     (rf"\b({_NAME}\s*=\s*)(?:{_QUOTED}|[^\s,;\"']+)", rf"\1{HIDDEN}"),
     (rf"\b({_NAME}[\"']?\s*:\s*)(?:{_QUOTED}|(?=[\w+/=-]*\d)[\w+/=-]{{16,}})", rf"\1{HIDDEN}"),
 )
-FORMS: Final = tuple((re.compile(pattern, re.S | re.I), instead) for pattern, instead in _FORMS)
+SURE: Final = tuple((re.compile(pattern, re.S | re.I), instead) for pattern, instead in _SURE)
+FORMS: Final = (*SURE, *((re.compile(pattern, re.S | re.I), instead) for pattern, instead in _LIKELY))
 _known: Final[set[str]] = set()
 
 
@@ -64,6 +69,17 @@ def redacted(text: str) -> str:
     for form, instead in FORMS:
         text = form.sub(instead, text)
     return text
+
+
+def line_of_secret(text: str) -> int | None:
+    r"""The first line of a file that has a secret, from 1: one that this process knows, or what is surely one.
+
+    >>> line_of_secret("a,b\n1,AKIAIOSFODNN7EXAMPLE\n"), line_of_secret("token: 12")
+    (2, None)
+    """
+    found = [text.find(secret) for secret in _known if secret in text]
+    found += [match.start() for form, _ in SURE if (match := form.search(text))]
+    return text.count("\n", 0, min(found)) + 1 if found else None
 
 
 def redact_logs(environ: Mapping[str, str]) -> None:

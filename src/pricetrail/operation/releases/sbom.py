@@ -14,6 +14,7 @@ from typing import Any, Final
 from pricetrail import __version__
 from pricetrail.base.errors import ReleaseError
 from pricetrail.base.limits import load_json
+from pricetrail.base.processes import program_environment
 
 OWN: Final = "pricetrail"
 RECORDED: Final = "pricetrail:sha256-of"  # what a component's hash is of, since no archive of it is at hand
@@ -32,8 +33,18 @@ def environment_sbom() -> bytes:
         ReleaseError: ``cyclonedx-py`` fails.
     """
     # Validating takes 15 s for 300 packages; the tool's own serialiser follows the schema.
-    command = [sys.executable, "-m", "cyclonedx_py", "environment", "--no-validate", "--output-reproducible", "-o", "-"]
-    done = subprocess.run(command, capture_output=True, check=False)
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "cyclonedx_py",
+        "environment",
+        "--no-validate",
+        "--output-reproducible",
+        "-o",
+        "-",
+    ]
+    done = subprocess.run(command, env=program_environment(), capture_output=True, check=False)
     if done.returncode:
         lines = done.stderr.decode(errors="replace").strip().splitlines() or ["it gave no reason"]
         raise ReleaseError("cyclonedx-py", f"must succeed: {lines[-1]}")

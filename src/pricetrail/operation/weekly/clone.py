@@ -112,8 +112,8 @@ def make(home: Path, weekly: Weekly, folder: Path) -> Clone:
 
     Raises:
         UnreachableError: the repository cannot be cloned.
-        OperationError: there is no such repository or branch, it lacks a release that the project knows, or the
-            project's own working tree is not clean.
+        OperationError: there is no such repository or branch, it lacks a release that the project knows, it names
+            another remote, or the project's own working tree is not clean.
     """
     home = home.absolute()
     runs = branch_of_runs(home, weekly, weekly.timeout_minutes)
@@ -132,6 +132,7 @@ def make(home: Path, weekly: Weekly, folder: Path) -> Clone:
         _require_same_tags(home, folder, weekly.repository)
     base = git("rev-parse", "HEAD", folder=folder).strip()
     _give_settings(home, folder)
+    _require_same_remote(home, folder)
     return Clone(home, folder, runs.url, runs.name, base, runs.is_here)
 
 
@@ -222,6 +223,27 @@ def _give_settings(home: Path, clone: Path) -> None:
     }
     core = {f"core.{key}": value for key, value in local.get("core", {}).items()}
     edit_local_config(clone, {**_moved_folders(home, clone), **kept, **core, "cache.dir": str(cache_of(home))})
+
+
+def _require_same_remote(home: Path, clone: Path) -> None:
+    """The branch names the remote that the project has: who may push must not say where its data and keys go.
+
+    Raises:
+        OperationError: it names another one.
+    """
+    here, there = _default_remote(home), _default_remote(clone)
+    if there != here:
+        named = [" at ".join(filter(None, place[1:])) or "none" for place in (here, there)]
+        rule = f"must name the remote of this project, {named[0]}, and names {named[1]}"
+        raise OperationError(".dvc/config of the branch", f"{rule}: `git pull` here, where you know who changed it")
+
+
+def _default_remote(folder: Path) -> tuple[str, str, str]:
+    """Name, url and endpoint of the default remote of DVC."""
+    config = dvc_config(folder)
+    name = config["core"].get("remote") or ""
+    settings = config["remote"].get(name, {})
+    return name, str(settings.get("url", "")), str(settings.get("endpointurl", ""))
 
 
 def take_credentials(clone: Clone) -> None:

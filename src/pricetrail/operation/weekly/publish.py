@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from pricetrail.base.errors import OperationError
+from pricetrail.base.redaction import line_of_secret
 from pricetrail.lineage.git import REFUSED, git
 from pricetrail.operation.releases.tags import drop, parted
 from pricetrail.operation.servers.programs import Done, UnreachableError, must, run
@@ -48,6 +49,9 @@ def commit(clone: Clone, message: str, author: str) -> bool:
 
     Called again, it finds its own commit. The message names the run: two that make the same in the same second must not
     make the same commit, or each would take the other's push for its own.
+
+    Raises:
+        OperationError: a file would publish a secret.
     """
     if _head(clone) != clone.base:
         return True
@@ -55,11 +59,24 @@ def commit(clone: Clone, message: str, author: str) -> bool:
     git("add", "--update", folder=clone.folder)
     if there:
         git("add", "--", *there, folder=clone.folder)
-    if not git("diff", "--cached", "--name-only", folder=clone.folder).strip():
+    made = git("diff", "--cached", "--name-only", "-z", "--diff-filter=d", folder=clone.folder).split("\0")[:-1]
+    _require_no_secret(clone, made)
+    if not git("diff", "--cached", "--name-only", folder=clone.folder):
         return False
     text = f"{message.rstrip()}\n\nRun: {clone.folder.parent.name}\n"
     git(*_as(author), "commit", "--quiet", "--no-verify", "--file", "-", folder=clone.folder, given=text)
     return True
+
+
+def _require_no_secret(clone: Clone, paths: Sequence[str]) -> None:
+    """Hold what a run publishes against the secrets that this process knows, and the forms of keys and addresses."""
+    for path in paths:
+        text = (clone.folder / path).read_bytes().decode(errors="replace")
+        if line := line_of_secret(text):
+            rule = (
+                "must hold no key, password or secret address, for git would keep it: see which data or stage it is of"
+            )
+            raise OperationError(f"{path}: line {line}", rule)
 
 
 def publish(clone: Clone, author: str, minutes: float, tag: Callable[[], Sequence[str]]) -> Published:
