@@ -17,7 +17,7 @@ _UNSEEN: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u
 _ENTITY: Final = re.compile(r"&(?=(?:amp|lt|gt);)|[<>]")  # a lone & is markup nowhere, and people read these cells
 _WRITTEN: Final = re.compile(r"&(?:amp|lt|gt);")
 _MARKS: Final = re.compile(
-    r"([\\`*\[\]|~&#!$]|<(?=[A-Za-z/!?])|(?<![^\W_])_|_(?![^\W_]))"
+    r"([\\`*\[\]|~#!$]|&(?=#?\w+;)|<(?=[A-Za-z/!?])|(?<![^\W_])_|_(?![^\W_]))"
 )  # an underscore inside a word is one
 _BLOCK: Final = re.compile(r"^([-+=>]|\d+(?=[.)](?:\s|$)))")  # what begins a list, a quote or a rule
 _LINK: Final = re.compile(r"(?<=:)/(?=/)|(?<=www)\.", re.IGNORECASE)
