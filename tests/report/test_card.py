@@ -148,7 +148,7 @@ def test_rows_of_the_tables_are_those_of_the_metrics() -> None:
         difference = f"{four_digits(entry['difference']['low'])} to {four_digits(entry['difference']['high'])}"
         assert row[5:] == (["–", "–"] if entry["name"] == "network" else [four_digits(entry["ratio"]), difference])
     errors_by_group, differences = shown["Fairness"]
-    assert [row[1] for row in errors_by_group[1:]] == ["guest", "registered", "guest \\& home", "guest \\& abroad"]
+    assert [row[1] for row in errors_by_group[1:]] == ["guest", "registered", "guest & home", "guest & abroad"]
     entries = metrics["fairness"]["columns"] + metrics["fairness"]["intersections"]
     groups = [figures for entry in entries for figures in entry["groups"].values()]
     for row, figures in zip(errors_by_group[1:], groups, strict=True):
@@ -223,7 +223,7 @@ def test_text_outside_of_the_tables_has_the_figures() -> None:
         "the last 10% are the test days",
         "whole days at 95%",
         "- `registered & country_group`: **failed**, lower end is 0.3, must be <= 0.1. "
-        "Not assessed, too few lines: guest \\& abroad.\n",
+        "Not assessed, too few lines: guest & abroad.\n",
     ):
         assert text in card, text
 
