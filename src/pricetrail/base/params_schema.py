@@ -280,6 +280,7 @@ class Weekly(Section):
     repository: str = Field(min_length=1)
     branch: str
     search_every: int = Field(ge=0)
+    release: bool
     retries: int = Field(ge=0, le=20)
     retry_delay_seconds: Positive
     timeout_minutes: Positive

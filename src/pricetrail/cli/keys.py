@@ -12,7 +12,8 @@ from pricetrail.cli.one_line_errors import one_line_errors
 
 def keys(
     replace: Annotated[
-        bool, typer.Option("--replace", help="Make a new pair, which the old one signs for; its private half is gone.")
+        bool,
+        typer.Option("--replace", help="Make a new pair, signed for by the old one; its private half is deleted."),
     ] = False,
     trust: Annotated[
         str, typer.Option("--trust", metavar="FINGERPRINT", help="Trust a key of keys/ from now on, and make no pair.")
@@ -23,7 +24,8 @@ def keys(
 ) -> None:
     """Make the key pair that signs releases: the private half stays on this machine, the public half goes into git.
 
-    Signatures count by the keys that were there when this clone first looked, and by those that replaced one of them.
+    A signature counts where its key was in keys/ when this clone first looked, was trusted by --trust, or replaced
+    such a key.
     """
     from pricetrail.operation.releases import trust as trusting
     from pricetrail.operation.releases.keys import SHORT, make_keys

@@ -25,7 +25,11 @@ HEADINGS = {
 
 CopyOption = Annotated[
     str,
-    typer.Option("--copy-from", metavar="REMOTE", help="Copy what the releases lack in the default remote from it."),
+    typer.Option(
+        "--copy-from",
+        metavar="REMOTE",
+        help="Copy from this remote into the default one what the releases lack there, and list nothing.",
+    ),
 ]
 
 

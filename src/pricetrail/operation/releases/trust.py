@@ -60,11 +60,11 @@ class Trust:
         if fingerprint in self.keys:
             return self.keys[fingerprint]
         known = ", ".join(name[:SHORT] for name in self.keys) or "there is none"
-        rule = f"must be by a key that {self.place} trusts and {PUBLIC.parent}/ holds ({known})"
+        rule = f"must be by a trusted key that {PUBLIC.parent}/ has ({known}; {self.place})"
         if fingerprint in self.strangers:
-            trusting = f"copy its file of {PUBLIC.parent}/ to {self.place}"
-            how = trusting if self.is_named else f"`pricetrail keys --trust {fingerprint}`"
-            rule += f"; {how} trusts another, once its owner told you that fingerprint"
+            copying = f"by copying its file from {PUBLIC.parent}/ to {self.place}"
+            how = copying if self.is_named else f"by `pricetrail keys --trust {fingerprint}`"
+            rule += f"; where its owner confirms fingerprint {fingerprint}, trust it {how}"
         raise ReleaseError(place, rule, fingerprint[:SHORT] or "no key")
 
 
@@ -153,7 +153,7 @@ def _first_use(file: Path, folder: Path, own: str) -> dict[str, str]:
     pins = dict.fromkeys([*public_keys(folder), *filter(None, [own])], "")
     if pins:
         _write(file, pins)
-        names = ", ".join(key[:SHORT] for key in pins)
+        names = ", ".join(pins)  # whole: half a fingerprint can be forged
         log.warning("first use: trusting key %s of %s from now on, pinned in %s", names, folder, file)
     return pins
 

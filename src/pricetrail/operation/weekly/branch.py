@@ -112,7 +112,7 @@ def _apart(home: Path, runs: Branch, minutes: float) -> str:
         return f"{local} follows {name} of {remote}, and runs use {runs.name} of {runs.repository}: {own}"
     if (name or local) != runs.name:
         follows = f"follows {name} of {remote}" if remote else "is checked out here"
-        own = f"{_to_follow(local, runs.name)}, or set weekly.branch in params.yaml"
+        own = f"{_to_follow(local, runs.name, '' if remote else runs.repository)}, or set weekly.branch in params.yaml"
         return f"{local} {follows}, and runs use {runs.name} of {runs.repository}: {own}"
     return ""
 
@@ -124,8 +124,11 @@ def _is_at(home: Path, remote: str, name: str, commit: str, minutes: float) -> b
     return False
 
 
-def _to_follow(local: str, name: str) -> str:
-    return f"`git config branch.{local}.merge refs/heads/{name}`"
+def _to_follow(local: str, name: str, remote: str = "") -> str:
+    """What lets a branch follow another one, of another remote where one is named."""
+    setting = f"git config branch.{local}"
+    first = f"{setting}.remote {remote} && " if remote else ""
+    return f"`{first}{setting}.merge refs/heads/{name}`"
 
 
 def _followed(home: Path, local: str) -> tuple[str, str]:

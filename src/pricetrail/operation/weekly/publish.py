@@ -73,9 +73,7 @@ def _require_no_secret(clone: Clone, paths: Sequence[str]) -> None:
     for path in paths:
         text = (clone.folder / path).read_bytes().decode(errors="replace")
         if line := line_of_secret(text):
-            rule = (
-                "must hold no key, password or secret address, for git would keep it: see which data or stage it is of"
-            )
+            rule = "must hold no key, password or secret address, for git keeps it: correct the source file or stage"
             raise OperationError(f"{path}: line {line}", rule)
 
 

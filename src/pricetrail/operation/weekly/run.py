@@ -160,7 +160,7 @@ def publish(start: Snapshot, stopped: str, readback: ReadBack, weekly: Weekly) -
     """
     clone = start.clone
     outcome, sentence = _outcome(clone, stopped)
-    keys = ensure_keys(clone.folder, clone.home) if outcome == Outcome.RELEASED else None
+    keys = ensure_keys(clone.folder, clone.home) if outcome == Outcome.RELEASED and weekly.release else None
     text = message(outcome, sentence, *_metrics(clone), start.settings, start.sources)
     has_commit = publishing.commit(clone, text, weekly.author)
     versions = list[str]()
