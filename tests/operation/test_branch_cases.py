@@ -258,20 +258,22 @@ def test_git_variables_of_a_hook_do_not_lead_elsewhere(
 
 
 @pytest.mark.attack
-@pytest.mark.parametrize("key", ["url", "the default"])
+@pytest.mark.parametrize("key", ["url", "the default", "another", "a setting"])
 def test_a_branch_does_not_choose_the_remote_of_a_run(project: Project, key: str, tmp_path: Path) -> None:
     """Whoever may push would receive all data of the project, sent with its credentials."""
     other = Project(tmp_path / "other")
     project.must("git", "clone", "-q", "../hub.git", str(other.root))
     for setting in ("user.name", "user.email"):
         other.must("git", "config", setting, "mallory@example.org")
-    if key == "the default":
-        other.must("dvc", "remote", "add", "-q", "-d", "theirs", "s3://theirs/dvc")
+    if key in ("the default", "another"):  # which an output of dvc.yaml may name
+        other.must("dvc", "remote", "add", "-q", *(["-d"] if key == "the default" else []), "theirs", "s3://theirs/dvc")
+    elif key == "a setting":
+        other.must("dvc", "remote", "modify", "-q", "store", "verify", "false")
     else:
         other.must("dvc", "remote", "modify", "-q", "store", key, "https://theirs.example/dvc")
     other.commit()
     other.must("git", "push", "-q")
-    told = r"^\.dvc/config of the branch: must name the remote of this project, /.*, and names .*theirs.*: `git pull`"
+    told = r"^\.dvc/config of the branch: must have the remotes of this project, and has others: .*; `git pull` here"
     with pytest.raises(OperationError, match=told):
         clone.make(project.root, parse_params((project.root / "params.yaml").read_text()).weekly, tmp_path / "run")
     project.must("git", "pull", "-q", "--rebase")

@@ -98,6 +98,19 @@ def test_no_secret_is_published(project: TinyProject, kind: str, path: str) -> N
     assert publication.git("rev-parse", "HEAD", folder=place.folder).strip() == place.base
 
 
+def test_what_was_there_and_what_is_no_secret_are_published(project: TinyProject) -> None:
+    """A webhook that the project itself committed, the user of an address, a word that is somebody's password."""
+    hide("password")
+    place = cloned(project)
+    (place.folder / "params.yaml").write_text("webhook_url: https://hooks.slack.com/services/T0/B0/s3cretpart\n")
+    for command in (("add", "params.yaml"), (*WHO, "commit", "-q", "-m", "theirs")):
+        publication.git(*command, folder=place.folder)
+    place = replace(place, base=publication.git("rev-parse", "HEAD", folder=place.folder).strip())
+    with (place.folder / "params.yaml").open("a") as file:
+        file.write("url: ssh://git@github.com/shop/data.git\nnote: a password\n")
+    assert publication.commit(place, "x", BOT)
+
+
 def test_what_the_project_publishes_has_no_secret() -> None:
     kept = publication.git("ls-files", "-z", "--", "metrics", "reports", "*.lock", "*.yaml", folder=ROOT).split("\0")
     found = {path: line_of_secret((ROOT / path).read_bytes().decode(errors="replace")) for path in kept[:-1]}

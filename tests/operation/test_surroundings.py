@@ -88,6 +88,19 @@ def test_a_damaged_object_of_the_cache_comes_again(shop: Shop) -> None:
     assert found("cache", shop.folder).state == State.OK
 
 
+@pytest.mark.attack
+def test_a_lock_that_names_a_path_takes_no_file_away(shop: Shop, tmp_path: Path) -> None:
+    """A pusher's lock: what is no md5 would lead out of the cache, to a file of the operator."""
+    kept = tmp_path / "id"
+    kept.write_text("a key")
+    lock = shop.folder / "dvc.lock"
+    out = f"  other:\n    cmd: a\n    outs:\n    - {{path: b, md5: 'ab{kept}'}}\n"
+    lock.write_text(lock.read_text() + out)
+    shop.commit()
+    assert mend_cache(shop.folder, shop.folder, shop.cache) == ()
+    assert kept.read_text() == "a key"
+
+
 def test_a_damaged_object_that_is_nowhere_is_taken_away(shop: Shop) -> None:
     (path,) = (p for p in (shop.cache / "files").rglob("*") if p.is_file() and p.read_bytes() == b"weights of b")
     bitten(path)

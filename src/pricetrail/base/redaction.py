@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 HIDDEN: Final = "***"
 SHORTEST: Final = 8  # characters of a secret that is hidden by its value; less would be found in words
+SURELY: Final = 12  # characters of one that is looked for in files: a shorter one may be a word
 VARIABLE: Final = re.compile(
     r"SECRET|TOKEN|PASSW|AUTH_STRING|API_KEY|ACCESS_KEY|_KEY$|WEBHOOK|CREDENTIAL|CONNECTION_(STRING|URL)"
 )
@@ -26,12 +27,13 @@ _QUOTED = r"b?\"[^\"\n]*\"|b?'[^'\n]*'"
 _SURE = (
     (r"(?-i:-----BEGIN ([A-Z0-9 ]*)PRIVATE KEY-----.*?(?:-----END \1PRIVATE KEY-----|\Z))", "a private key ***"),
     # the number of a port is no password
-    (r"\b(\w+)://(?:[^/\s:@\[]+:(?!\d+(?:[^\w@]|$))[^\s\"'<>]*|[^/\s?#\"'<>]+)@", rf"\1://{HIDDEN}@"),
+    (r"\b(\w+)://[^/\s:@\[]+:(?!\d+(?:[^\w@]|$))[^\s\"'<>]*@", rf"\1://{HIDDEN}@"),
     (rf"(https?://)(?:[^/\s@]*@)?({_HOOKS})(:\d+)?/[^\s\"'<>]+", rf"\1\2\3/{HIDDEN}"),
     (r"(?-i:\b(?:AKIA|ASIA|AROA|AIDA)[A-Z0-9]{16}\b)", HIDDEN),
 )
 # What may be one, in what a program says.
 _LIKELY = (
+    (r"\b(\w+)://[^/\s?#\"'<>]+@", rf"\1://{HIDDEN}@"),  # a user may be a token
     # a line of one, as programs give their words line by line; a hash has no capitals
     (r"(?-i:(?m:^)(?=\S*[a-z])(?=\S*[A-Z])(?=\S*\d)(?=\S*[A-Za-z0-9+]{16})[A-Za-z0-9+/]{40,}={0,2}(?m:$))", HIDDEN),
     (r"(https?://[^/\s]+)/(?:[^\s\"'<>]*/)?(?:web)?hooks?/[^\s\"'<>]+", rf"\1/{HIDDEN}"),
@@ -77,7 +79,7 @@ def line_of_secret(text: str) -> int | None:
     >>> line_of_secret("a,b\n1,AKIAIOSFODNN7EXAMPLE\n"), line_of_secret("token: 12")
     (2, None)
     """
-    found = [text.find(secret) for secret in _known if secret in text]
+    found = [text.find(secret) for secret in _known if len(secret) >= SURELY and secret in text]
     found += [match.start() for form, _ in SURE if (match := form.search(text))]
     return text.count("\n", 0, min(found)) + 1 if found else None
 

@@ -1,5 +1,6 @@
 """The objects of DVC's cache, read without DVC: a file by its md5, a folder by that of its list."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from pricetrail.base.processes import program_environment
 from pricetrail.lineage.git import cause
 
 LAYOUTS: Final = ("files/md5", "")  # of DVC 3, and of DVC 2
+OID: Final = re.compile(r"[0-9a-f]{32}(\.dir)?")
 
 
 def dvc(*arguments: str, folder: Path = Path(), env: Mapping[str, str] | None = None) -> str:
@@ -40,11 +42,16 @@ def cache_folder() -> Path:
     return Path(dvc("cache", "dir").strip())
 
 
+def place_of(cache: Path, md5: str, layout: str = LAYOUTS[0]) -> Path | None:
+    """Where the cache keeps an object; None for what is no md5: a lock of others may name any path."""
+    return cache / layout / md5[:2] / md5[2:] if OID.fullmatch(md5) else None
+
+
 def object_at(cache: Path, md5: str) -> Path | None:
     """The file of an object whose bytes are those that its name says; None where there is none."""
     for layout in LAYOUTS:
-        path = cache / layout / md5[:2] / md5[2:]
-        if path.is_file() and md5_of_file(path) == md5.removesuffix(".dir"):
+        path = place_of(cache, md5, layout)
+        if path is not None and path.is_file() and md5_of_file(path) == md5.removesuffix(".dir"):
             return path
     return None
 

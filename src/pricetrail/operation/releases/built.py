@@ -1,19 +1,17 @@
 """What a commit built, as far as git holds it: its bundle's hash, its decision, its objects."""
 
-import re
 from collections.abc import Mapping
 from pathlib import PurePosixPath
-from typing import Any, Final
+from typing import Any
 
 from pricetrail.base import files
 from pricetrail.base.errors import DataError, ReleaseError
 from pricetrail.checks.decision import read_decision
 from pricetrail.checks.gates import EVIDENCE, Decision, read_verdict
 from pricetrail.lineage.commit import CANDIDATE, DECISION, LOCK, Commit
+from pricetrail.lineage.dvc_cache import OID
 from pricetrail.lineage.lock import parse_yaml
 from pricetrail.operation.releases.remote import BUNDLE_LIMIT
-
-MD5: Final = re.compile(r"[0-9a-f]{32}(\.dir)?")
 
 
 def decision_of(commit: Commit) -> Decision:
@@ -44,16 +42,23 @@ def bundle_md5(commit: Commit) -> str:
     md5 = next((stage.outs[CANDIDATE] for stage in commit.locks[LOCK] if CANDIDATE in stage.outs), None)
     if md5 is None:
         raise ReleaseError(LOCK, f"must name {CANDIDATE} at {commit.name}: no run got so far")
-    if not MD5.fullmatch(md5):
+    if not OID.fullmatch(md5):
         raise DataError(LOCK, f"{CANDIDATE} must have an md5", md5)
     return md5
 
 
 def bundle_bytes(commit: Commit) -> int:
-    """How large a commit's lock says that its bundle is; never more than this process takes into memory."""
+    """How large a commit's lock says that its bundle is; never more than this process takes into memory.
+
+    Raises:
+        DataError: the lock is damaged.
+    """
     tree = parse_yaml(commit.text(LOCK), LOCK)
-    outs = [out for stage in tree["stages"].values() for out in stage.get("outs", [])]
-    sizes = [out.get("size") for out in outs if out["path"] == CANDIDATE]
+    try:
+        outs = [out for stage in tree["stages"].values() for out in stage.get("outs", [])]
+        sizes = [out.get("size") for out in outs if out["path"] == CANDIDATE]
+    except (KeyError, TypeError, AttributeError):
+        raise DataError(LOCK, "must be a lock that DVC wrote") from None
     return min([BUNDLE_LIMIT, *(size for size in sizes if isinstance(size, int) and size >= 0)])
 
 

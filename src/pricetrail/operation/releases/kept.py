@@ -8,7 +8,7 @@ from pricetrail.lineage.commit import WORKSPACE, Commit
 from pricetrail.lineage.dvc_cache import object_at
 from pricetrail.operation.releases.built import objects_of
 from pricetrail.operation.releases.registry import Registry
-from pricetrail.operation.releases.remote import Objects, Remote, open_remote
+from pricetrail.operation.releases.remote import BUNDLE_LIMIT, Objects, Remote, open_remote
 from pricetrail.operation.releases.sbom import sbom_name
 from pricetrail.operation.releases.trust import Trust
 
@@ -120,7 +120,7 @@ def copy_releases(folder: Path, cache: Path, source: str, trust: Trust | None = 
         # A folder's list goes last: DVC takes it for a sign that its files are there.
         for md5 in sorted(md5s, key=lambda name: (name.endswith(".dir"), name)):
             if object_at(cache, md5) is not None or not other.missing([md5]):
-                remote.put(md5, objects.read(md5))
+                remote.put(md5, objects.read(md5, BUNDLE_LIMIT))
                 count += 1
         for name in sorted({lost.sbom for lost in found} - {""}):
             content = other.kept(name)

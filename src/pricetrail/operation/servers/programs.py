@@ -15,7 +15,7 @@ from pricetrail.base.processes import end_session, program_environment, running,
 from pricetrail.base.redaction import redacted
 from pricetrail.lineage.git import cause, is_for_a_person, named, watching_hooks
 
-KEPT_LINES: Final = 400
+KEPT_LINES, ALL_LINES = 400, 10**6
 # A dead server is found out in seconds; the step tries again.
 PATIENCE: Final[Mapping[str, str]] = {"AWS_MAX_ATTEMPTS": "2", "AWS_RETRY_MODE": "standard"}
 QUIET: Final[Mapping[str, str]] = {
@@ -67,6 +67,7 @@ def run(
     tell: Callable[[str], None] | None = None,
     *,
     runs_stages: bool = False,
+    kept: int = KEPT_LINES,
 ) -> Done:
     """Run a program to its end; it and all that it started are killed past the limit.
 
@@ -76,6 +77,7 @@ def run(
         env: added to its environment, which is this process's, without what is for this process alone.
         minutes: the limit; none for 0.
         tell: is given each line as it comes.
+        kept: how many of its last lines are.
         runs_stages: it runs code of a revision, so nothing that is secret is in its environment.
 
     Raises:
@@ -100,7 +102,7 @@ def run(
             timer.start()
         try:
             for line in process.stdout or ():
-                lines = [*lines[-KEPT_LINES:], line.rstrip("\n")]
+                lines = [*lines[-kept:], line.rstrip("\n")]
                 if tell is not None and line.strip():
                     tell(line.rstrip())
             process.wait()
@@ -119,13 +121,13 @@ def _environment(*, runs_stages: bool) -> dict[str, str]:
 
 
 def must(command: Sequence[str], folder: Path, minutes: float = 0, env: Mapping[str, str] | None = None) -> str:
-    """What a program says that has to succeed.
+    """What a program says that has to succeed, all of it.
 
     Raises:
         UnreachableError: it passes the limit, or fails, and may do better later.
         OperationError: it fails, and a person has to mend the cause.
     """
-    done = run(command, folder, env, minutes)
+    done = run(command, folder, env, minutes, kept=ALL_LINES)
     if done.code:
         kind = OperationError if done.is_final else UnreachableError
         raise kind(named(command), f"must succeed: {done.reason}")

@@ -22,7 +22,7 @@ from pricetrail.base.params_schema import Weekly
 from pricetrail.base.processes import identity, kill_all_in, lives
 from pricetrail.lineage.git import git
 from pricetrail.operation.releases.keys import PUBLIC
-from pricetrail.operation.releases.tags import ARTIFACT
+from pricetrail.operation.releases.tags import ARTIFACT, STAGE_TAG, VERSION_TAG
 from pricetrail.operation.servers.programs import must
 from pricetrail.operation.servers.s3 import dvc_config, edit_local_config
 from pricetrail.operation.weekly.branch import branch_of_runs
@@ -204,7 +204,8 @@ def _require_same_tags(home: Path, folder: Path, repository: str) -> None:
         OperationError: a release's tag is gone there, or is another one.
     """
     known, there = (dict(line.split() for line in git(*TAGS, folder=place).splitlines()) for place in (home, folder))
-    wrong = sorted(name for name in known if there.get(name) != known[name])
+    releases = [name for name in known if VERSION_TAG.fullmatch(name) or STAGE_TAG.fullmatch(name)]
+    wrong = sorted(name for name in releases if there.get(name) != known[name])
     if wrong:
         how = "is another tag there" if wrong[0] in there else "was deleted there, or never pushed"
         advice = f"`git push {repository} refs/tags/{wrong[0]}`, or `git tag -d {wrong[0]}` where that one is wrong"
@@ -221,6 +222,7 @@ def _give_settings(home: Path, clone: Path) -> None:
         for name, settings in local.get("remote", {}).items()
         for key, value in settings.items()
     }
+    (clone / ".dvc" / "config.local").unlink(missing_ok=True)  # of the branch: a link could lead anywhere
     core = {f"core.{key}": value for key, value in local.get("core", {}).items()}
     edit_local_config(clone, {**_moved_folders(home, clone), **kept, **core, "cache.dir": str(cache_of(home))})
 
@@ -231,19 +233,17 @@ def _require_same_remote(home: Path, clone: Path) -> None:
     Raises:
         OperationError: it names another one.
     """
-    here, there = _default_remote(home), _default_remote(clone)
-    if there != here:
-        named = [" at ".join(filter(None, place[1:])) or "none" for place in (here, there)]
-        rule = f"must name the remote of this project, {named[0]}, and names {named[1]}"
-        raise OperationError(".dvc/config of the branch", f"{rule}: `git pull` here, where you know who changed it")
+    here, there = _remotes(home), _remotes(clone)
+    if other := sorted(name for name in here.keys() | there.keys() if here.get(name) != there.get(name)):
+        rule = f"must have the remotes of this project, and has others: {', '.join(other)}"
+        raise OperationError(".dvc/config of the branch", f"{rule}; `git pull` here, where you know who changed it")
 
 
-def _default_remote(folder: Path) -> tuple[str, str, str]:
-    """Name, url and endpoint of the default remote of DVC."""
+def _remotes(folder: Path) -> dict[str, object]:
+    """Each setting of the remotes by its name, and which is the default: an output may name any of them."""
     config = dvc_config(folder)
-    name = config["core"].get("remote") or ""
-    settings = config["remote"].get(name, {})
-    return name, str(settings.get("url", "")), str(settings.get("endpointurl", ""))
+    settings = {f"remote {name}, {key}": value for name, of in config["remote"].items() for key, value in of.items()}
+    return {**settings, "core.remote": config["core"].get("remote")}
 
 
 def take_credentials(clone: Clone) -> None:

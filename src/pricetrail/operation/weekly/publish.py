@@ -59,22 +59,25 @@ def commit(clone: Clone, message: str, author: str) -> bool:
     git("add", "--update", folder=clone.folder)
     if there:
         git("add", "--", *there, folder=clone.folder)
-    made = git("diff", "--cached", "--name-only", "-z", "--diff-filter=d", folder=clone.folder).split("\0")[:-1]
-    _require_no_secret(clone, made)
-    if not git("diff", "--cached", "--name-only", folder=clone.folder):
+    made = git("diff", "--cached", "--name-only", "-z", folder=clone.folder).split("\0")[:-1]
+    if not made:
         return False
+    _require_no_secret(clone, made)
     text = f"{message.rstrip()}\n\nRun: {clone.folder.parent.name}\n"
     git(*_as(author), "commit", "--quiet", "--no-verify", "--file", "-", folder=clone.folder, given=text)
     return True
 
 
 def _require_no_secret(clone: Clone, paths: Sequence[str]) -> None:
-    """Hold what a run publishes against the secrets that this process knows, and the forms of keys and addresses."""
+    """Hold the lines that a run adds against the secrets that this process knows, and forms of keys and addresses."""
     for path in paths:
-        text = (clone.folder / path).read_bytes().decode(errors="replace")
-        if line := line_of_secret(text):
+        change = git("diff", "--cached", "--unified=0", "--no-color", "--no-ext-diff", "--", path, folder=clone.folder)
+        added = "".join(line[1:] for line in change.splitlines(keepends=True)[4:] if line.startswith("+"))
+        if line := line_of_secret(added):
+            text = added.splitlines()[line - 1]
+            number = (clone.folder / path).read_text(encoding="utf-8", errors="replace").splitlines().index(text) + 1
             rule = "must hold no key, password or secret address, for git keeps it: correct the source file or stage"
-            raise OperationError(f"{path}: line {line}", rule)
+            raise OperationError(f"{path}: line {number}", rule)
 
 
 def publish(clone: Clone, author: str, minutes: float, tag: Callable[[], Sequence[str]]) -> Published:

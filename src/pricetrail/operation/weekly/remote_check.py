@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from pricetrail.base.dvc_hashes import md5_of_file
-from pricetrail.base.errors import OperationError, ReleaseError
+from pricetrail.base.errors import OperationError, PricetrailError
 from pricetrail.operation.releases.kept import lost_of_releases
 from pricetrail.operation.releases.remote import Objects, open_remote
+from pricetrail.operation.releases.trust import trusted
 
 PIPELINE: Final = "dvc.yaml"  # what a run reproduces, with all that it reads
 FAULTS = (OSError, ValueError)  # what a file system behind a network raises
@@ -93,7 +94,7 @@ def _md5_in(remote: Store, name: str) -> str:
         return ""
 
 
-def main(published: str, pushed: int = 0) -> ReadBack:
+def main(published: str, pushed: int = 0, home: str = "") -> ReadBack:
     """Hold the remote against the lock, and read back what the last published commit does not name.
 
     ``dvc status --cloud`` and ``dvc push`` trust what DVC once saw there of a folder, so each object is asked for.
@@ -101,6 +102,7 @@ def main(published: str, pushed: int = 0) -> ReadBack:
     Args:
         published: the commit; empty for none.
         pushed: objects that were just sent. Where these are more than the new ones, all are read back.
+        home: the project, whose trusted keys say which tags are releases.
 
     Raises:
         OperationError: the remote does not answer, or an object is lost or bad and cannot be replaced.
@@ -116,17 +118,17 @@ def main(published: str, pushed: int = 0) -> ReadBack:
             remote, cache = repo.cloud.get_remote_odb(), repo.cache.local
             fresh = used - known if pushed <= len(used - known) else used
             found = read_back(remote, cache, used, fresh)
-            return replace(found, lost=_lost(Path(repo.root_dir), Path(cache.path)))
+            return replace(found, lost=_lost(Path(repo.root_dir), Path(cache.path), Path(home or repo.root_dir)))
     except (DvcException, *FAULTS) as error:
         raise OperationError("remote", f"must give back what was pushed: {error!r}") from None
 
 
-def _lost(folder: Path, cache: Path) -> str:
+def _lost(folder: Path, cache: Path, home: Path) -> str:
     """What the remote has not of the two releases that are needed most, as with a new remote or after `dvc gc`."""
     try:
         with open_remote(folder) as remote:
-            lost = lost_of_releases(folder, Objects(cache, remote), remote, newest=2)
-    except ReleaseError as error:  # tags that nobody can read: no matter of this run
+            lost = lost_of_releases(folder, Objects(cache, remote), remote, newest=2, trust=trusted(folder, home))
+    except PricetrailError as error:  # tags and locks that nobody can read: no matter of this run
         return f"What releases need could not be asked for: {error}"
     told = "; ".join(map(str, lost))
     return f"In {remote.url} {told}: `pricetrail doctor` says what to do." if told else ""
@@ -148,6 +150,6 @@ def _named(repo: Any, is_needed: bool) -> frozenset[str]:  # noqa: ANN401  dvc.r
 
 if __name__ == "__main__":
     try:
-        sys.stdout.write(json.dumps(asdict(main(sys.argv[1], int(sys.argv[2])))) + "\n")
+        sys.stdout.write(json.dumps(asdict(main(sys.argv[1], int(sys.argv[2]), *sys.argv[3:]))) + "\n")
     except OperationError as error:
         sys.exit(f"ERROR: {error}")

@@ -132,7 +132,10 @@ def snapshot(home: Path, weekly: Weekly, folder: Path) -> Snapshot:
     """
     clone = run_clone.make(home, weekly, folder)
     surroundings.require_merged(clone.folder)
-    surroundings.mend_cache(home, clone.folder, clone.cache)
+    try:
+        surroundings.mend_cache(home, clone.folder, clone.cache)
+    except NoAnswerError as error:
+        raise UnreachableError(error.place, error.rule) from None
     sources = steps.update_sources(clone, weekly.timeout_minutes)
     settings = steps.plan_tuning(clone)
     changed = [*sources, *(["params.yaml"] if settings else [])]

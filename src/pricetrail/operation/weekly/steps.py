@@ -205,7 +205,14 @@ def verify(clone: Clone, minutes: float, pushed: int = 0) -> ReadBack:
     s3.ensure_running(clone.home)
     # The base may name new lines that nobody pushed; all that the last published lock named was read back then.
     published = git("log", "-1", "--format=%H", clone.base, "--", "dvc.lock", folder=clone.folder).strip()
-    command = [sys.executable, *MODULE, "pricetrail.operation.weekly.remote_check", published, str(pushed)]
+    command = [
+        sys.executable,
+        *MODULE,
+        "pricetrail.operation.weekly.remote_check",
+        published,
+        str(pushed),
+        str(clone.home),
+    ]
     found = load_json(must(command, clone.folder, minutes).splitlines()[-1])
     if repaired := tuple(found["repaired"]):
         log.warning("%d objects in the remote had other bytes than their names say, sent again", len(repaired))

@@ -18,10 +18,10 @@ from pricetrail.base import files
 from pricetrail.base.dvc_hashes import md5_of_file
 from pricetrail.base.errors import OperationError, PricetrailError
 from pricetrail.lineage.commit import Commit
-from pricetrail.lineage.dvc_cache import listing
+from pricetrail.lineage.dvc_cache import listing, place_of
 from pricetrail.lineage.git import git
 from pricetrail.operation.releases.built import objects_of
-from pricetrail.operation.releases.remote import open_remote
+from pricetrail.operation.releases.remote import BUNDLE_LIMIT, open_remote
 from pricetrail.operation.servers.s3 import dvc_config, ensure_running
 from pricetrail.operation.weekly.clone import cache_of
 
@@ -68,8 +68,8 @@ def damaged(folder: Path, cache: Path) -> Iterator[tuple[str, Path]]:
     seen, waiting = set[str](), sorted(objects_of(Commit.at("HEAD", folder)))
     while waiting:
         md5 = waiting.pop()
-        path = cache / "files" / "md5" / md5[:2] / md5[2:]
-        if md5 in seen or not path.is_file():
+        path = place_of(cache, md5)
+        if md5 in seen or path is None or not path.is_file():
             continue
         seen.add(md5)
         if md5_of_file(path) != md5.removesuffix(".dir"):
@@ -94,7 +94,7 @@ def mend_cache(home: Path, folder: Path, cache: Path) -> tuple[str, ...]:
         ensure_running(home)
         with open_remote(folder) as remote:
             for md5, path in found:
-                content = remote.object(md5)
+                content = remote.object(md5, BUNDLE_LIMIT)
                 path.chmod(0o644)
                 path.unlink()
                 if content is not None:
