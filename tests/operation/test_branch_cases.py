@@ -268,7 +268,7 @@ def test_a_branch_does_not_choose_the_remote_of_a_run(project: Project, key: str
     if key in ("the default", "another"):  # which an output of dvc.yaml may name
         other.must("dvc", "remote", "add", "-q", *(["-d"] if key == "the default" else []), "theirs", "s3://theirs/dvc")
     elif key == "a setting":
-        other.must("dvc", "remote", "modify", "-q", "store", "verify", "false")
+        other.must("dvc", "remote", "modify", "-q", "store", "verify", "true")
     else:
         other.must("dvc", "remote", "modify", "-q", "store", key, "https://theirs.example/dvc")
     other.commit()
