@@ -118,6 +118,7 @@ OTHER: dict[str, Any] = {
     "weekly.retry_delay_seconds": 0.5,
     "weekly.timeout_minutes": 7.0,
     "weekly.author": "a <a@b.c>",
+    "weekly.release": False,
     "weekly.webhook_url": "http://127.0.0.1:1/",
 }
 
