@@ -5,6 +5,7 @@ The attacker may push: commits with any file, and any tag. He has no key that th
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import logging
@@ -21,7 +22,15 @@ from typer.testing import CliRunner
 from pricetrail.base.errors import ReleaseError
 from pricetrail.cli.app import app
 from pricetrail.operation.releases import make, trust
-from pricetrail.operation.releases.keys import SHORT, STATEMENT_TYPE, KeyPair, make_keys, statement
+from pricetrail.operation.releases.keys import (
+    SHORT,
+    STATEMENT_TYPE,
+    KeyPair,
+    fingerprint,
+    is_signed,
+    make_keys,
+    statement,
+)
 from pricetrail.operation.releases.records import ASSIGNMENT_TYPE
 from pricetrail.operation.releases.registry import Registry
 from pricetrail.operation.releases.trust import trusted
@@ -248,6 +257,156 @@ def test_a_shortened_fingerprint_trusts_nothing(shop: Shop) -> None:
     done = command(shop, "keys", "--trust", keys.fingerprint[:SHORT])
     assert (done.exit_code, "must be all 64 digits" in done.stderr) == (1, True)
     assert keys.fingerprint not in trusted(shop.folder).keys
+
+
+@dataclass(frozen=True)
+class Line:
+    """A clone that pinned key a and followed to b and c, each of which replaced the one before; all private halves."""
+
+    shop: Shop
+    a: KeyPair
+    b: KeyPair
+    c: KeyPair
+
+    @property
+    def trusted(self) -> set[str]:
+        names = {pair.fingerprint: name for name, pair in (("a", self.a), ("b", self.b), ("c", self.c))}
+        return {names.get(key, "stranger") for key in trusted(self.shop.folder).keys}
+
+    def tell(self, option: str, pair: KeyPair) -> None:
+        done = command(self.shop, "keys", option, pair.fingerprint)
+        assert done.exit_code == 0, done.output
+
+
+@pytest.fixture
+def line(shop: Shop) -> Line:
+    b, c = make_keys(shop.box / "b"), make_keys(shop.box / "c")
+    for old, new in ((shop.keys, b), (b, c)):
+        name = new.private.parents[2].name
+        bring(shop, new, f"{name}.pub.pem")
+        state(shop, old, old.fingerprint, new.fingerprint, name=name)
+    made = Line(shop, shop.keys, b, c)
+    assert made.trusted == {"a", "b", "c"}
+    return made
+
+
+@pytest.mark.attack
+def test_a_distrusted_key_is_not_followed_again(line: Line) -> None:
+    """Its statement lies in ``keys/`` for ever; nor counts what the thief signed for by it."""
+    line.tell("--distrust", line.b)
+    for _ in range(2):
+        assert line.trusted == {"a"}
+    line.tell("--trust", line.c)
+    assert line.trusted == {"a", "c"}
+    line.tell("--trust", line.b)
+    assert line.trusted == {"a", "b", "c"}
+
+
+@pytest.mark.attack
+def test_a_key_is_distrusted_before_it_is_followed(shop: Shop) -> None:
+    keys = stranger(shop)
+    bring(shop, keys)
+    state(shop, shop.keys, only_key(shop), keys.fingerprint)
+    assert command(shop, "keys", "--distrust", keys.fingerprint).exit_code == 0
+    assert set(trusted(shop.folder).keys) == {shop.keys.fingerprint}
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize("is_deleted", [False, True], ids=["statement there", "statement deleted"])
+def test_a_distrusted_key_is_replaced_by_no_other(line: Line, is_deleted: bool) -> None:
+    """He who has the old key as well brings a second statement by it."""
+    line.tell("--distrust", line.b)
+    thief = stranger(line.shop)
+    bring(line.shop, thief)
+    state(line.shop, line.a, line.a.fingerprint, thief.fingerprint)
+    if is_deleted:
+        (line.shop.folder / "keys/b.replaces.json").unlink()
+    assert line.trusted == {"a"}
+
+
+@pytest.mark.attack
+def test_a_stolen_key_takes_no_other_with_it(line: Line) -> None:
+    """He signs by it for keys that are trusted without it; they stay when it goes."""
+    line.tell("--trust", line.c)
+    state(line.shop, line.c, line.c.fingerprint, line.b.fingerprint, name="back")
+    assert line.trusted == {"a", "b", "c"}
+    line.tell("--distrust", line.c)
+    assert line.trusted == {"a", "b"}
+    line.tell("--trust", line.c)
+    line.tell("--distrust", line.b)
+    assert line.trusted == {"a", "c"}
+
+
+def test_our_new_key_stays_when_the_old_is_distrusted(shop: Shop) -> None:
+    old = shop.keys.fingerprint
+    assert command(shop, "keys", "--replace").exit_code == 0
+    assert len(trusted(shop.folder).keys) == 2
+    assert command(shop, "keys", "--distrust", old).exit_code == 0
+    assert set(trusted(shop.folder).keys) == {shop.keys.fingerprint}
+
+
+def they_are_deleted(keys: Path, thief: KeyPair) -> None:
+    (keys / "release.pub.pem").unlink()
+
+
+def one_is_exchanged(keys: Path, thief: KeyPair) -> None:
+    (keys / "release.pub.pem").write_bytes(thief.public.read_bytes())
+
+
+def one_is_swollen(keys: Path, thief: KeyPair) -> None:
+    (keys / "release.pub.pem").write_bytes((keys / "release.pub.pem").read_bytes() + b"\n" * 4096)
+
+
+def they_are_crowded_out(keys: Path, thief: KeyPair) -> None:
+    for number in range(trust.FILES_LIMIT):
+        (keys / f"a{number}.pub.pem").write_bytes(b"")
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize(
+    "attack",
+    [they_are_deleted, one_is_exchanged, one_is_swollen, they_are_crowded_out],
+    ids=lambda attack: attack.__name__,
+)
+def test_a_branch_takes_no_trust_away(shop: Shop, attack: Callable[[Path, KeyPair], None]) -> None:
+    """Else no release would be left, and its days could be rewritten."""
+    key = shop.keys.fingerprint
+    trusted(shop.folder)
+    attack(shop.folder / "keys", stranger(shop))
+    shop.commit()
+    assert version_tag(shop.folder, "production") == "price-model@v1.0.0"
+    assert verify(shop.folder, "v1.0.0", shop.cache).passed
+    assert set(trusted(shop.folder).keys) == {key}
+
+
+@pytest.mark.attack
+def test_a_kept_key_is_held_against_its_fingerprint(shop: Shop) -> None:
+    key = shop.keys.fingerprint
+    trusted(shop.folder)
+    (kept,) = (trust.pins_file(shop.folder).parent / "keys").iterdir()
+    assert kept.name == f"{key}.pub.pem"
+    (shop.folder / "keys/release.pub.pem").unlink()
+    kept.write_bytes(stranger(shop).public.read_bytes())
+    assert not trusted(shop.folder).keys
+
+
+UNKNOWN = {  # DER of a public key, the object 1.2.3.4 in it
+    "type": "300c300706032a03040500030100",
+    "curve": "3014300e06072a8648ce3d020106032a030403020004",
+}
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize("what", UNKNOWN)
+def test_a_key_of_an_unknown_kind_is_left_out(shop: Shop, what: str, caplog: pytest.LogCaptureFixture) -> None:
+    body = base64.b64encode(bytes.fromhex(UNKNOWN[what])).decode()
+    pem = f"-----BEGIN PUBLIC KEY-----\n{body}\n-----END PUBLIC KEY-----\n"
+    shop.write("keys/a.pub.pem", pem)
+    assert verify(shop.folder, "production", shop.cache).passed
+    assert "keys/a.pub.pem is left out: must be a public key, PEM" in caplog.text
+    assert not is_signed(STATEMENT_TYPE, b"", "", pem.encode())
+    with pytest.raises(ReleaseError, match="must be a public key, PEM"):
+        fingerprint(shop.folder / "keys/a.pub.pem")
 
 
 # what its owner does

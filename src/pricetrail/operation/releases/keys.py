@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -47,10 +47,8 @@ class KeyPair:
 
 def is_signed(kind: str, payload: bytes, signature: str, public: bytes) -> bool:
     """Whether a signature, base64, is of a payload of this kind, by the key of a public half, PEM."""
-    key = serialization.load_pem_public_key(public)
-    if not isinstance(key, ec.EllipticCurvePublicKey):
-        return False
     try:
+        key = _public_key(public)
         key.verify(base64.b64decode(signature, validate=True), _enveloped(kind, payload), ec.ECDSA(hashes.SHA256()))
     except (InvalidSignature, ValueError):
         return False
@@ -129,10 +127,7 @@ def fingerprint_of(public: bytes) -> str:
     Raises:
         ValueError: they are no public key of the curve P-256.
     """
-    key = serialization.load_pem_public_key(public)
-    if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
-        raise ValueError("it is not of the curve P-256")
-    return hashlib.sha256(_pem(key)).hexdigest()
+    return hashlib.sha256(_pem(_public_key(public))).hexdigest()
 
 
 def statement(old: str, new: str) -> bytes:
@@ -162,10 +157,20 @@ def _public_half(private: Path) -> bytes:
     return _pem(_private_key(private).public_key())
 
 
+def _public_key(public: bytes) -> ec.EllipticCurvePublicKey:
+    try:
+        key = serialization.load_pem_public_key(public)
+    except UnsupportedAlgorithm as error:  # an unknown type or curve: no ValueError, and a branch may bring it
+        raise ValueError(str(error)) from None
+    if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
+        raise ValueError("it is not of the curve P-256")
+    return key
+
+
 def _private_key(private: Path) -> ec.EllipticCurvePrivateKey:
     try:
         key = serialization.load_pem_private_key(files.read_bytes(private), None)
-    except (ValueError, TypeError, SourceError) as error:
+    except (ValueError, TypeError, UnsupportedAlgorithm, SourceError) as error:
         raise ReleaseError(str(private), f"must be a private key without a password, PEM: {error}") from None
     if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
         raise ReleaseError(str(private), "must be a key of the curve P-256")

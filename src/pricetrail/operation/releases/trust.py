@@ -1,7 +1,8 @@
 """Whose signatures count: the keys that this machine trusts, whatever a branch brings in its ``keys/``.
 
 Trusted are the fingerprints that were pinned in git's own folder, where no commit reaches, or the keys of a folder that
-the user names; and the keys that replaced one of them, by a statement that the replaced one signed.
+the user names; and the keys that replaced one of them, by a statement that the replaced one signed. The public halves
+of pinned keys are kept beside the pins: a branch that loses them takes no trust away.
 """
 
 import logging
@@ -29,10 +30,32 @@ from pricetrail.operation.releases.keys import (
 
 VARIABLE: Final = "PRICETRAIL_TRUSTED_KEYS"
 PINS: Final = "pricetrail/trusted_keys"  # in git's own folder: a pull overwrites even an ignored file of the tree
+KEPT: Final = "keys"  # beside the pins: the public halves
 FINGERPRINT: Final = re.compile(r"[0-9a-f]{64}")
+LINE: Final = re.compile(rf"([-+]?)({FINGERPRINT.pattern})(?:\s+({FINGERPRINT.pattern}))?")
 FILE_LIMIT, FILES_LIMIT = 4096, 1000  # bytes of a key or statement, and how many of each are read
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Pins:
+    """What this clone decided of keys, by fingerprint.
+
+    Attributes:
+        replaced: each key, trusted or not, with the one that it replaced, empty where it did not.
+        direct: those that are trusted for themselves, not only for what they replaced.
+        distrusted: those that no statement makes trusted again.
+    """
+
+    replaced: Mapping[str, str]
+    direct: frozenset[str]
+    distrusted: frozenset[str] = frozenset()
+
+    @property
+    def trusted(self) -> list[str]:
+        """The keys that count, in order of the file."""
+        return [key for key in self.replaced if key not in self.distrusted]
 
 
 @dataclass(frozen=True)
@@ -88,17 +111,22 @@ def trusted(folder: Path, home: Path | None = None, named: Path | None = None, o
         if not given:
             raise ReleaseError(str(named), f"must be a folder of public keys, *{PUBLIC_SUFFIX}")
         brought.update(given)
-        pins, place = dict.fromkeys(given, ""), str(named)
+        pins, place = _direct(given), str(named)
     else:
         file = pins_file(home or folder)
         place = str(file)
         pins = _read(file) if file.exists() else _first_use(file, (home or folder) / PUBLIC.parent, own)
+        kept = public_keys(file.parent / KEPT)
+        brought = {key: kept[key] for key in pins.trusted if key in kept} | brought
     followed = _followed(pins, brought, folder / PUBLIC.parent)
-    if named is None and followed != pins:
-        _write(file, followed)
-        for key in sorted(followed.keys() - pins.keys()):
-            log.warning("key %s is trusted: %s, which it replaces, signed for it", key[:SHORT], followed[key][:SHORT])
-    keys = {key: brought[key] for key in followed if key in brought}
+    keys = {key: brought[key] for key in followed.trusted if key in brought}
+    if named is None:
+        _keep(file, {key: public for key, public in keys.items() if key not in kept})
+        if followed != pins:
+            _write(file, followed)
+        for key in sorted(followed.replaced.keys() - pins.replaced.keys()):
+            old = followed.replaced[key][:SHORT]
+            log.warning("key %s is trusted: %s, which it replaces, signed for it", key[:SHORT], old)
     return Trust(keys, tuple(sorted(brought.keys() - keys.keys())), place, named is not None)
 
 
@@ -108,25 +136,38 @@ def pin(folder: Path, fingerprint: str) -> None:
     Raises:
         ReleaseError: it is no fingerprint of a key there.
     """
-    if not FINGERPRINT.fullmatch(fingerprint) or fingerprint not in public_keys(folder / PUBLIC.parent):
+    there = public_keys(folder / PUBLIC.parent)
+    if not FINGERPRINT.fullmatch(fingerprint) or fingerprint not in there:
         raise ReleaseError("fingerprint", f"must be all 64 digits of that of a key in {PUBLIC.parent}/", fingerprint)
     file = pins_file(folder)
-    pins = _read(file) if file.exists() else {}
-    _write(file, {fingerprint: "", **pins})
+    pins = _read(file) if file.exists() else _direct([])
+    _keep(file, {fingerprint: there[fingerprint]})
+    replaced = {fingerprint: "", **pins.replaced}
+    _write(file, Pins(replaced, pins.direct | {fingerprint}, pins.distrusted - {fingerprint}))
 
 
 def unpin(folder: Path, fingerprint: str) -> None:
-    """Trust a key no longer.
+    """Trust a key no longer, whoever signed for it, nor those that are trusted only because it signed for them.
 
     Raises:
-        ReleaseError: it is not trusted.
+        ReleaseError: it is not trusted, and no statement could make it so.
     """
     file = pins_file(folder)
-    pins = _read(file) if file.exists() else {}
-    if fingerprint not in pins:
-        known = ", ".join(pins) or "there is none"
-        raise ReleaseError("fingerprint", f"must be that of a trusted key, all 64 digits ({known})", fingerprint)
-    _write(file, {key: replaced for key, replaced in pins.items() if key != fingerprint})
+    pins = _read(file) if file.exists() else _direct([])
+    # one of keys/ as well: the next look might follow to it
+    known = [*pins.trusted, *(public_keys(folder / PUBLIC.parent) if file.exists() else [])]
+    if fingerprint not in known or fingerprint in pins.distrusted:
+        told = ", ".join(pins.trusted) or "there is none"
+        raise ReleaseError("fingerprint", f"must be that of a trusted key, all 64 digits ({told})", fingerprint)
+    gone = [fingerprint]
+    for old in gone:  # grows on the way
+        gone += [
+            key for key in pins.trusted if pins.replaced[key] == old and key not in pins.direct and key not in gone
+        ]
+    for key in gone[1:]:
+        log.warning("key %s is trusted no longer: %s signed for it", key, pins.replaced[key][:SHORT])
+    replaced = {**dict.fromkeys(gone, ""), **pins.replaced}
+    _write(file, Pins(replaced, pins.direct - set(gone), pins.distrusted | set(gone)))
 
 
 def pins_file(folder: Path) -> Path:
@@ -149,22 +190,38 @@ def public_keys(folder: Path) -> dict[str, bytes]:
     return found
 
 
-def _first_use(file: Path, folder: Path, own: str) -> dict[str, str]:
-    pins = dict.fromkeys([*public_keys(folder), *filter(None, [own])], "")
-    if pins:
+def _direct(keys: Iterable[str]) -> Pins:
+    names = dict.fromkeys(keys, "")
+    return Pins(names, frozenset(names))
+
+
+def _first_use(file: Path, folder: Path, own: str) -> Pins:
+    pins = _direct([*public_keys(folder), *filter(None, [own])])
+    if pins.direct:
         _write(file, pins)
-        names = ", ".join(pins)  # whole: half a fingerprint can be forged
+        names = ", ".join(pins.replaced)  # whole: half a fingerprint can be forged
         log.warning("first use: trusting key %s of %s from now on, pinned in %s", names, folder, file)
     return pins
 
 
-def _followed(pins: Mapping[str, str], keys: Mapping[str, bytes], folder: Path) -> dict[str, str]:
+def _keep(file: Path, keys: Mapping[str, bytes]) -> None:
+    """Keep public halves beside the pins; who may only read the pins goes on with those of the branch."""
+    for key, public in keys.items():
+        kept = file.parent / KEPT / f"{key}{PUBLIC_SUFFIX}"
+        try:
+            files.write_bytes(kept, public, mode=0o600)
+        except OSError as error:
+            log.warning("%s must be a file that can be written: %s", kept, error.strerror)
+
+
+def _followed(pins: Pins, keys: Mapping[str, bytes], folder: Path) -> Pins:
     """The pins and the keys that replaced them, each with the one that it replaced.
 
-    A key is replaced once: a second statement by it may be a thief's.
+    A key is replaced once: a second statement by it may be a thief's, also where the first is for a key that is
+    trusted no longer.
     """
-    found, said = dict(pins), _replacements(keys, folder)
-    waiting = [key for key in found if key in said]
+    found, said = dict(pins.replaced), _replacements(keys, folder)
+    waiting = [key for key in pins.trusted if key in said]
     while waiting:
         old = waiting.pop()
         before = [new for new in found if found[new] == old] or [new for new in said[old] if new in found]
@@ -173,8 +230,8 @@ def _followed(pins: Mapping[str, str], keys: Mapping[str, bytes], folder: Path) 
             log.warning("key %s signed for more than one that replaces it: only what was pinned counts", old[:SHORT])
         if len(fresh) == 1 and old != fresh[0]:
             waiting += [key for key in fresh if key in said and key not in found]
-            found[fresh[0]] = old
-    return found
+            found[fresh[0]] = found.get(fresh[0]) or old  # the first stays: the next may be a thief's
+    return Pins(found, pins.direct, pins.distrusted)
 
 
 def _replacements(keys: Mapping[str, bytes], folder: Path) -> dict[str, set[str]]:
@@ -200,23 +257,33 @@ def _small_files(folder: Path, suffix: str) -> Iterable[tuple[Path, bytes]]:
             yield file, file.read_bytes()
 
 
-def _read(file: Path) -> dict[str, str]:
-    """The pinned fingerprints, each with the one that it replaced, empty where it did not."""
+def _read(file: Path) -> Pins:
+    """The pins: ``NEW [OLD]`` by line, and before it ``+`` where it is direct for all that, ``-`` where distrusted."""
     if file.stat().st_mode & 0o022:
         raise ReleaseError(str(file), "must be writable by its owner only: chmod 600")
-    found = dict[str, str]()
+    replaced, direct, distrusted = dict[str, str](), set[str](), set[str]()
     for line in files.read_text(file).splitlines():
-        words = line.partition("#")[0].split()
-        if len(words) > 2 or not all(map(FINGERPRINT.fullmatch, words)):
-            raise ReleaseError(str(file), "each line must be a fingerprint, and the one that it replaced", line)
-        if words:
-            found[words[0]] = words[-1] if len(words) > 1 else ""
-    return found
+        told = line.partition("#")[0].strip()
+        if not told:
+            continue
+        if not (match := LINE.fullmatch(told)):
+            rule = "each line must be a fingerprint, + or - before it or nothing, and the one that it replaced"
+            raise ReleaseError(str(file), rule, line)
+        mark, key, old = match.groups("")
+        replaced[key] = replaced.get(key) or old
+        if mark == "-":
+            distrusted.add(key)
+        elif mark or not old:
+            direct.add(key)
+    return Pins(replaced, frozenset(direct - distrusted), frozenset(distrusted))
 
 
-def _write(file: Path, pins: Mapping[str, str]) -> None:
-    lines = ["# fingerprints of the release keys that this clone trusts; see docs/releases.md"]
-    text = "\n".join([*lines, *(f"{key} {replaced}".strip() for key, replaced in pins.items())]) + "\n"
+def _write(file: Path, pins: Pins) -> None:
+    lines = ["# fingerprints of the release keys that this clone trusts, and -those that it does not; docs/releases.md"]
+    for key, old in pins.replaced.items():
+        mark = "-" if key in pins.distrusted else "+" if old and key in pins.direct else ""
+        lines.append(f"{mark}{key} {old}".strip())
+    text = "\n".join(lines) + "\n"
     try:
         files.write_bytes(file, text.encode(), mode=0o600)
     except OSError as error:
