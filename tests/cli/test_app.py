@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from pricetrail.cli.app import PANELS, app
+from pricetrail.base.errors import OperationError
+from pricetrail.cli.app import PANELS, SITE_CACHE, _close_folders, app
+from pricetrail.operation.ingest.add_files import Ingestion
 
 SRC = Path(__file__).parents[2] / "src"
 HELPERS = {"__init__", "__main__", "app", "one_line_errors", "table"}
@@ -59,6 +61,65 @@ def test_what_nobody_expected_is_one_line_too(tmp_path: Path) -> None:
     assert done.stderr.startswith("error: unexpected KeyError: ")
     assert done.stderr.count("\n") == 1
     assert "Traceback" in python(breaks, "check", folder=tmp_path, PRICETRAIL_TRACEBACK="1").stderr
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize("kind", ["RuntimeError", "PricetrailError"])
+def test_no_text_works_unseen_on_the_terminal(kind: str, tmp_path: Path) -> None:
+    """U+009B begins a terminal's commands, U+202E turns the order of letters round."""
+    breaks = f"""\
+import logging, pricetrail.cli.app as a
+from pricetrail.base.errors import PricetrailError
+def b():
+    try:
+        raise ValueError("in a trace \\x9b2J")
+    except ValueError:
+        logging.getLogger("any").warning("sheet %s", "\\x9b2J\\u202e", exc_info=True)
+    raise {kind}(*["error \\x9b2J\\u202e", "must be"][: 1 + ("{kind}" == "PricetrailError")])
+a._close_folders = b"""
+    done = python(breaks, folder=tmp_path, PYTHONIOENCODING="utf-8")
+    assert done.returncode == 1
+    for told in ("sheet \ufffd2J\ufffd\n", "ValueError: in a trace \ufffd2J\n", "error \ufffd2J\ufffd"):
+        assert told in done.stderr
+    assert not set("\x9b\u202e") & set(done.stderr)
+
+
+@pytest.mark.attack
+def test_ingest_tells_no_name_that_works_unseen(monkeypatch: pytest.MonkeyPatch) -> None:
+    done = Ingestion("data", (), (), (), {"a\x9b2J\u202e.csv": "late"})
+    monkeypatch.setattr("pricetrail.cli.ingest.ingest_files", lambda *_, **__: done)
+    told = CliRunner().invoke(app, ["ingest", "a.csv"]).stdout
+    assert "restated: a\ufffd2J\ufffd.csv (late)" in told
+
+
+@pytest.mark.operation_case
+@pytest.mark.parametrize("arguments", [["runs", "--help"]], ids=" ".join)
+def test_help_needs_no_folder_that_can_be_made(arguments: list[str], tmp_path: Path) -> None:
+    (tmp_path / ".dvc").mkdir()
+    (tmp_path / ".dvc/tmp").touch()  # nothing can be made in it, by root neither
+    done = python("", *arguments, folder=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize("owner", [0, 65534])
+def test_dvcs_state_is_never_sought_where_all_write(
+    owner: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".dvc").mkdir()
+    (tmp_path / ".dvc/tmp").touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(SITE_CACHE, "to be put back")
+    monkeypatch.delenv(SITE_CACHE)
+    if owner:
+        if os.geteuid() != 0:
+            pytest.skip("needs root for another uid")
+        os.chown(tmp_path / ".dvc/tmp", owner, owner)
+        with pytest.raises(OperationError, match=r"\.dvc/tmp: must be owned by user"):
+            _close_folders()
+    else:
+        _close_folders()
+    assert os.environ[SITE_CACHE] == str(tmp_path / ".dvc/tmp/site")
 
 
 def test_ctrl_c_ends_quietly_with_130(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from pricetrail.base.errors import OperationError
 from pricetrail.operation.doctor import machine
 from pricetrail.operation.doctor.findings import State
 from pricetrail.operation.servers import s3
@@ -136,6 +137,30 @@ def test_the_doctor_tells_of_another_owner(project: Path) -> None:
     os.chown(project / ".dvc", NOBODY, NOBODY)
     told = machine.modes(project)
     assert (told.state, f"is of user {NOBODY}" in told.found) == (State.WARNING, True)
+
+
+@needs_root
+@pytest.mark.attack
+def test_root_makes_nothing_in_another_users_project(project: Path) -> None:
+    os.chown(project / ".dvc", NOBODY, NOBODY)
+    before = {path: path.lstat().st_mtime_ns for path in project.rglob("*")}
+    with pytest.raises(OperationError, match=rf"\.dvc: must be owned by who runs this: run as user .*{NOBODY}"):
+        s3.ensure_running(project)
+    assert {path: path.lstat().st_mtime_ns for path in project.rglob("*")} == before
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize("way", ["moved", "tracked"])
+def test_dvcs_state_is_the_projects_own(project: Path, open_folder: Path, way: str) -> None:
+    """DVC itself says where it keeps it: after a move, and where a branch names a folder of all users."""
+    if way == "moved":
+        s3.ensure_running(project)
+        project = project.rename(open_folder / "elsewhere")
+    else:
+        must(project, "dvc", "config", "core.site_cache_dir", str(open_folder / "his"))
+    s3.ensure_running(project)
+    assert must(project, "dvc", "config", "core.site_cache_dir").strip() == str(project / ".dvc/tmp/site")
+    assert not (project / ".s3").exists()
 
 
 @pytest.fixture(scope="module")

@@ -326,6 +326,7 @@ def test_telemetry_is_off_and_what_the_environment_says_stays() -> None:
     for environ in ({}, {"PREFECT_API_URL": "http://prefect:4200/api"}):
         made = settings(Path("/shop"), environ)
         assert (made["DO_NOT_TRACK"], made["PREFECT_SERVER_ANALYTICS_ENABLED"]) == ("1", "false")
+    assert settings(Path("/shop"), {"PREFECT_API_URL": ""}) == alone  # as `serve_project` reads it: none
     assert "PREFECT_HOME" not in settings(Path("/shop"), {"PREFECT_HOME": "/srv/prefect"})
 
 

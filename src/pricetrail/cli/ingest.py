@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from pricetrail.base.errors import OperationError
+from pricetrail.base.escaping import seen
 from pricetrail.cli.one_line_errors import one_line_errors
 from pricetrail.operation.ingest.add_files import Ingestion, ingest_files
 from pricetrail.operation.ingest.source_file import SourceFile, span
@@ -29,9 +30,9 @@ def ingest(
             raise OperationError("--push", "pushes a commit: leave --no-commit out")
         done = ingest_files(paths, restate, commit=commit or push, push=push)
     for line in _told(done):
-        typer.echo(line)
+        typer.echo(seen(line))  # names of files are anybody's text
     if done.pushed_to:
-        typer.echo(f"pushed {pointer(done.path)}, and the commits to {done.pushed_to}")
+        typer.echo(seen(f"pushed {pointer(done.path)}, and the commits to {done.pushed_to}"))
 
 
 def _told(done: Ingestion) -> list[str]:

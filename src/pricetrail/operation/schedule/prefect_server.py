@@ -126,7 +126,7 @@ def settings(project: Path, environ: Mapping[str, str]) -> dict[str, str]:
     {'PREFECT_SERVER_ANALYTICS_ENABLED': 'false', 'DO_NOT_TRACK': '1'}
     """
     quiet = {"PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1"}
-    if "PREFECT_API_URL" in environ:
+    if environ.get("PREFECT_API_URL"):  # an empty one is none, as for the schedule
         return quiet
     own = {
         "PREFECT_HOME": str(project.absolute() / ".pricetrail" / "prefect"),

@@ -12,6 +12,7 @@ import secrets
 import socket
 import sys
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -167,9 +168,9 @@ def embedded(project: Path, remote: str = "") -> Store | None:
     folder = private_folder(project.absolute() / FOLDER)
     if not key:
         settings = _with_keys(project, name, endpoint.port or PORT)
-    with alone(folder / LOCK):  # two runs must not make two pairs
+    with alone(folder / LOCK):  # two runs must not make two pairs, nor one undo what the other sets
         certificate = ensure_certificate(folder, HOST)
-    settings |= _with_tls(project, name, settings, certificate)
+        settings |= _with_tls(project, name, settings, certificate)
     return Store(
         folder=folder,
         remote=name,
@@ -220,14 +221,27 @@ def ensure_running(project: Path, remote: str = "") -> Store | None:
     Args:
         project: its folder.
         remote: that it serves; the default one where none is named.
+
+    Raises:
+        OperationError: the project is another user's, whom our folders would lock out, or the server does not start.
     """
-    if "site_cache_dir" not in dvc_config(project)["core"]:
-        place = private_folder(project.absolute() / ".dvc/tmp/site")
-        edit_local_config(project, {"core.site_cache_dir": str(place)})
+    home = project.absolute() / ".dvc"
+    if home.exists() and (owner := home.stat().st_uid) != os.geteuid():
+        raise OperationError(str(home), f"must be owned by who runs this: run as user {_user_name(owner)}")
     store = embedded(project, remote)
+    with nullcontext() if store is None else alone(store.folder / LOCK):
+        _keep_state(project)
     if store is not None:
         store.start()
     return store
+
+
+def _keep_state(project: Path) -> None:
+    """Name DVC's state at the local level, which wins: anew where the project was moved or copied."""
+    place = private_folder(project.absolute() / ".dvc/tmp/site")
+    local = Config(dvc_dir=str(project.absolute() / ".dvc"), validate=False).read("local")
+    if local["core"].get("site_cache_dir") != str(place):
+        edit_local_config(project, {"core.site_cache_dir": str(place)})
 
 
 def dvc_config(project: Path) -> dict[str, Any]:
