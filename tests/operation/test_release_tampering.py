@@ -23,6 +23,7 @@ from pricetrail.operation.releases.evidence import Evidence
 from pricetrail.operation.releases.fetch import fetch_release
 from pricetrail.operation.releases.keys import KeyPair, make_keys
 from pricetrail.operation.releases.records import Record
+from pricetrail.operation.releases.trust import unpin
 from pricetrail.operation.releases.verify import CHECKS, verify
 from support.release_sample import AUTHOR, SBOM, Shop, bundle_files, make_shop, sha256
 
@@ -229,8 +230,9 @@ def sbom_gone(shop: Shop) -> None:
     sbom_file(shop).unlink()
 
 
-def public_key_gone(shop: Shop) -> None:
-    shop.keys.public.unlink()
+def key_distrusted(shop: Shop) -> None:
+    verify(shop.folder, TAG, shop.cache)  # pins it
+    unpin(shop.folder, shop.keys.fingerprint)
 
 
 def lightweight(shop: Shop) -> None:
@@ -273,7 +275,7 @@ ATTACKS: dict[Callable[[Shop], None], set[str]] = {
     sbom_replaced: {"sbom", "signature"},
     sbom_replaced_and_record_with_it: {"signature"},
     sbom_gone: {"sbom", "signature"},
-    public_key_gone: {"signature"},
+    key_distrusted: {"signature"},
     lightweight: set(ALL),
     by_hand: set(ALL),
     unsigned: set(ALL),
@@ -293,7 +295,7 @@ def test_an_attack_is_seen_and_nothing_is_served(shop: Shop, attack: Callable[[S
         fetch_release("v2.0.0", shop.folder, target, shop.cache)
     assert not target.exists()
     before = verify(shop.folder, "v1.0.0", shop.cache)
-    assert before.passed == (attack not in {sbom_replaced, sbom_gone, public_key_gone}), "the other release"
+    assert before.passed == (attack not in {sbom_replaced, sbom_gone, key_distrusted}), "the other release"
 
 
 def test_without_an_attack_all_checks_hold_and_it_is_served(shop: Shop) -> None:

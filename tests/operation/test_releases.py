@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import importlib.metadata
 import json
-import os
 import platform
 import re
 import socket
@@ -33,6 +32,7 @@ from pricetrail.operation.releases.remote import Objects, open_remote
 from pricetrail.operation.releases.rollback import roll_back
 from pricetrail.operation.releases.sbom import described, environment_sbom, recorded
 from pricetrail.operation.releases.tags import Tag
+from pricetrail.operation.releases.trust import unpin
 from pricetrail.operation.releases.verify import verify
 from pricetrail.operation.servers.s3 import Store, ensure_running
 from support.commands import environment, must
@@ -565,7 +565,9 @@ def test_a_replaced_key_pair_still_verifies_what_it_signed(released: Shop) -> No
     released.run("c")
     release(released)
     assert verify(released.folder, "v3.0.0", released.cache).passed
-    retired.unlink()  # it was stolen
+    retired.unlink()  # its public half is kept beside the pins
+    assert verify(released.folder, "v2.0.0", released.cache).passed
+    unpin(released.folder, fingerprint)  # it was stolen
     assert not verify(released.folder, "v2.0.0", released.cache).passed
     assert verify(released.folder, "v3.0.0", released.cache).passed
 
@@ -703,7 +705,7 @@ def test_the_commands_release_verify_list_and_roll_back(shop: Shop) -> None:
         ("v2.0.0", False, ["wrong prices"]),
         ("v1.0.0", True, []),
     ]
-    os.remove(shop.keys.public)  # noqa: PTH107  one line
+    assert command(shop, "keys", "--distrust", shop.keys.fingerprint).exit_code == 0
     failed = command(shop, "verify", V2, "--json")
     assert failed.exit_code == 1
     tree = json.loads(failed.stdout)

@@ -118,6 +118,7 @@ def reproduce(clone: Clone, minutes: float) -> Reproduced:
     """
     is_due, made = _bring(clone, minutes)
     if not is_due:
+        log.info("no stage has to run")
         return Reproduced("", made)
     take_credentials(clone)
     with leaving_nobody():
