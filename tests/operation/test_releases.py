@@ -32,7 +32,7 @@ from pricetrail.operation.releases.remote import Objects, open_remote
 from pricetrail.operation.releases.rollback import roll_back
 from pricetrail.operation.releases.sbom import described, environment_sbom, recorded
 from pricetrail.operation.releases.tags import Tag
-from pricetrail.operation.releases.trust import unpin
+from pricetrail.operation.releases.trust import pin, unpin
 from pricetrail.operation.releases.verify import verify
 from pricetrail.operation.servers.s3 import Store, ensure_running
 from support.commands import environment, must
@@ -558,6 +558,7 @@ def test_a_replaced_key_pair_still_verifies_what_it_signed(released: Shop) -> No
         make_keys(released.folder)
     assert old.private.read_bytes() == was
     new = make_keys(released.folder, replace=True)
+    pin(released.folder, new.fingerprint)  # as `pricetrail keys --replace` does
     assert new.fingerprint != fingerprint
     assert stat.S_IMODE(new.private.stat().st_mode) == 0o600
     retired = released.folder / f"keys/{fingerprint[:SHORT]}.pub.pem"
