@@ -331,7 +331,7 @@ def test_what_dvc_remembers_is_no_more_than_a_help(scene: Scene, place: str) -> 
     require_published(world)
 
 
-@pytest.mark.parametrize("name", [pytest.param(name, marks=weekly) for name in ("dvc.lock",)])
+@pytest.mark.parametrize("name", [pytest.param(name, marks=weekly) for name in ("params.yaml",)])
 def test_a_merge_that_nobody_finished(later: Scene, name: str) -> None:
     world = later.world
     text = (world.project / name).read_text()

@@ -11,14 +11,13 @@ from typing import Annotated
 
 import typer
 
-from pricetrail.base import files
 from pricetrail.base.errors import OperationError, PricetrailError
 from pricetrail.base.processes import ended_by_sigterm
 from pricetrail.cli.one_line_errors import one_line_errors
 from pricetrail.operation.weekly.message import metrics_table
 from pricetrail.operation.weekly.outcome import notify
 from pricetrail.operation.weekly.retrying import Foreground
-from pricetrail.operation.weekly.run import Report, weekly_run
+from pricetrail.operation.weekly.run import Report, params_of, weekly_run
 
 
 def weekly(
@@ -31,7 +30,7 @@ def weekly(
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     logging.getLogger("pricetrail").setLevel(logging.INFO)
     with one_line_errors():
-        settings = files.read_params().weekly
+        settings = params_of(Path()).weekly
 
         def report(told: Report) -> None:
             if not as_json and told.ending.message:

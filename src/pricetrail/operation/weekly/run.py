@@ -78,6 +78,17 @@ class Report:
     decision: str
 
 
+def params_of(home: Path) -> Params:
+    """The parameters of a project, by whose section ``weekly`` it runs.
+
+    Raises:
+        OperationError: a merge of them, or of DVC's settings, is not finished.
+        ParamsError: they are not right.
+    """
+    surroundings.require_merged(home, "params.yaml", ".dvc/config")
+    return files.read_params(home / "params.yaml")
+
+
 def weekly_run(home: Path, engine: Engine, report: Callable[[Report], None]) -> Ending:
     """Run once.
 
@@ -89,8 +100,7 @@ def weekly_run(home: Path, engine: Engine, report: Callable[[Report], None]) -> 
     Raises:
         PricetrailError: a fault; nothing was published.
     """
-    surroundings.require_merged(home, "params.yaml", ".dvc/config")
-    params = files.read_params(home / "params.yaml")
+    params = params_of(home)
     surroundings.require_cache(home)
     for name, value in PATIENCE.items():
         os.environ.setdefault(name, value)  # of the release's own talks with the remote
