@@ -62,7 +62,9 @@ def test_json_of_others_is_bounded(name: str) -> None:
 
 
 @pytest.mark.attack
-@pytest.mark.parametrize("name", YAMLS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.long] if name == "deep lists" else []) for name in YAMLS]
+)
 def test_yaml_of_others_is_bounded(name: str) -> None:
     text, message = YAMLS[name]
     done = bombs.attempt(lambda: parse_lock(text, "dvc.lock"), 300)

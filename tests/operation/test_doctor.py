@@ -132,6 +132,7 @@ def test_an_object_lost_in_the_remote_is_found_though_dvc_trusts(project: Path) 
     assert f"first {member.parent.name}{member.name}" in finding.found
 
 
+@pytest.mark.long
 def test_wrong_keys_are_told_and_not_shown(project: Path) -> None:
     s3.ensure_running(project)
     s3.edit_local_config(project, {"remote.s3.secret_access_key": "another-secret"})
@@ -159,6 +160,7 @@ def test_a_foreign_server_that_is_down_is_told_in_seconds(project: Path) -> None
     assert findings["keys"].state == State.OK
 
 
+@pytest.mark.long
 def test_no_keys_for_a_bucket_elsewhere(project: Path) -> None:
     must(project, "dvc", "remote", "add", "--default", "aws", "s3://shop/dvc")
     assert found("remote", project).state == State.FAILED
@@ -174,6 +176,7 @@ def test_a_clock_that_the_server_refuses(project: Path) -> None:
     assert "set the clock" in finding.advice
 
 
+@pytest.mark.long
 def test_a_folder_as_remote(project: Path, tmp_path: Path) -> None:
     use_folder(project, tmp_path / "shelf")
     assert found("remote", project).state == State.OK

@@ -126,7 +126,13 @@ def ended(pid: int) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
-@pytest.mark.parametrize("fault", KILLS.values(), ids=KILLS)
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param(fault, id=name, marks=[pytest.mark.long] if place else [])
+        for place, (name, fault) in enumerate(KILLS.items())
+    ],
+)
 def test_the_next_ingest_completes_a_killed_one(project: Project, fault: Callable[[], None]) -> None:
     command = (project.give("w48.csv", W48_MENDED), project.give("w49.csv", W49))
     options = ("--restate", "till 3 was wrong", "--commit")
@@ -261,6 +267,7 @@ def test_an_imported_source_is_held_against_the_release(
         (project.root / "params.yaml").write_text(text)
 
 
+@pytest.mark.long
 @pytest.mark.attack
 @pytest.mark.parametrize("day", ["2010-12-02", "2012-12-31"])
 @pytest.mark.parametrize("named", [False, True], ids=["pins", "a named folder"])
