@@ -26,7 +26,7 @@ from pricetrail.operation.schedule.artifacts import leave_artifacts
 from pricetrail.operation.schedule.dead_runs import LATER, gives_way
 from pricetrail.operation.servers.programs import UnreachableError
 from pricetrail.operation.weekly.outcome import notify
-from pricetrail.operation.weekly.run import Report, params_of, weekly_run
+from pricetrail.operation.weekly.run import Report, weekly_run
 
 T = TypeVar("T")
 JITTER: Final = 0.5  # share of each delay that is drawn at random, so that two runs do not knock together
@@ -51,7 +51,7 @@ def weekly_lineage(project: str = ".") -> State[None]:
         try:
             if (context := FlowRunContext.get()) and context.flow_run and gives_way(context.flow_run):
                 return Cancelled(message=LATER)
-            weekly = params_of(home).weekly
+            weekly = files.read_params(home / "params.yaml").weekly
             ending = weekly_run(home, PrefectEngine(weekly), report)
         except Exception as error:
             cause = cause_of(error)
