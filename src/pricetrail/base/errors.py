@@ -1,8 +1,9 @@
 """The exception tree. Every message names the place, the rule that was broken and the value found.
 
-No message has a secret in it: what a program or a library said is often a part of one.
+No message has a secret in it, nor what works unseen on a terminal: it often repeats a program, a library or a file.
 """
 
+from pricetrail.base.escaping import seen
 from pricetrail.base.redaction import redacted
 
 
@@ -23,7 +24,7 @@ class PricetrailError(Exception):
         self.rule = rule
         self.value = value
         found = "" if value is None else f", got {value!r}"
-        super().__init__(" ".join(redacted(f"{place}: {rule}{found}").split()))
+        super().__init__(seen(" ".join(redacted(f"{place}: {rule}{found}").split())))
 
 
 class ParamsError(PricetrailError):

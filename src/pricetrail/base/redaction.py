@@ -1,5 +1,7 @@
 """One redaction of secrets, for every text that leaves a process: errors, logs of every library, messages to people.
 
+What works unseen on a terminal goes with them (``escaping.seen``).
+
 A secret is known by its value, where this process was given it, or by its form: passwords and tokens in addresses,
 addresses that are secrets themselves, keys by their name, AWS's ids, headers, private keys.
 """
@@ -9,6 +11,8 @@ import re
 from collections.abc import Mapping
 from typing import Final
 from urllib.parse import quote
+
+from pricetrail.base.escaping import seen
 
 HIDDEN: Final = "***"
 SHORTEST: Final = 8  # characters of a secret that is hidden by its value; less would be found in words
@@ -85,10 +89,12 @@ def line_of_secret(text: str) -> int | None:
 
 
 def redact_logs(environ: Mapping[str, str]) -> None:
-    """Redact what every library of this process logs, by whatever handler; the values of some variables, too."""
+    """Redact what every library of this process logs, by whatever handler; the values of some variables, too.
+
+    Nothing in it works unseen, either.
+    """
     hide(*(value for name, value in environ.items() if VARIABLE.search(name) and not _is_place(value)))
-    make = logging.getLogRecordFactory()
-    if not isinstance(make, _Redacting):
+    if not isinstance(logging.getLogRecordFactory(), _Redacting):
         logging.setLogRecordFactory(_Redacting())
 
 
@@ -109,10 +115,10 @@ class _Redacting:
             told = record.getMessage()
         except Exception:  # of a wrong format, which logging itself tells
             return record
-        if (kept := redacted(told)) != told:
+        if (kept := seen(redacted(told))) != told:
             record.msg, record.args = kept, ()
         if record.exc_info and record.exc_info[0] is not None:
             told = self._formatter.formatException(record.exc_info)
-            if (kept := redacted(told)) != told:  # what handlers print in place of the exception
+            if (kept := seen(redacted(told))) != told:  # what handlers print in place of the exception
                 record.exc_info, record.exc_text = None, kept
         return record

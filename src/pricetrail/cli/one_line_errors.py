@@ -6,7 +6,6 @@ from contextlib import contextmanager
 import typer
 
 from pricetrail.base.errors import PricetrailError
-from pricetrail.base.escaping import seen
 
 
 @contextmanager
@@ -15,5 +14,5 @@ def one_line_errors() -> Iterator[None]:
     try:
         yield
     except PricetrailError as error:
-        typer.echo(f"error: {seen(str(error))}", err=True)
+        typer.echo(f"error: {error}", err=True)
         raise typer.Exit(1) from None

@@ -5,12 +5,14 @@ exit code 1.
 """
 
 import logging
+import os
 import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
 
 from pricetrail.base.errors import PricetrailError
+from pricetrail.base.redaction import redact_logs
 
 SOURCE = Path(__file__).parent.parent  # the code of the package
 LOG_FORMAT = "%(asctime)s %(levelname)-7s {stage}: %(message)s"
@@ -21,6 +23,7 @@ def run_stage(name: str, stage: Callable[[], None]) -> None:
     logging.basicConfig(
         level=logging.INFO, format=LOG_FORMAT.format(stage=name), datefmt="%H:%M:%S", stream=sys.stderr, force=True
     )
+    redact_logs(os.environ)  # names of files and sheets are anybody's text
     for noisy in ("shap", "matplotlib", "fontTools", "numba"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", category=FutureWarning)
