@@ -52,7 +52,7 @@ def read_lines(data: Data) -> pd.DataFrame:
     Raises:
         SourceError: naming the file, the rule and what was found.
     """
-    files = find_files(data.path, data.pattern, data.max_files)
+    files = find_files(data.path, data)
     tables, rows, size = list[pa.Table](), 0, 0
     for file in files:
         tables.append(_named(file, *_read(file, data, rows), data))
@@ -68,12 +68,12 @@ def read_lines(data: Data) -> pd.DataFrame:
     return raw
 
 
-def find_files(path: str, pattern: str, max_files: int) -> list[Path]:
-    """The source files of a file or folder, in order of name.
+def find_files(path: str, data: Data) -> list[Path]:
+    """The source files of a file or folder, in order of name; ``data.path`` plays no part.
 
     Raises:
-        SourceError: where there is none, a file of an unknown kind was named, the folder has more than ``max_files``,
-            or one is no file of its own: a pipe, a device, or a link to what lies elsewhere.
+        SourceError: where there is none, or one of an unknown kind was named, or there are more than ``max_files``, or
+            one is no file of its own: a pipe, a device, or a link to what lies elsewhere.
     """
     root = Path(path)
     if root.is_file():
@@ -82,18 +82,18 @@ def find_files(path: str, pattern: str, max_files: int) -> list[Path]:
         return [root]
     if not root.is_dir():
         raise SourceError(path, "must be a file or a folder, and is not there")
-    named = (file for file in root.glob(pattern) if file.name.lower().endswith(SUFFIXES) and not file.is_dir())
-    files = sorted(islice(named, max_files + 1))
-    if len(files) > max_files:
-        raise SourceError(path, f"must hold no more than data.max_files {max_files:,} source files ({RAISE})")
+    named = (file for file in root.glob(data.pattern) if file.name.lower().endswith(SUFFIXES) and not file.is_dir())
+    files = sorted(islice(named, data.max_files + 1))
+    if len(files) > data.max_files:
+        raise SourceError(path, f"must hold no more than data.max_files {data.max_files:,} source files ({RAISE})")
     for file in files:
-        require_own(file, root)
+        require_regular(file, root)
     if not files:
-        raise SourceError(path, f"must hold a file that matches {pattern!r} and ends in {', '.join(SUFFIXES)}")
+        raise SourceError(path, f"must hold a file that matches {data.pattern!r} and ends in {', '.join(SUFFIXES)}")
     return files
 
 
-def require_own(file: Path, root: Path) -> None:
+def require_regular(file: Path, root: Path) -> None:
     """Stop at what no person sends as a file: reading it would never end, or show what lies outside of the folder.
 
     A link into a DVC cache, which DVC itself makes, is a file of its own: its content is named by its hash.
@@ -115,9 +115,9 @@ def _read(file: Path, data: Data, rows_before: int) -> tuple[pa.Table, pa.Array]
     """One file as an Arrow table in the user's column names, and the row number of each of its lines."""
     kind = file.name.lower().rsplit(".", 1)[-1].replace("gz", "gzip")
     try:
-        allowance = Allowance.of(file, data, rows_before)
+        allowance = Allowance(file, file.stat().st_size / MB, data, rows_before)
         with memory_limit(allowance.working_mb):
-            table, numbers = _read_kind(file, data, kind, allowance)
+            table, numbers = _read_kind(kind, allowance)
         allowance.require_rows(table.num_rows)
         return table, numbers
     except SourceError:
@@ -132,17 +132,17 @@ def _read(file: Path, data: Data, rows_before: int) -> tuple[pa.Table, pa.Array]
         raise SourceError(str(file), f"must be a readable {kind} file: {error}") from None
 
 
-def _read_kind(file: Path, data: Data, kind: str, allowance: Allowance) -> tuple[pa.Table, pa.Array]:
+def _read_kind(kind: str, allowance: Allowance) -> tuple[pa.Table, pa.Array]:
     if kind == "xlsx":
         require_zip(allowance)
-        return _read_excel(file, allowance)
+        return _read_excel(allowance)
     if kind == "parquet":
         table = read_parquet(allowance)
         return table, _rows(table)
-    with file.open("rb") as packed:
+    with allowance.file.open("rb") as packed:
         stream = gzip.GzipFile(fileobj=packed) if kind == "gzip" else packed
         content = read_text_bytes(stream, packed, allowance)
-    return _read_csv(file, to_utf8(file, content, data.encoding), data.delimiter, allowance)
+    return _read_csv(to_utf8(allowance.file, content, allowance.data.encoding), allowance)
 
 
 def _rows(table: pa.Table) -> pa.Array:
@@ -150,8 +150,9 @@ def _rows(table: pa.Table) -> pa.Array:
     return pa.array(range(2, table.num_rows + 2), pa.int64())
 
 
-def _read_excel(file: Path, allowance: Allowance) -> tuple[pa.Table, pa.Array]:
+def _read_excel(allowance: Allowance) -> tuple[pa.Table, pa.Array]:
     """The first sheet as text; its first row is taken as it is: pandas would rename a name that stands twice."""
+    file = allowance.file
     with pd.ExcelFile(file, engine="openpyxl") as book:
         count_cells(book.book.worksheets[0], allowance)
         sheet = book.parse(0, dtype=str, keep_default_na=False, header=None)
@@ -196,11 +197,12 @@ def to_utf8(file: Path, content: bytes, encoding: str) -> bytes:
     return content.removeprefix(_UTF8_BOM)
 
 
-def _read_csv(file: Path, content: bytes, delimiter: str, allowance: Allowance) -> tuple[pa.Table, pa.Array]:
+def _read_csv(content: bytes, allowance: Allowance) -> tuple[pa.Table, pa.Array]:
     """A CSV file with every column as text, and the row number of each line."""
+    delimiter = allowance.data.delimiter
     header = next((row for row in _csv_rows(content, delimiter) if row), None)
     if header is None:
-        raise SourceError(str(file), "must have a header and lines, the file is empty")
+        raise SourceError(str(allowance.file), "must have a header and lines, the file is empty")
     allowance.require_columns(len(header))
     by_position = [str(i) for i in range(len(header))]  # a name may stand twice; the header is read as a first line
     table = pacsv.read_csv(

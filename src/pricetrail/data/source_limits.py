@@ -35,32 +35,28 @@ class Allowance:
 
     Attributes:
         file: for messages.
-        mb: megabytes, of what it unpacks to.
-        rule: where they come from, and what to set.
-        expansion: ``data.max_expansion``.
-        rows: lines.
-        max_rows: lines of all files, for messages.
+        size_mb: its megabytes.
+        data: the limits, and how the file is written.
+        rows_before: lines of the files before it.
     """
 
     file: Path
-    mb: float
-    rule: str
-    expansion: float
-    rows: int
-    max_rows: int
+    size_mb: float
+    data: Data
+    rows_before: int = 0
 
-    @classmethod
-    def of(cls, file: Path, data: Data, rows_before: int = 0) -> "Allowance":
-        """By the size of the file, and the lines of the files before it."""
-        size_mb = file.stat().st_size / MB
-        expanded = max(FREE_MB, data.max_expansion * size_mb)
-        if expanded < data.max_mb:
-            rule = f"{FREE_MB} MB, or data.max_expansion {data.max_expansion:g} times its {size_mb:.3g} MB"
-        else:
-            rule = f"data.max_mb {data.max_mb:g}"
-        return cls(
-            file, min(expanded, data.max_mb), rule, data.max_expansion, data.max_rows - rows_before, data.max_rows
-        )
+    @property
+    def mb(self) -> float:
+        """Megabytes that it may unpack to."""
+        return min(max(FREE_MB, self.data.max_expansion * self.size_mb), self.data.max_mb)
+
+    @property
+    def _rule(self) -> str:
+        """Where they come from, and what to set."""
+        limit = f"data.max_mb {self.data.max_mb:g}"
+        if self.mb < self.data.max_mb:
+            limit = f"{FREE_MB} MB, or data.max_expansion {self.data.max_expansion:g} times its {self.size_mb:.3g} MB"
+        return f"{limit}; {RAISE}"
 
     @property
     def working_mb(self) -> float:
@@ -77,16 +73,16 @@ class Allowance:
         Raises:
             SourceError: they are too many.
         """
-        is_bomb = packed is not None and count > max(FREE_MB * MB, self.expansion * packed)
+        is_bomb = packed is not None and count > max(FREE_MB * MB, self.data.max_expansion * packed)
         if is_bomb or count > self.mb * MB:
-            rule = f"must unpack to no more than {self.mb:,.0f} MB ({self.rule}; {RAISE})"
+            rule = f"must unpack to no more than {self.mb:,.0f} MB ({self._rule})"
             raise SourceError(str(self.file), rule, f"{count / MB:,.0f} MB and maybe more")
 
     def require_rows(self, count: int) -> None:
         """As ``require_bytes``, for lines."""
-        if count > self.rows:
-            rule = f"must bring the lines to no more than data.max_rows {self.max_rows:,} ({RAISE})"
-            raise SourceError(str(self.file), rule, self.max_rows - self.rows + count)
+        if (total := self.rows_before + count) > self.data.max_rows:
+            rule = f"must bring the lines to no more than data.max_rows {self.data.max_rows:,} ({RAISE})"
+            raise SourceError(str(self.file), rule, total)
 
     def require_columns(self, count: int) -> None:
         """As ``require_bytes``, for columns."""
@@ -96,7 +92,7 @@ class Allowance:
     def out_of_memory(self) -> SourceError:
         """The error of a file whose reading took more than ``working_mb``: it is other than it says of itself."""
         rule = f"must be read in no more than {self.working_mb:,.0f} MB of memory, for it may unpack to"
-        return SourceError(str(self.file), f"{rule} {self.mb:,.0f} MB ({self.rule}; {RAISE})")
+        return SourceError(str(self.file), f"{rule} {self.mb:,.0f} MB ({self._rule})")
 
 
 def read_text_bytes(stream: BufferedIOBase, packed: BufferedIOBase, allowance: Allowance) -> bytes:

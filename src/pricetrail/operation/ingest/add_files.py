@@ -155,7 +155,7 @@ def _source_files(folder: SourceFolder, params: Params) -> list[str]:
     """What ``etl_pipeline`` would read of the folder, by path inside it."""
     if not any(name.lower().endswith(source_files.SUFFIXES) for name in folder.present):
         return []
-    found = source_files.find_files(folder.path, params.data.pattern, params.data.max_files)
+    found = source_files.find_files(folder.path, params.data)
     return [path.relative_to(folder.path).as_posix() for path in found]
 
 
@@ -168,7 +168,7 @@ def _stage(path: Path, params: Params, folder: Path) -> Path:
     """
     if not path.is_file():
         raise OperationError(str(path), "must be a file, and is " + ("none" if path.exists() else "not there"))
-    source_files.find_files(str(path), params.data.pattern, params.data.max_files)
+    source_files.find_files(str(path), params.data)
     copied = folder / path.name
     try:
         folder.mkdir()

@@ -49,7 +49,7 @@ def check_update(release: Released | None, rev: str = "HEAD") -> tuple[SourceFil
     for name in sorted(set(before) - set(present) - set(params.data.restated)):
         raise OperationError(f"{path}/{name}", f"must not go, since {pointer(path)} named it; {_remedy(name)}")
     fresh = list[SourceFile]()
-    for file in source_files.find_files(path, params.data.pattern, params.data.max_files):
+    for file in source_files.find_files(path, params.data):
         name = file.relative_to(path).as_posix()
         if before.get(name) == present[name]:
             continue

@@ -8,7 +8,7 @@ from pricetrail.base import files
 from pricetrail.base.dvc_hashes import list_folder, md5_of_tree
 from pricetrail.base.errors import OperationError
 from pricetrail.base.params import Params
-from pricetrail.data.source_files import require_own
+from pricetrail.data.source_files import require_regular
 from pricetrail.lineage.commit import Commit
 from pricetrail.lineage.dvc_cache import cache_folder, listing
 from pricetrail.lineage.dvc_yaml import parse_pipeline
@@ -56,7 +56,7 @@ def source_folder(params: Params) -> SourceFolder:
     """The folder that new files go to.
 
     Raises:
-        SourceError: something in it is no file of its own, see ``source_files.require_own``.
+        SourceError: something in it is no file of its own, see ``source_files.require_regular``.
         OperationError: it is none of one's own: a stage writes it, it is imported or lies in what another ``.dvc`` file
             tracks, is a file, or tracked files are not there, or the cache does not know them.
         LineageError: this is no project of git and DVC.
@@ -69,7 +69,7 @@ def source_folder(params: Params) -> SourceFolder:
     _require_own(path, dot_dvc)
     for file in Path(path).rglob("*"):  # DVC would follow each link, and wait for each pipe
         if file.is_symlink() or not file.is_dir():
-            require_own(file, Path(path))
+            require_regular(file, Path(path))
     present = list_folder(Path(path))
     if not dot_dvc.exists():
         return SourceFolder(path, {}, present)
