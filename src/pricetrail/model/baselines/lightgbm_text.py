@@ -15,13 +15,14 @@ END: Final = "\nend of trees\n"
 MAX_LEAVES: Final = 4096  # the library walks down a tree by recursion
 MAX_COLUMNS: Final = 100_000
 _INTEGERS: Final = re.compile(r"(-?[0-9]{1,9}( -?[0-9]{1,9})*)?", re.ASCII)
-_NUMBERS: Final = re.compile(r"[-+0-9.eE ]*", re.ASCII)
+_FINITE: Final = re.compile(r"[-+0-9.eE ]*", re.ASCII)
 _HEADER: Final = {"num_class": "1", "num_tree_per_iteration": "1", "label_index": "0", "objective": "regression"}
 _FREE: Final = {"version", "max_feature_idx", "feature_names", "feature_infos"}
 _TREE: Final = {"num_cat": "0", "is_linear": "0"}
-_OF_LEAVES: Final = {"leaf_value", "leaf_weight", "leaf_count"}
-_OF_SPLITS: Final = {"threshold", "split_gain", "internal_value", "internal_weight", "internal_count"}
-_NODES: Final = {"split_feature", "decision_type", "left_child", "right_child"}
+_OF_LEAVES: Final = ("leaf_count", "leaf_value", "leaf_weight")
+_OF_SPLITS: Final = ("internal_count", "internal_value", "internal_weight", "split_gain", "threshold")
+_NODES: Final = ("split_feature", "decision_type", "left_child", "right_child")
+_FREE_OF_TREE: Final = {"num_leaves", "shrinkage", *_OF_LEAVES, *_OF_SPLITS, *_NODES}
 _CATEGORICAL: Final = 1  # bit of a decision type; the others say what a gap does
 
 
@@ -36,7 +37,7 @@ def require_trees(text: str) -> str:
     if not end or not blocks or not header.startswith("tree\n"):
         raise ValueError("trees are missing")
     told = _fields(header.removeprefix("tree\n"), _HEADER, _FREE)
-    columns = int(_integers(told["max_feature_idx"], 1)[0]) + 1
+    columns = int(_numbers(told["max_feature_idx"], 1, _INTEGERS)[0]) + 1
     if not 1 <= columns <= MAX_COLUMNS:
         raise ValueError(f"it has {columns} columns")
     for name in ("feature_names", "feature_infos"):
@@ -47,7 +48,7 @@ def require_trees(text: str) -> str:
         try:
             if index != str(number):
                 raise ValueError(f"it is called {index[:20]!r}")
-            _require_tree(_fields(body, _TREE, {"num_leaves", "shrinkage", *_OF_LEAVES, *_OF_SPLITS, *_NODES}), columns)
+            _require_tree(_fields(body, _TREE, _FREE_OF_TREE), columns)
         except ValueError as error:
             raise ValueError(f"tree {number}: {error}") from None
     return trees + end
@@ -67,12 +68,11 @@ def _fields(text: str, fixed: Mapping[str, str], free: set[str]) -> Mapping[str,
 
 
 def _require_tree(told: Mapping[str, str], columns: int) -> None:
-    leaves = int(_integers(told["num_leaves"], 1)[0])
+    leaves = int(_numbers(told["num_leaves"], 1, _INTEGERS)[0])
     if not 1 <= leaves <= MAX_LEAVES:
         raise ValueError(f"it has {leaves} leaves")
-    feature, decision, left, right = (
-        _integers(told[name], leaves - 1) for name in ("split_feature", "decision_type", "left_child", "right_child")
-    )
+    nodes = (_numbers(told[name], leaves - 1, _INTEGERS).astype(np.int64) for name in _NODES)
+    feature, decision, left, right = nodes
     if ((feature < 0) | (feature >= columns)).any():
         raise ValueError(f"it splits by what is none of {columns} columns")
     if ((decision < 0) | (decision > 10) | (decision & _CATEGORICAL)).any():
@@ -80,28 +80,17 @@ def _require_tree(told: Mapping[str, str], columns: int) -> None:
     children = np.sort(np.concatenate([left, right]))  # leaf i is ~i; each node but the root has one parent
     if children.tolist() != [*range(-leaves, 0), *range(1, leaves - 1)] and leaves > 1:
         raise ValueError("its nodes do not make a tree")
-    for name in sorted(_OF_LEAVES):
+    for name in _OF_LEAVES:
         if leaves > 1 or name == "leaf_value" or told[name]:  # a tree without splits has no weights
-            _require_numbers(told[name], leaves)
-    for name in sorted(_OF_SPLITS):
-        _require_numbers(told[name], leaves - 1)
-    _require_numbers(told["shrinkage"], 1)
+            _numbers(told[name], leaves)
+    for name in _OF_SPLITS:
+        _numbers(told[name], leaves - 1)
+    _numbers(told["shrinkage"], 1)
 
 
-def _integers(text: str, count: int) -> NDArray[np.int64]:
-    if not _INTEGERS.fullmatch(text):
-        raise ValueError(f"must be integers, got {text[:40]!r}")
-    values = np.array(text.split(), dtype=np.int64)
-    _require_count(len(values), count)
-    return values
-
-
-def _require_numbers(text: str, count: int) -> None:
-    if not _NUMBERS.fullmatch(text) or not np.isfinite(values := np.array(text.split(), dtype=np.float64)).all():
+def _numbers(text: str, count: int, form: re.Pattern[str] = _FINITE) -> NDArray[np.float64]:
+    if not form.fullmatch(text) or not np.isfinite(values := np.array(text.split(), dtype=np.float64)).all():
         raise ValueError(f"must be numbers, got {text[:40]!r}")
-    _require_count(len(values), count)
-
-
-def _require_count(found: int, count: int) -> None:
-    if found != count:
-        raise ValueError(f"must be {count} numbers, got {found}")
+    if len(values) != count:
+        raise ValueError(f"must be {count} numbers, got {len(values)}")
+    return values
