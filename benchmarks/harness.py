@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -166,6 +167,27 @@ def fresh_clone(data: DataName) -> Iterator[Clone]:
     """A new clone of HEAD without any cache, removed at the end."""
     with tempfile.TemporaryDirectory(prefix="pricetrail-bench-") as folder:
         yield _make_clone(data, Path(folder))
+
+
+def outcomes_of_tests(*options: str) -> dict[str, str]:
+    """``passed``, ``failed`` or ``skipped`` by test, ``tests.a.test_b::test_c[case]``, of pytest in a new clone.
+
+    Raises:
+        BenchmarkError: no test ran.
+    """
+    with fresh_clone("demo") as clone, tempfile.TemporaryDirectory(prefix="pricetrail-bench-") as folder:
+        report = Path(folder) / "report.xml"
+        command = [sys.executable, "-m", "pytest", "-q", f"--junitxml={report}", *options]
+        subprocess.run(command, cwd=clone.path, env=environment(clone.path), check=False, stdout=sys.stderr)
+        cases = list(ET.parse(report).iter("testcase")) if report.exists() else []
+    if not cases:
+        raise BenchmarkError(f"pytest {' '.join(options)} must run tests, and ran none")
+    return {f"{case.attrib['classname']}::{case.attrib['name']}": _outcome(case) for case in cases}
+
+
+def _outcome(case: ET.Element) -> str:
+    kinds = {child.tag for child in case}
+    return "failed" if kinds & {"failure", "error"} else "skipped" if "skipped" in kinds else "passed"
 
 
 @contextmanager
