@@ -27,8 +27,12 @@ NEXT = "\n## "  # where the decision goes on, gate by gate
 def said(*command: str) -> str:
     """What a command prints; the last of its own words where it fails."""
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    reason = (done.stderr.strip().splitlines() or ["no reason"])[-1]
-    return done.stdout.strip() if done.returncode == 0 else f"{Path(command[0]).name} failed: {reason}"
+    return done.stdout.strip() if done.returncode == 0 else f"{Path(command[0]).name} failed: {reason(done.stderr)}"
+
+
+def reason(stderr: str) -> str:
+    """The last line of what a program told before it failed."""
+    return (stderr.strip().splitlines() or ["no reason"])[-1]
 
 
 def lock_note() -> str:
@@ -40,7 +44,7 @@ def lock_note() -> str:
         stage = markdown_text(changed[1])
         return f"⚠️ `dvc.lock` is not of this code: `dvc repro` would run {stage} first. The figures are older."
     if done.returncode:
-        return f"⚠️ `dvc repro --dry` failed: {markdown_text((done.stderr.strip().splitlines() or ['no reason'])[-1])}"
+        return f"⚠️ `dvc repro --dry` failed: {markdown_text(reason(done.stderr))}"
     return "`dvc.lock` is of this code, these dials and this data."
 
 
