@@ -6,12 +6,12 @@ has beside it, such as PyTorch's CPU build, adds its own.
 
 import hashlib
 import os
-import re
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
+from packaging.tags import compatible_tags, cpython_tags
 from packaging.utils import (
     InvalidSdistFilename,
     InvalidWheelFilename,
@@ -20,8 +20,8 @@ from packaging.utils import (
     parse_wheel_filename,
 )
 
-PYTHON = re.compile(r"py3|py2\.py3|py\d+|cp3(?:[0-9]|1[01])|abi3")
-OF_311 = ("none", "abi3", "cp311")
+TAGS = (*cpython_tags((3, 11), ["cp311"], ["any"]), *compatible_tags((3, 11), "cp311", ["any"]))
+OF_311 = {(tag.interpreter, tag.abi) for tag in TAGS}
 
 
 def fits(filename: str, version: str) -> bool:
@@ -29,9 +29,7 @@ def fits(filename: str, version: str) -> bool:
     try:
         if filename.endswith(".whl"):
             _, found, _, tags = parse_wheel_filename(filename)
-            usable = any(PYTHON.fullmatch(tag.interpreter) and tag.abi in OF_311 for tag in tags)
-            newest = any(tag.interpreter in ("cp311", "py3", "py311") or tag.abi == "abi3" for tag in tags)
-            return found.public == version and usable and newest
+            return found.public == version and any((tag.interpreter, tag.abi) in OF_311 for tag in tags)
         return parse_sdist_filename(filename)[1].public == version
     except (InvalidSdistFilename, InvalidWheelFilename):
         return False
