@@ -143,7 +143,7 @@ def _resample(
     shape = (times.shape[1], int(group.max()) + 1)
     cell = day * shape[1] + group
 
-    def resampled_sum(values: Floats) -> Floats:  # without a matrix product, as in evaluation.resampled_mean
+    def resampled_sum(values: Floats) -> Floats:  # without a matrix product, as in resampled_mean
         per_cell = sum_by(cell, values, shape[0] * shape[1]).reshape(shape)
         return np.stack([(times * per_cell[:, i]).sum(axis=1) for i in range(shape[1])], axis=1)
 

@@ -1,7 +1,7 @@
 """The candidate's error on the last days held against its error on the validation days: model drift.
 
 Inputs may drift and the model stay right, or nothing drift that is measured and the model be wrong, so this figure is
-told apart from ``drift.py``. It is reported, and no gate (``docs/decisions/0010-drift-calibration.md``).
+told apart from ``data_drift``. It is reported, and no gate (``docs/decisions/0010-drift-calibration.md``).
 """
 
 import numpy as np

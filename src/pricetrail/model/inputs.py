@@ -40,7 +40,7 @@ class Inputs:
 
     Attributes:
         x: matrix of the encoder, (n, C) float32.
-        query: the rows in the columns of ``history.EVENT_COLUMNS``, (n, 9) float32.
+        query: the rows in the columns of ``past_lines.EVENT_COLUMNS``, (n, 9) float32.
         past_sku: positions in the events, (n, sku_lines) int32.
         past_customer: positions in the events, (n, customer_lines) int32.
     """

@@ -169,7 +169,7 @@ class Network(nn.Module):
     Args:
         spec: shape of the head.
         column_edges: bins of each of the C columns.
-        events: past lines, shape (m + 1, 9), see ``history.History.events``.
+        events: past lines, shape (m + 1, 9), see ``past_lines.History.events``.
     """
 
     def __init__(self, spec: NetworkSpec, column_edges: Sequence[Sequence[float]], events: Tensor) -> None:

@@ -1,4 +1,4 @@
-"""Plots as PNG bytes, for what DVC has no template for. Those of SHAP values are in ``shap_figures``."""
+"""Plots as PNG bytes, for what DVC has no template for. Those of SHAP values are in ``explain.figures``."""
 
 import io
 from contextlib import AbstractContextManager
@@ -22,7 +22,7 @@ def parallel_coordinates(trials: pd.DataFrame) -> bytes:
     Where no study ran, one line and all parameters.
 
     Args:
-        trials: the table of ``search.Study``, or of ``fixed.with_final_fit``.
+        trials: the table of ``study.Study``, or of ``fixed_network.with_final_fit``.
     """
     no_study = trials["state"].eq(FIXED).all()
     complete = trials[trials["state"].isin(["complete", FIXED])].sort_values("validation_mse", ascending=False)

@@ -1,4 +1,4 @@
-"""The baselines that learn: LightGBM, Elastic Net and SVR, each as data, see ``model.baselines``.
+"""The baselines that learn: LightGBM, Elastic Net and SVR, each as data, see ``baselines.naive``.
 
 What a solver found is rounded to float32: the last bits of BLAS differ between CPUs, and no tracked byte may carry
 them (law 1).
@@ -72,7 +72,7 @@ class MatrixBaseline(ABC):
     file: ClassVar[str]
 
     def predict(self, rows: pd.DataFrame, encoder: Encoder) -> Floats:
-        """See ``baselines.Baseline``."""
+        """See ``naive.Baseline``."""
         return self.predict_matrix(encoder.transform(rows))
 
     @abstractmethod
@@ -81,7 +81,7 @@ class MatrixBaseline(ABC):
 
     @abstractmethod
     def to_files(self) -> dict[str, bytes]:
-        """See ``baselines.Baseline``."""
+        """See ``naive.Baseline``."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ class LightGbm(MatrixBaseline):
         return np.asarray(self._booster.predict(x, num_threads=torch.get_num_threads()), dtype=np.float64)
 
     def to_files(self) -> dict[str, bytes]:
-        """See ``baselines.Baseline``."""
+        """See ``naive.Baseline``."""
         return {self.file: _ZSTD.compress(self.text.encode(), asbytes=True)}
 
     @classmethod
@@ -192,7 +192,7 @@ class ElasticNet(MatrixBaseline):
         return _in_batches(x, lambda part: self.scaling(part) @ self.coefficients.double() + self.intercept)
 
     def to_files(self) -> dict[str, bytes]:
-        """See ``baselines.Baseline``."""
+        """See ``naive.Baseline``."""
         tree = {
             "intercept": self.intercept,
             "mean": self.scaling.mean.tolist(),
@@ -253,7 +253,7 @@ class Svr(MatrixBaseline):
         return _in_batches(x, lambda part: _rbf(scaling(part).float(), support, gamma) @ dual + intercept)
 
     def to_files(self) -> dict[str, bytes]:
-        """See ``baselines.Baseline``."""
+        """See ``naive.Baseline``."""
         return {self.file: save_tensors(dict(self.tensors))}
 
     @classmethod

@@ -2,7 +2,7 @@
 
 A fit gives the stored form, and predictions are always made from that form, so a file brings back the same predictions
 and the same bytes. Nothing is executed from a file (law 5). The naive ones are here, those that learn in
-``model.learned_baselines``.
+``baselines.learned``.
 """
 
 from __future__ import annotations
