@@ -16,16 +16,38 @@ import pytest
 from pricetrail.base.errors import SourceError
 from pricetrail.data import source_files
 from support import bombs
+from support.bombs import HEAD, LINE, ROWS
 from support.tables import SHOP, csv_text, data_settings
 
-LINE = csv_text([SHOP[0]]).splitlines(keepends=True)[1].encode()
-HEAD = csv_text([]).encode()
 EXPANDED = r"must unpack to no more than [0-9,]+ MB \(64 MB, or data\.max_expansion 100 times .*raise it in params"
-ROWS = b"<row><c><v>1</v></c></row>" * 40_000  # 1 MB
 WIDE = b'<row><c r="XFD1"><v>1</v></c></row>' * 2000
 LONG = {"parquet texts", "sheet of sparse rows", "sheet of rows far below"}
 FAR = b'<row r="900000000"><c><v>1</v></c></row>'
 SPARSE = b'<row><c r="ALL1"><v>1</v></c></row>' * 20_000
+
+
+def write_lying_zip(file: Path) -> None:
+    bombs.xlsx(file, {bombs.SHEET: bombs.sheet(ROWS, 90)})
+    bombs.lying(file, 1000)
+
+
+def write_more_rows(file: Path) -> None:
+    bombs.parquet_with(file, lambda content: content.replace(bombs.varint(100_000), bombs.varint(1_000_000)))
+
+
+def write_page_lie(file: Path) -> None:
+    """The first page says that it unpacks to 2 GB: field 2 of its header, after type and field id."""
+
+    def patch(content: bytes) -> bytes:
+        at = content.index(b"\x15", 5)
+        end = at + 1
+        while content[end] & 128:
+            end += 1
+        return content[:at] + b"\x15" + bombs.varint(2**31 - 1) + content[end + 1 :]
+
+    bombs.parquet_with(file, patch)
+
+
 CASES: dict[str, tuple[str, Callable[[Path], object], str]] = {
     "parquet rows": ("a.parquet", lambda f: bombs.parquet_rows(f, 1_000_000), EXPANDED),
     "parquet texts": ("a.parquet", bombs.parquet_texts, r"must be read in no more than 512 MB of memory, .*raise it"),
@@ -58,38 +80,10 @@ CASES: dict[str, tuple[str, Callable[[Path], object], str]] = {
     "sheet packed by lzma": ("a.xlsx", bombs.lzma_sheet, r"must be packed by deflate, as spreadsheets are"),
     "csv columns": ("a.csv", bombs.columns, r"must have no more than 1,000 columns, got 100000"),
     "csv of one line": ("a.csv", bombs.endless_line, r"no line of more than 1 MB"),
+    "zip that lies": ("a.xlsx", write_lying_zip, r"must be a readable xlsx file: .*CRC"),
+    "footer that lies": ("a.parquet", write_more_rows, r"must hold the 1,000,000 lines that its footer .* got 100000"),
+    "page that lies": ("a.parquet", write_page_lie, r"must be read in no more than 512 MB of memory"),
 }
-
-
-def write_lying_zip(file: Path) -> None:
-    bombs.xlsx(file, {bombs.SHEET: bombs.sheet(ROWS, 90)})
-    bombs.lying(file, 1000)
-
-
-def write_more_rows(file: Path) -> None:
-    bombs.parquet_with(file, lambda content: content.replace(bombs.varint(100_000), bombs.varint(1_000_000)))
-
-
-def write_page_lie(file: Path) -> None:
-    """The first page says that it unpacks to 2 GB: field 2 of its header, after type and field id."""
-
-    def patch(content: bytes) -> bytes:
-        at = content.index(b"\x15", 5)
-        end = at + 1
-        while content[end] & 128:
-            end += 1
-        return content[:at] + b"\x15" + bombs.varint(2**31 - 1) + content[end + 1 :]
-
-    bombs.parquet_with(file, patch)
-
-
-CASES["zip that lies"] = ("a.xlsx", write_lying_zip, r"must be a readable xlsx file: .*CRC")
-CASES["footer that lies"] = (
-    "a.parquet",
-    write_more_rows,
-    r"must hold the 1,000,000 lines that its footer tells, got 100000",
-)
-CASES["page that lies"] = ("a.parquet", write_page_lie, r"must be read in no more than 512 MB of memory")
 
 
 @pytest.mark.attack

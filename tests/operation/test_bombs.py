@@ -17,10 +17,7 @@ import pytest
 from support import bombs
 from support.commands import run
 from support.source_project import Project
-from support.tables import SHOP, csv_text
 
-HEAD, LINE = csv_text([]).encode(), csv_text([SHOP[0]]).splitlines(keepends=True)[1].encode()
-ROWS = b"<row><c><v>1</v></c></row>" * 40_000  # 1 MB
 LIMIT_BYTES = 2_000_000_000
 # Prints the largest resident memory of what it runs, in MB, as its last line of errors, and ends as that does.
 MEASURED = """\
@@ -42,13 +39,13 @@ stages:
 
 def write_gz(file: Path) -> None:
     """6 GB of lines in 16 MB: members one after another."""
-    file.write_bytes(gzip.compress(HEAD) + gzip.compress(LINE * 100_000) * 1000)
+    file.write_bytes(gzip.compress(bombs.HEAD) + gzip.compress(bombs.LINE * 100_000) * 1000)
 
 
 BOMBS: dict[str, Callable[[Path], None]] = {
     "bomb.parquet": bombs.parquet_rows,
     "bomb.csv.gz": write_gz,
-    "bomb.xlsx": lambda file: bombs.xlsx(file, {bombs.SHEET: bombs.sheet(ROWS, 1200)}),
+    "bomb.xlsx": lambda file: bombs.xlsx(file, {bombs.SHEET: bombs.sheet(bombs.ROWS, 1200)}),
 }
 
 

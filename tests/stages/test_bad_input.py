@@ -345,3 +345,13 @@ def test_the_command_names_an_unknown_sku_and_writes_nothing(tmp_path: Path) -> 
     assert errors_of(done) == ["params.yaml: data.sku must be one of the 2 SKUs of the data, got '99999'"]
     assert done.returncode == 1
     assert below(tmp_path) == before
+
+
+@pytest.mark.attack
+def test_a_stage_tells_no_name_that_works_unseen(tmp_path: Path) -> None:
+    """`dvc repro` passes on what a stage logs; U+009B begins a terminal's commands, U+202E turns letters round."""
+    make_project(tmp_path, "shop")
+    (tmp_path / "shop" / "a\x9b2J\u202e.csv").write_bytes(TEXT.replace("HEART", "\xc6R").encode("latin-1"))
+    done = run_stage("etl_pipeline", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "shop/a\ufffd2J\ufffd.csv: not UTF-8, read as Latin-1" in done.stderr

@@ -21,6 +21,8 @@ from pricetrail.base.errors import PricetrailError
 from support.tables import HEADER, SHOP, csv_text
 
 CHILD_MB = 1200  # beyond what the test process holds: with its 300 MB of packages it is below 2 GB
+HEAD, LINE = csv_text([]).encode(), csv_text([SHOP[0]]).splitlines(keepends=True)[1].encode()
+ROWS = b"<row><c><v>1</v></c></row>" * 40_000  # 1 MB
 SHEET = "xl/worksheets/sheet1.xml"
 NAMESPACE = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
 PARTS = {
