@@ -1,6 +1,7 @@
 """``tuning.method: fixed``: the network that an earlier study chose, trained without another study."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
+from typing import Any
 
 import pandas as pd
 
@@ -20,24 +21,11 @@ def fixed_study(tuning: Tuning) -> Study | None:
 
 def choice_of(fixed: Fixed, tuning: Tuning) -> Choice:
     """The network and its training as the final fit of a study takes them: its budget is that of ``tuning``."""
-    network = NetworkSpec(
-        widths=fixed.widths,
-        dropouts=fixed.dropouts,
-        bins=fixed.bins,
-        batch_norm=fixed.batch_norm,
-        residual=fixed.residual,
-        ensemble_size=fixed.ensemble_size,
+    known: dict[str, Any] = {**tuning.model_dump(), **fixed.model_dump()}
+    network, training = (
+        {field.name: known[field.name] for field in fields(spec)} for spec in (NetworkSpec, TrainingSpec)
     )
-    training = TrainingSpec(
-        optimizer=fixed.optimizer,
-        learning_rate=fixed.learning_rate,
-        weight_decay=fixed.weight_decay,
-        batch_size=fixed.batch_size,
-        max_epochs=tuning.max_epochs,
-        patience_epochs=tuning.patience_epochs,
-        min_steps=tuning.min_steps,
-    )
-    return Choice(network, training)
+    return Choice(NetworkSpec(**network), TrainingSpec(**training))
 
 
 def with_final_fit(study: Study, trained: Trained) -> Study:
