@@ -15,6 +15,7 @@ import pytest
 
 from pricetrail.base import files
 from pricetrail.base.errors import SourceError
+from pricetrail.base.parquet import table_to_bytes
 
 DAYS = pd.to_datetime(["2010-12-30 09:00", "2010-12-31 10:00", "2011-01-03 11:00", "2011-01-10 12:00"])
 TABLE = pd.DataFrame(
@@ -160,8 +161,8 @@ def test_a_table_comes_back_as_it_was(tmp_path: Path) -> None:
 
 def test_a_parquet_file_names_no_pandas_and_keeps_no_index(tmp_path: Path) -> None:
     shuffled = TABLE.set_index(pd.Index([7, 5, 3, 1], name="row"))
-    content = files.parquet_bytes(shuffled)
-    assert content == files.parquet_bytes(TABLE)
+    content = table_to_bytes(shuffled)
+    assert content == table_to_bytes(TABLE)
     assert b"pandas" not in content
     (tmp_path / "t.parquet").write_bytes(content)
     assert pq.read_schema(tmp_path / "t.parquet").names == list(TABLE)
@@ -202,13 +203,11 @@ def make_garbage(path: Path) -> None:
 
 
 def make_truncated(path: Path) -> None:
-    path.write_bytes(files.parquet_bytes(TABLE)[:-20])
+    path.write_bytes(table_to_bytes(TABLE)[:-20])
 
 
 def make_unequal(path: Path) -> None:
-    files.write_folder(
-        path, {"a.parquet": files.parquet_bytes(TABLE), "b.parquet": files.parquet_bytes(TABLE[["sku"]])}
-    )
+    files.write_folder(path, {"a.parquet": table_to_bytes(TABLE), "b.parquet": table_to_bytes(TABLE[["sku"]])})
 
 
 @pytest.mark.parametrize(

@@ -136,9 +136,9 @@ HASH = """
 import hashlib, numpy as np
 from support.tables import HALF_LIFE_DAYS, make_lines
 from pricetrail.data.features import build_features
-from pricetrail.base.files import parquet_bytes
+from pricetrail.base.parquet import table_to_bytes
 table = build_features(make_lines(20_000, 1, days=300), HALF_LIFE_DAYS)
-print(hashlib.md5(parquet_bytes(table.lines) + parquet_bytes(table.product_state)).hexdigest())
+print(hashlib.md5(table_to_bytes(table.lines) + table_to_bytes(table.product_state)).hexdigest())
 """
 
 

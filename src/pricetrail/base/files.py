@@ -191,11 +191,6 @@ def write_csv(path: Path, table: pd.DataFrame) -> None:
     write_bytes(path, csv_bytes(table))
 
 
-def parquet_bytes(table: pd.DataFrame) -> bytes:
-    """A table as Parquet; see ``parquet``."""
-    return table_to_bytes(table)
-
-
 def write_table(path: Path, table: pd.DataFrame) -> None:
     """Write one Parquet file."""
     write_bytes(path, table_to_bytes(table))

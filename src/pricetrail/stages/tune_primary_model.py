@@ -5,6 +5,7 @@ from pathlib import Path
 import torch
 
 from pricetrail.base import files
+from pricetrail.base.parquet import table_to_bytes
 from pricetrail.data.encoder import Encoder
 from pricetrail.data.past_lines import History
 from pricetrail.model import candidate
@@ -50,7 +51,7 @@ def main() -> None:
     files.write_folder(BUNDLE, bundle.files())
     texts = {"trials.csv": files.csv_bytes(study.trials), "importances.csv": files.csv_bytes(study.importances)}
     picture = {"parallel_coordinates.png": parallel_coordinates(study.trials)}
-    files.write_folder(STUDY, {**texts, "trials.parquet": files.parquet_bytes(study.trials), **picture})
+    files.write_folder(STUDY, {**texts, "trials.parquet": table_to_bytes(study.trials), **picture})
     files.write_record(METRICS, candidate.validation_result(validation, bundle, study.best, trained))
     trials.delete()
 
