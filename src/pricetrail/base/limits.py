@@ -22,6 +22,7 @@ MAX_YAML_MB: Final = 1  # 14 times the dvc.lock that ships; ruamel's Python read
 MAX_DEPTH: Final = 64
 MAX_VALUES: Final = 10**6  # of a YAML text, each alias counted as what it stands for
 MAX_INTEGER: Final = 2**63  # what tables and metrics hold
+_TOO_DEEP: Final = f"it is nested deeper than {MAX_DEPTH} levels"
 _INFINITE: Final = (math.inf, -math.inf)  # as ``json`` reads 1e999
 
 
@@ -36,7 +37,7 @@ def load_json(text: str | bytes) -> Any:  # noqa: ANN401  any JSON
         plain = text if isinstance(text, str) else text.decode()
         tree = json.loads(plain, object_pairs_hook=_no_key_twice, parse_constant=_no_number)
     except RecursionError:
-        raise ValueError(f"it is nested deeper than {MAX_DEPTH} levels") from None
+        raise ValueError(_TOO_DEEP) from None
     _require_plain(tree)
     return tree
 
@@ -54,7 +55,7 @@ def load_yaml(text: str) -> Any:  # noqa: ANN401  any YAML
             _values(node, {}, set())  # before it is loaded: merging `<<` copies what an alias stands for
         tree = YAML(typ="safe", pure=True).load(text)
     except RecursionError:
-        raise ValueError(f"it is nested deeper than {MAX_DEPTH} levels") from None
+        raise ValueError(_TOO_DEEP) from None
     except (YAMLError, ValueError):
         raise
     except Exception as error:  # ruamel lets other kinds out on texts that nobody writes, such as `!!timestamp x`
@@ -104,7 +105,7 @@ def _require_plain(tree: object) -> None:
     while level:
         depth += 1
         if depth > MAX_DEPTH:
-            raise ValueError(f"it is nested deeper than {MAX_DEPTH} levels")
+            raise ValueError(_TOO_DEEP)
         below = list[object]()
         for value in level:
             if isinstance(value, Mapping):

@@ -1,7 +1,5 @@
 """One redaction of secrets, for every text that leaves a process: errors, logs of every library, messages to people.
 
-What works unseen on a terminal goes with them (``escaping.seen``).
-
 A secret is known by its value, where this process was given it, or by its form: passwords and tokens in addresses,
 addresses that are secrets themselves, keys by their name, AWS's ids, headers, private keys.
 """
@@ -89,9 +87,10 @@ def line_of_secret(text: str) -> int | None:
 
 
 def redact_logs(environ: Mapping[str, str]) -> None:
-    """Redact what every library of this process logs, by whatever handler; the values of some variables, too.
+    """Redact what every library of this process logs, by whatever handler, and let nothing in it work unseen.
 
-    Nothing in it works unseen, either.
+    Args:
+        environ: variables; the values of those whose names tell a secret are hidden from now on.
     """
     hide(*(value for name, value in environ.items() if VARIABLE.search(name) and not _is_place(value)))
     if not isinstance(logging.getLogRecordFactory(), _Redacting):
@@ -104,7 +103,7 @@ def _is_place(value: str) -> bool:
 
 
 class _Redacting:
-    """Makes records whose words, and whose exception's, are redacted before a handler sees them."""
+    """Makes records whose words, and whose exception's, are redacted and ``seen`` before a handler has them."""
 
     def __init__(self) -> None:
         self._make, self._formatter = logging.getLogRecordFactory(), logging.Formatter()

@@ -5,7 +5,6 @@ exit code 1.
 """
 
 import logging
-import os
 import sys
 import warnings
 from collections.abc import Callable
@@ -23,7 +22,7 @@ def run_stage(name: str, stage: Callable[[], None]) -> None:
     logging.basicConfig(
         level=logging.INFO, format=LOG_FORMAT.format(stage=name), datefmt="%H:%M:%S", stream=sys.stderr, force=True
     )
-    redact_logs(os.environ)  # names of files and sheets are anybody's text
+    redact_logs({})  # names of files are anybody's text; no variables, since reasons in tracked files would have them
     for noisy in ("shap", "matplotlib", "fontTools", "numba"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", category=FutureWarning)
