@@ -3,8 +3,7 @@
 No message has a secret in it, nor what works unseen on a terminal: it often repeats a program, a library or a file.
 """
 
-from pricetrail.base.escaping import seen
-from pricetrail.base.redaction import redacted
+from pricetrail.base.redaction import one_line
 
 
 class PricetrailError(Exception):
@@ -24,7 +23,7 @@ class PricetrailError(Exception):
         self.rule = rule
         self.value = value
         found = "" if value is None else f", got {value!r}"
-        super().__init__(seen(" ".join(redacted(f"{place}: {rule}{found}").split())))
+        super().__init__(one_line(f"{place}: {rule}{found}"))
 
 
 class ParamsError(PricetrailError):

@@ -75,6 +75,11 @@ def redacted(text: str) -> str:
     return text
 
 
+def one_line(text: str) -> str:
+    """A text as people are told it: in one line, redacted, and nothing in it works unseen."""
+    return seen(" ".join(redacted(text).split()))
+
+
 def line_of_secret(text: str) -> int | None:
     r"""The first line of a file that has a secret, from 1: one that this process knows, or what is surely one.
 

@@ -9,9 +9,8 @@ import typer
 
 import pricetrail as package
 from pricetrail.base.errors import OperationError, PricetrailError
-from pricetrail.base.escaping import seen
 from pricetrail.base.files import private_folder
-from pricetrail.base.redaction import redact_logs, redacted
+from pricetrail.base.redaction import one_line, redact_logs
 from pricetrail.cli.check import check
 from pricetrail.cli.decide import decide
 from pricetrail.cli.doctor import doctor
@@ -62,7 +61,7 @@ class App(typer.Typer):
         except Exception as error:
             if os.environ.get(TRACEBACK):
                 raise
-            told = seen(" ".join(redacted(f"{type(error).__name__}: {error}").split()))
+            told = one_line(f"{type(error).__name__}: {error}")
             told = told if len(told) <= LONGEST else f"{told[: LONGEST - 1]}…"
             typer.echo(f"error: unexpected {told}; set {TRACEBACK}=1 to see where", err=True)
             sys.exit(1)

@@ -21,7 +21,7 @@ from prefect.states import Cancelled, Completed, Failed
 from pricetrail.base import files
 from pricetrail.base.errors import PricetrailError
 from pricetrail.base.params_schema import Weekly
-from pricetrail.base.redaction import redact_logs, redacted
+from pricetrail.base.redaction import one_line, redact_logs
 from pricetrail.operation.schedule.artifacts import leave_artifacts
 from pricetrail.operation.schedule.dead_runs import LATER, gives_way
 from pricetrail.operation.servers.programs import UnreachableError
@@ -96,7 +96,7 @@ def cause_of(error: Exception) -> str:
     "KeyError: 'week'"
     """
     text = str(error) if isinstance(error, PricetrailError) else f"{type(error).__name__}: {error}"
-    return " ".join(redacted(text).split())
+    return one_line(text)
 
 
 @contextmanager
