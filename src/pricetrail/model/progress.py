@@ -4,7 +4,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Final
 
@@ -62,14 +62,10 @@ class Watcher:
 def watching(console: Console | None = None) -> Iterator[Watcher]:
     """A watcher for the time of a ``with`` block, on stderr where no console is given."""
     console = console or Console(stderr=True)
-    if not console.is_terminal:
-        watcher = Watcher(None)
-        yield watcher
-        watcher.end()
-        return
     columns = (TextColumn("{task.description:<14}"), BarColumn(), TextColumn("{task.completed}/{task.total} epochs"))
     last = (TextColumn("MSE {task.fields[text]}"), TimeElapsedColumn())
-    with Progress(*columns, *last, console=console, transient=True) as bars:
+    bars = Progress(*columns, *last, console=console, transient=True) if console.is_terminal else None
+    with bars or nullcontext():
         watcher = Watcher(bars)
         yield watcher
         watcher.end()
