@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import http.server
 import json
 import os
 import re
 import shutil
 import stat
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -21,6 +19,7 @@ from pricetrail.operation.doctor import remote as doctor_remote
 from pricetrail.operation.doctor.findings import Check, Finding, State, examined
 from pricetrail.operation.servers import s3
 from support.commands import environment, free_port, must
+from support.http_server import served
 from support.small_project import OBJECTS, make_project, pricetrail
 from support.tiny_project import make_tiny_project
 
@@ -67,35 +66,19 @@ SKEWED = b"""<?xml version="1.0" encoding="UTF-8"?>
 <Message>The difference between the request time and the current time is too large.</Message></Error>"""
 
 
-@contextmanager
-def server_of_another_time() -> Iterator[int]:
+class OfAnotherTime(BaseHTTPRequestHandler):
     """Answers as AWS does where the clock is 15 minutes off."""
 
-    class Handler(http.server.BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"  # S3's clients wait for "100 Continue"
+    protocol_version = "HTTP/1.1"  # S3's clients wait for "100 Continue"
 
-        def do_PUT(self) -> None:
-            self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            self.send_response(403)
-            self.send_header("Content-Length", str(len(SKEWED)))
-            self.end_headers()
-            self.wfile.write(SKEWED)
+    def do_PUT(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.send_response(403)
+        self.send_header("Content-Length", str(len(SKEWED)))
+        self.end_headers()
+        self.wfile.write(SKEWED)
 
-        def do_GET(self) -> None:
-            self.do_PUT()
-
-        def log_message(self, *arguments: object) -> None:
-            del arguments
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield server.server_port
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    do_GET = do_PUT  # noqa: N815
 
 
 def test_a_sound_project_passes_and_nothing_of_the_probe_is_left(project: Path) -> None:
@@ -168,8 +151,8 @@ def test_no_keys_for_a_bucket_elsewhere(project: Path) -> None:
 
 
 def test_a_clock_that_the_server_refuses(project: Path) -> None:
-    with server_of_another_time() as port:
-        endpoint(project, port)
+    with served(OfAnotherTime) as address:
+        endpoint(project, int(address.rpartition(":")[2]))
         s3.edit_local_config(project, {f"remote.s3.{key}": value for key, value in MINE.items()})
         finding = found("remote", project)
     assert finding.state == State.FAILED

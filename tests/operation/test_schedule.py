@@ -10,13 +10,12 @@ import re
 import sqlite3
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -62,21 +61,12 @@ from pricetrail.operation.servers.programs import UnreachableError
 from pricetrail.operation.weekly.outcome import Ending, Outcome, notify
 from pricetrail.operation.weekly.run import Report
 from support.clone import edit_params
+from support.hostile import TEXTS
+from support.http_server import served
+from support.other_user import NOBODY
 from support.source_tree import ROOT
 
-PLAIN = (
-    "",
-    "p",
-    "ul",
-    "li",
-    "code",
-    "table",
-    "thead",
-    "tbody",
-    "tr",
-    "th",
-    "td",
-)  # of ours
+PLAIN = {"", "p", "ul", "li", "code", "table", "thead", "tbody", "tr", "th", "td"}  # elements of ours
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 DIALS = (ROOT / "params.yaml").read_text()
 
@@ -85,7 +75,7 @@ def weekly(**changes: Any) -> Weekly:
     return parse_params(edit_params(DIALS, {f"weekly.{key}": value for key, value in changes.items()})).weekly
 
 
-def served(**changes: Any) -> CronSchedule:
+def clock_of(**changes: Any) -> CronSchedule:
     found = deployment(weekly(**changes), Path("/shop")).schedules
     assert found
     assert len(found) == 1
@@ -95,7 +85,7 @@ def served(**changes: Any) -> CronSchedule:
 
 def test_nine_in_london_stays_nine_when_clocks_change() -> None:
     """Independent oracle: Mondays counted by the calendar, 09:00 put into the zone by zoneinfo."""
-    found = served(cron="0 9 * * 1", timezone="Europe/London")
+    found = clock_of(cron="0 9 * * 1", timezone="Europe/London")
     start = datetime(2027, 3, 16, tzinfo=UTC)
     dates = asyncio.run(ServerCron(cron=found.cron, timezone=found.timezone).get_dates(4, start))
     mondays = [datetime(2027, 3, 22, 9, tzinfo=ZoneInfo("Europe/London")) + timedelta(days=7 * n) for n in range(4)]
@@ -213,15 +203,9 @@ def hook() -> Iterator[Hook]:
             self.send_response(204)
             self.end_headers()
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    made = Hook(f"http://127.0.0.1:{server.server_port}/weekly")
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield made
-    server.shutdown()
-    server.server_close()
+    with served(Handler) as address:
+        made = Hook(f"{address}/weekly")
+        yield made
 
 
 @pytest.mark.filterwarnings("ignore:Logger .* attempted to send logs to the API without a flow run id")
@@ -281,10 +265,9 @@ def test_links_lead_to_the_commit_and_never_show_a_password() -> None:
 
 
 HOSTILE = {
-    "script": "</td><script>document.title='owned'</script>",
-    "image": '"><img src=x onerror=alert(1)>',
+    **{name: TEXTS[name] for name in ("script", "image", "link")},
     "cell": "a | b\n| c | d |\n\n# e",
-    "link": "[click](javascript:alert(1)) ![](https://evil.example/i.png) <https://evil.example>",
+    "markdown": "[click](javascript:alert(1)) ![](https://evil.example/i.png) <https://evil.example>",
     "code": "`a` ``` *b* _c_ ~~d~~",
 }
 
@@ -307,7 +290,7 @@ def test_text_from_data_is_text_in_prefects_pages(text: str, tmp_path: Path, mon
     for key, wanted in {"weekly-run": plain, "release": plain, "weekly-decision": plain, "weekly-metrics": plain,
                         "weekly-links": f"/srv/{plain}"}.items():  # fmt: skip
         tokens = [part for token in reader.parse(str(left[key])) for part in [token, *(token.children or [])]]
-        assert {token.tag for token in tokens if token.type not in {"text", "inline"}} <= set(PLAIN)
+        assert {token.tag for token in tokens if token.type not in {"text", "inline"}} <= PLAIN
         assert wanted in "".join(token.content for token in tokens if token.type in {"text", "text_special"})
 
 
@@ -363,10 +346,10 @@ def test_a_day_that_never_comes_is_refused(cron: str) -> None:
 @pytest.mark.attack
 @pytest.mark.parametrize("kind", ["readable", "writable", "link", "another owner's"])
 def test_a_login_that_others_may_know_is_made_anew(kind: str, tmp_path: Path) -> None:
-    first = login_of(tmp_path, {})
-    file = tmp_path / LOGIN
+    first, file = login_of(tmp_path, {})
+    assert file == tmp_path / LOGIN
     assert (file.stat().st_mode & 0o777, file.parent.stat().st_mode & 0o777) == (0o600, 0o700)
-    assert login_of(tmp_path, {}) == first
+    assert login_of(tmp_path, {}) == (first, file)
     file.parent.chmod(0o755)
     if kind == "link":
         file.rename(tmp_path / "elsewhere")
@@ -374,24 +357,31 @@ def test_a_login_that_others_may_know_is_made_anew(kind: str, tmp_path: Path) ->
     elif kind == "another owner's":
         if os.geteuid() != 0:
             pytest.skip("needs root for another uid")
-        os.chown(file, 65534, 65534)
+        os.chown(file, NOBODY, NOBODY)
     else:
         file.chmod(0o644 if kind == "readable" else 0o620)
-    second = login_of(tmp_path, {})
+    second, _ = login_of(tmp_path, {})
     assert second not in {first, ""}
     assert is_secret(file)
     assert (file.read_text(), file.parent.stat().st_mode & 0o777) == (second, 0o700)
 
 
 @pytest.mark.attack
+def test_a_login_is_kept_in_no_folder_that_is_a_link(tmp_path: Path) -> None:
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / ".pricetrail").symlink_to("theirs")
+    with pytest.raises(OperationError, match=r"\.pricetrail: must be a folder of its own, no link"):
+        login_of(tmp_path, {})
+    assert not list((tmp_path / "theirs").iterdir())
+
+
+@pytest.mark.attack
 def test_each_project_has_its_own_login_and_never_none(tmp_path: Path) -> None:
-    made = {
-        login_of(folder, {WANTED: "", OURS: ""}) for folder in (tmp_path / "a", tmp_path / "b") if not folder.mkdir()
-    }
+    made = {login_of(tmp_path / name, {WANTED: "", OURS: ""})[0] for name in ("a", "b")}
     assert len(made) == 2
     for login in made:
         assert re.fullmatch(r"pricetrail:[\w-]{43}", login)
-    assert login_of(tmp_path / "a", {WANTED: "me:mine"}) == "me:mine"
+    assert login_of(tmp_path / "a", {WANTED: "me:mine"}) == ("me:mine", None)
 
 
 def sqlite(file: Path, revision: str) -> Path:
@@ -420,7 +410,9 @@ def test_a_newer_prefects_database_is_told_as_that(who: str, tmp_path: Path, mon
 @pytest.mark.operation_case
 def test_a_database_that_is_none_is_told_as_that(tmp_path: Path) -> None:
     sqlite(file := tmp_path / ".pricetrail/prefect/prefect.db", "a3b9c7d2e5f1")
-    assert revision_of(file) == "a3b9c7d2e5f1"
+    assert revision_of(tmp_path, {}) == "a3b9c7d2e5f1"
+    assert revision_of(tmp_path / "new", {}) == ""
+    assert revision_of(tmp_path, {"PREFECT_API_URL": "http://prefect:4200/api"}) is None
     file.write_bytes(b"SQLite format 3" + bytes(300))
     with pytest.raises(OperationError, match=r"must be a database that SQLite can read: .*; or move the file"):
         clock.prefect(tmp_path)
@@ -429,7 +421,7 @@ def test_a_database_that_is_none_is_told_as_that(tmp_path: Path) -> None:
 def test_the_revisions_are_those_that_alembic_knows() -> None:
     """Alembic's own reading of Prefect's migrations is the oracle."""
     config = alembic_config()
-    config.set_main_option("version_locations", str(Path(prefect.__file__).parent / MIGRATIONS))
+    config.set_main_option("version_locations", str(Path(prefect.__file__).parents[1] / MIGRATIONS))
     assert {one.revision for one in ScriptDirectory.from_config(config).walk_revisions()} == set(_known())
 
 

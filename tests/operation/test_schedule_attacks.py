@@ -9,13 +9,12 @@ import shutil
 import signal
 import sqlite3
 import subprocess
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -29,14 +28,14 @@ from websockets.typing import Subprotocol
 from pricetrail.operation.schedule.dead_runs import LATER
 from support.browser import CHROMIUM, Tab, tab
 from support.commands import must
+from support.http_server import served
+from support.other_user import as_other, needs_root
 from support.real_schedule import Schedule, start, wait_for
 from support.source_tree import ROOT
 
 pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.xdist_group("schedule_attacks")]
 attack = pytest.mark.attack
-other_uid = pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("setpriv"), reason="needs root for another uid")
 in_browser = pytest.mark.skipif(not CHROMIUM, reason="needs Chromium")
-NOBODY = ("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "/usr/bin/python3", "-I", "-c")
 STEP = {"prefect.deployments.steps.run_shell_script": {"script": "id > /tmp/pwned"}}
 
 
@@ -57,15 +56,9 @@ def proxy() -> Iterator[Proxy]:
 
         do_GET = do_POST = do_PATCH = do_CONNECT = answer  # noqa: N815
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    made = Proxy(f"http://127.0.0.1:{server.server_port}")
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield made
-    server.shutdown()
-    server.server_close()
+    with served(Handler) as address:
+        made = Proxy(address)
+        yield made
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +82,7 @@ def schedule(proxy: Proxy, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 def as_nobody(code: str) -> str:
     """What a program of another user says; the last line of its error where it fails."""
-    done = subprocess.run([*NOBODY, code], capture_output=True, text=True, cwd="/", timeout=60, check=False)
+    done = as_other("/usr/bin/python3", "-I", "-c", code, cwd="/", timeout=60)
     return done.stdout.strip() if done.returncode == 0 else done.stderr.strip().splitlines()[-1]
 
 
@@ -108,7 +101,7 @@ except urllib.error.HTTPError as error:
 
 
 @attack
-@other_uid
+@needs_root
 @pytest.mark.parametrize(
     ("method", "path", "body"),
     [
@@ -131,7 +124,7 @@ def test_another_user_is_refused(schedule: Schedule, method: str, path: str, bod
 
 
 @attack
-@other_uid
+@needs_root
 @pytest.mark.parametrize("login", ["", ":", "pricetrail:", "pricetrail:None", "admin:pass"])
 def test_no_guess_is_the_login(schedule: Schedule, login: str) -> None:
     header = f"Basic {base64.b64encode(login.encode()).decode()}"
@@ -139,7 +132,7 @@ def test_no_guess_is_the_login(schedule: Schedule, login: str) -> None:
 
 
 @attack
-@other_uid
+@needs_root
 @pytest.mark.parametrize("name", ["prefect-login", "prefect/prefect.db", "prefect-server.log", "prefect-server"])
 def test_another_user_reads_none_of_its_files(schedule: Schedule, name: str) -> None:
     file = schedule.folder / ".pricetrail" / name
@@ -153,7 +146,7 @@ def processes(schedule: Schedule) -> list[psutil.Process]:
 
 
 @attack
-@other_uid
+@needs_root
 @pytest.mark.parametrize("name", ["cmdline", "environ"])
 def test_no_process_shows_the_login(schedule: Schedule, name: str) -> None:
     assert schedule.login
@@ -211,7 +204,17 @@ def test_a_name_that_leads_here_is_refused(schedule: Schedule, host: str) -> Non
 
 
 @attack
-@other_uid
+@pytest.mark.parametrize("path", ["", "/v2/deployments", "/api/health", "/api/admin/version"])
+def test_each_answer_lets_a_page_ask_this_server_alone(schedule: Schedule, path: str) -> None:
+    policy = httpx.get(f"{schedule.api.removesuffix('/api')}{path}").headers["content-security-policy"]
+    allowed = dict(part.strip().split(" ", 1) for part in policy.split(";"))
+    assert (allowed["default-src"], allowed["script-src"]) == ("'self'", "'self'")
+    assert (allowed["frame-ancestors"], allowed["form-action"]) == ("'none'", "'self'")
+    assert "//" not in policy, "no other server is named"
+
+
+@attack
+@needs_root
 @pytest.mark.parametrize("option", ["SO_REUSEADDR", "SO_REUSEPORT"])
 def test_nobody_takes_the_port_of_a_server_that_died(schedule: Schedule, option: str) -> None:
     """Who did would be told the login by the schedule's next question, and could answer it with commands to run."""
@@ -234,12 +237,6 @@ print("took it" if took else "in use")
     assert wait_for(lambda: schedule.get("health") and schedule.server != died)
 
 
-def page_of(browser: Tab, address: str) -> None:
-    for domain in ("Page", "Runtime", "Log", "Network"):
-        browser.send(f"{domain}.enable")
-    browser.send("Page.navigate", url=address)
-
-
 def shown(browser: Tab, is_there: Callable[[str], bool]) -> str:
     """The text of the page, when it is there."""
     end = time.monotonic() + 60
@@ -258,7 +255,7 @@ def test_a_page_from_disk_starts_no_run(schedule: Schedule, tmp_path: Path) -> N
       await fetch("{runs}", {{method: "POST", mode, body: new Blob(["{{}}"])}}).catch((error) => error)"""
     (tmp_path / "page.html").write_text(f"<script type=module>{script}; document.title = 'tried'</script>")
     with tab(tmp_path / "profile") as browser:
-        page_of(browser, (tmp_path / "page.html").as_uri())
+        browser.go((tmp_path / "page.html").as_uri())
         wait_for(lambda: browser.evaluate("document.title") == "tried")
         heard = [event["params"] for event in browser.events if event["method"] == "Network.responseReceived"]
         statuses = {event["response"]["status"] for event in heard}
@@ -271,14 +268,14 @@ def test_its_pages_work_after_login_and_tell_nobody_else(schedule: Schedule, tmp
     ui = schedule.api.removesuffix("/api")
     assert schedule.login
     with tab(tmp_path / "profile") as browser:
-        page_of(browser, ui)
+        browser.go(ui)
         shown(browser, lambda text: "Login" in text)
         wait_for(lambda: browser.evaluate("!!document.querySelector('input')"))
         browser.evaluate("document.querySelector('input').focus()")
         browser.send("Input.insertText", text=":".join(schedule.login))
         browser.evaluate("document.querySelector('button[type=submit]').click()")
         shown(browser, lambda text: "Deployments" in text and "Flow Runs" in text)
-        page_of(browser, f"{ui}/v2/deployments")
+        browser.go(f"{ui}/v2/deployments")
         assert "weekly_lineage" in shown(browser, lambda text: "weekly_lineage" in text)
         got = [event["params"]["response"]["url"] for event in browser.events if event["method"].endswith("Received")
                and "response" in event["params"]]  # fmt: skip
@@ -287,7 +284,7 @@ def test_its_pages_work_after_login_and_tell_nobody_else(schedule: Schedule, tmp
 
 
 @attack
-@other_uid
+@needs_root
 def test_a_server_without_login_that_was_left_is_replaced(tmp_path: Path) -> None:
     """As one of an older version, whose schedule was killed: its port is kept, it is not."""
     from pricetrail.operation.schedule.prefect_server import MARK, serving

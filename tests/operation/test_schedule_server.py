@@ -10,21 +10,13 @@ import sys
 from collections.abc import Iterator
 
 import httpx
+import psutil
 import pytest
 
+from pricetrail.base.processes import is_running
 from support.clone import Clone
 from support.commands import environment
-from support.real_schedule import (
-    ENDED,
-    Run,
-    Schedule,
-    children,
-    command,
-    environment_of_schedule,
-    is_over,
-    start,
-    wait_for,
-)  # fmt: skip
+from support.real_schedule import ENDED, Run, Schedule, environment_of_schedule, start, wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.xdist_group("schedule")]
 STEPS = {"snapshot", "reproduce", "push", "verify", "publish", "report"}
@@ -100,19 +92,20 @@ def test_the_next_start_repairs_a_killed_schedule_and_run(schedule: Schedule) ->
     killed = schedule.start_run()
     wait_for(lambda: schedule.get(f"flow_runs/{killed['id']}")["state_type"] == "RUNNING")
     wait_for(lambda: schedule.of("task_runs", killed))
-    engines = [pid for pid in children(schedule.process.pid) if "prefect.engine" in command(pid)]
+    own = psutil.Process(schedule.process.pid)
+    engines = [child for child in own.children() if "prefect.engine" in " ".join(child.cmdline())]
     assert engines
-    for pid in (schedule.process.pid, *engines):
-        os.kill(pid, signal.SIGKILL)
+    for process in (own, *engines):
+        process.kill()
     schedule.process.wait()
-    server = schedule.server
+    server = psutil.Process(schedule.server)
     late = [schedule.start_run() for _ in range(3)]
     assert schedule.get(f"flow_runs/{killed['id']}")["state_type"] == "RUNNING"  # as Prefect leaves it by itself
 
     again = start(schedule.folder)
     schedule.process = again.process
     assert again.api == schedule.api  # for a run that lives: its server is a new one, which asks for the login
-    assert wait_for(lambda: is_over(server))
+    assert wait_for(lambda: not is_running(server))
     states = [schedule.ended(run) for run in (killed, *late)]
     assert [run["state_name"] for run in states] == ["Crashed", "Cancelled", "Cancelled", "Unchanged"]
     assert "Its process was gone" in states[0]["state"]["message"]
@@ -128,9 +121,9 @@ def test_a_second_schedule_is_refused_and_sigterm_ends_all(schedule: Schedule) -
     assert second.returncode == 1
     assert second.stderr.count("\n") == 1
     assert "another schedule serves this project" in second.stderr
-    server = schedule.server
+    server = psutil.Process(schedule.server)
     schedule.process.terminate()
     assert schedule.process.wait(60) == 0
-    assert wait_for(lambda: is_over(server))
+    assert wait_for(lambda: not is_running(server))
     with pytest.raises(httpx.ConnectError):
         schedule.get("health")

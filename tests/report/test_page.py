@@ -38,6 +38,7 @@ from support.page_sample import (
     TREES,
     group,
     lines,
+    model,
     page,
     results,
     run,
@@ -235,6 +236,14 @@ def test_a_run_with_almost_nothing_in_it_is_still_a_page() -> None:
     assert "There is no baseline" in tree.said("p")
 
 
+def test_a_baseline_without_error_is_not_called_missing() -> None:
+    perfect = {**model("lightgbm", 1.0, (0.27, 0.25, 0.29)), "ratio": None}
+    perfect["errors"]["mse_log_quantity"] = perfect["mse"]["value"] = 0.0
+    told = Tree(page(MODELS=json.dumps({"models": [perfect, *TREES["MODELS"]["models"][:1]]}))).said("p")
+    assert "LightGBM, the best baseline, has no error at all on the test days." in told
+    assert "There is no baseline" not in told
+
+
 def test_without_a_study_the_settings_are_shown_once() -> None:
     header, first = TABLES["TRIALS"].splitlines()[:2]
     fit = f"{header}\n{first.replace('complete', 'fixed')}\n"
@@ -256,6 +265,7 @@ def test_without_a_study_the_settings_are_shown_once() -> None:
         ("DECISION", '{"outcome": "released", "open_gates": 3}', "decision.json: gates must be whole: Field required$"),
         ("DECISION", '{"outcome": "withheld", "open_gates": 0, "gates": []}', "decision.json: gates must be drift, "),
         ("DECISION", json.dumps({**TREES["DECISION"], "outcome": "released"}), "outcome does not follow from its"),
+        ("FAIRNESS", json.dumps({**TREES["FAIRNESS"], "verdicts": []}), "fairness.json: verdicts.* must be whole"),
         (
             "PRICE_CURVES",
             TABLES["PRICE_CURVES"].replace("22.8", "seven"),

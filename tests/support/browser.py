@@ -46,17 +46,21 @@ class Tab:
         assert "exceptionDetails" not in answer, answer
         return answer["result"].get("value")
 
-    def open(self, file: Path, width: int, dark: bool = False, scripts: bool = True) -> Self:
-        """Load a file in a window of that width, and wait until it is whole."""
+    def go(self, address: str) -> None:
+        """Begin to load a page; its events are kept."""
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.send(f"{domain}.enable")
+        self.send("Page.navigate", url=address)
+
+    def open(self, file: Path, width: int, dark: bool = False, scripts: bool = True) -> Self:
+        """Load a file in a window of that width, and wait until it is whole."""
         self.send(
             "Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=width < 500
         )
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.send("Emulation.setEmulatedMedia", features=[scheme])
         self.send("Emulation.setScriptExecutionDisabled", value=not scripts)
-        self.send("Page.navigate", url=file.as_uri())
+        self.go(file.as_uri())
         while not any(event["method"] == "Page.loadEventFired" for event in self.events):
             self.events.append(json.loads(self.socket.recv(timeout=60)))
         self.send("Emulation.setScriptExecutionDisabled", value=False)

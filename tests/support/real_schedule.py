@@ -86,8 +86,7 @@ class Schedule:
 
 def environment_of_schedule() -> dict[str, str]:
     """This working tree's code, nothing of the caller's Prefect, and a runner that looks often."""
-    own = environment()
-    return {**own, "PREFECT_RUNNER_POLL_FREQUENCY": "2"}
+    return {**environment(), "PREFECT_RUNNER_POLL_FREQUENCY": "2"}
 
 
 def start(folder: Path, **extra: str) -> Schedule:
@@ -103,19 +102,3 @@ def start(folder: Path, **extra: str) -> Schedule:
     line = process.stdout.readline()
     assert line.startswith("Prefect: http://127.0.0.1:"), told.read_text()
     return Schedule(folder, process, f"{line.split()[1]}/api")
-
-
-def is_over(pid: int) -> bool:
-    """Gone, or a zombie that the machine's first process has not collected yet: its parent was killed."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except OSError:
-        return True
-
-
-def children(pid: int) -> list[int]:
-    return [int(word) for file in Path(f"/proc/{pid}/task").glob("*/children") for word in file.read_text().split()]
-
-
-def command(pid: int) -> str:
-    return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()

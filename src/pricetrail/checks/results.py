@@ -48,7 +48,7 @@ class DriftResult:
     passed: bool
     rows: tuple[int, int]
     columns: tuple[ColumnDrift, ...]
-    verdicts: tuple[Verdict, ...]
+    verdicts: tuple[Verdict]
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class AccuracyResult(Errors):
     shap_base_log_quantity: float
     shap_largest_gap_log_quantity: float
     skill_interval: Bounds
-    verdicts: tuple[Verdict, ...]
+    verdicts: tuple[Verdict]
 
 
 @dataclass(frozen=True)
@@ -206,4 +206,4 @@ class FairnessResult:
     passed: bool
     columns: tuple[SensitiveColumn, ...]
     intersections: tuple[SensitiveColumn, ...]
-    verdicts: tuple[Verdict, ...]
+    verdicts: tuple[Verdict]

@@ -1,1 +1,1 @@
-"""What is wrong with tools, packages, git, schedule, keys, remote, lock or disk."""
+"""What is wrong with tools, packages, git, schedule, Prefect, keys, remote, lock, releases, cache or disk."""

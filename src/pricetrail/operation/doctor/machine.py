@@ -17,7 +17,6 @@ from pricetrail.operation.doctor.findings import Outcome, State, worst
 from pricetrail.operation.weekly import surroundings
 from pricetrail.operation.weekly.branch import branch_of_runs, branch_to_push
 from pricetrail.operation.weekly.clone import cache_of
-from pricetrail.operation.weekly.surroundings import places
 
 GIB: Final = 1024**3
 WARN_GIB: Final = 5  # free space, of which a year of weekly runs takes a part
@@ -91,8 +90,8 @@ def modes(project: Path) -> Outcome:
         OperationError: DVC's settings cannot be read.
     """
     home = project.absolute()
-    places = [home, home / ".git", home / ".dvc", cache_of(project), *home.parents]
-    there = {path: path.stat() for path in dict.fromkeys(places) if path.exists()}
+    folders = dict.fromkeys([home, home / ".git", home / ".dvc", cache_of(project), *home.parents])
+    there = {path: path.stat() for path in folders if path.exists()}
     wide = [path for path, found in there.items() if found.st_mode & stat.S_IWOTH and not found.st_mode & stat.S_ISVTX]
     theirs = [path for path, found in there.items() if found.st_uid not in {os.geteuid(), 0}]
     if wide:
@@ -110,7 +109,7 @@ def disk(project: Path) -> Outcome:
     Raises:
         OperationError: DVC's settings cannot be read.
     """
-    gib, name = min((shutil.disk_usage(path).free / GIB, name) for name, path in places(project).items())
+    gib, name = min((shutil.disk_usage(path).free / GIB, name) for name, path in surroundings.places(project).items())
     found = f"{gib:.1f} GiB free for {name}"
     state = State.FAILED if gib < FAIL_GIB else State.WARNING if gib < WARN_GIB else State.OK
     advice = "make room: `dvc gc --all-commits` drops from the cache what no commit needs"

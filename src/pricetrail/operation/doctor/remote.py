@@ -61,11 +61,8 @@ def opened(project: Path) -> Iterator[Remote]:
     config = dvc_config(project)
     name = config["core"].get("remote")
     own = config["remote"].get(name, {})
-    limits = (
-        {key: value for key, value in LIMITS.items() if key not in own}
-        if str(own.get("url", "")).startswith("s3://")
-        else {}
-    )
+    is_s3 = str(own.get("url", "")).startswith("s3://")
+    limits = {key: seconds for key, seconds in LIMITS.items() if is_s3 and key not in own}
     before = os.environ.get(ATTEMPTS)
     os.environ[ATTEMPTS] = before or "1"
     try:
@@ -187,7 +184,7 @@ def lock_in_remote(project: Path) -> Outcome:
     """
     cache = cache_of(project)
     try:
-        Commit.at("HEAD", project)
+        commit = Commit.at("HEAD", project)
     except LineageError:
         return Outcome(State.WARNING, "nothing is committed yet", FIRST_RUN)
     with opened(project) as remote:
@@ -195,7 +192,7 @@ def lock_in_remote(project: Path) -> Outcome:
     if not wanted:
         return Outcome(State.WARNING, "HEAD has no dvc.lock that names an object", FIRST_RUN)
     if lost := [md5 for md5 in missing if object_at(cache, md5) is None]:
-        if _is_of_other_lines(project, lost):
+        if _is_of_other_lines(commit, files.read_params(project / FILE).data.path, lost):
             found = f"the lock is of other lines than data.path names, and {len(lost)} of its objects are nowhere"
             return Outcome(State.WARNING, found, "nothing: the next run makes it anew")
         found = f"{len(lost)} of {len(wanted)} objects are neither in {remote.url} nor in the cache, first {lost[0]}"
@@ -205,12 +202,10 @@ def lock_in_remote(project: Path) -> Outcome:
     return Outcome(State.OK, f"all {len(wanted)} objects are in {remote.url}")
 
 
-def _is_of_other_lines(project: Path, lost: Sequence[str]) -> bool:
+def _is_of_other_lines(commit: Commit, path: str, lost: Sequence[str]) -> bool:
     """Whether a lock was made from other lines than ``data.path`` names now, such as the demo shop's that ships."""
-    commit = Commit.at("HEAD", project)
     readers = [stage for stage in commit.locks.get(LOCK, ()) if stage.name == READER]
     tracked = {md5 for source in commit.sources for md5 in source.outs.values()}
-    path = files.read_params(project / FILE).data.path
     return any(path not in stage.deps for stage in readers) and tracked.isdisjoint(lost)
 
 

@@ -3,40 +3,37 @@
 Prefect itself ends with pages of alembic's, or of SQLAlchemy's. Nothing here imports it (``prefect_server``).
 """
 
-import importlib.util
 import re
 import sqlite3
 from collections.abc import Mapping
 from contextlib import closing
-from importlib.metadata import version
+from importlib.metadata import distribution, version
 from pathlib import Path
 from typing import Final
 
 from pricetrail.base.errors import OperationError
 
-ELSEWHERE: Final = ("PREFECT_SERVER_DATABASE_CONNECTION_URL", "PREFECT_API_DATABASE_CONNECTION_URL")
-MIGRATIONS: Final = "server/database/_migrations/versions/sqlite"
+HOME: Final = ".pricetrail/prefect"  # of Prefect, in a project
+ELSEWHERE: Final = (
+    "PREFECT_API_URL", "PREFECT_SERVER_DATABASE_CONNECTION_URL", "PREFECT_API_DATABASE_CONNECTION_URL",
+)  # fmt: skip
+MIGRATIONS: Final = "prefect/server/database/_migrations/versions/sqlite"
 ANEW: Final = "or move the file away while no schedule runs: a new one is made, and only the history of runs is lost"
 REVISION: Final = re.compile(r"^revision(?:: str)? = [\"'](\w+)[\"']", re.MULTILINE)
 
 
-def database_of(project: Path, environ: Mapping[str, str]) -> Path | None:
-    """The file of a project's database; None where the environment names another kind, or a server of one's own.
+def revision_of(project: Path, environ: Mapping[str, str]) -> str | None:
+    """The revision of the tables of a project's database. An older one than the installed Prefect's, it brings up.
 
-    >>> str(database_of(Path("/shop"), {}))
-    '/shop/.pricetrail/prefect/prefect.db'
-    """
-    if any(environ.get(name) for name in ("PREFECT_API_URL", *ELSEWHERE)):
-        return None
-    return Path(environ.get("PREFECT_HOME") or project.absolute() / ".pricetrail/prefect") / "prefect.db"
-
-
-def revision_of(file: Path) -> str:
-    """The revision of a database's tables; empty where it is not there or has none yet. An older one Prefect brings up.
+    Returns:
+        Empty where there is no database yet; None where the environment names another kind, or a server of one's own.
 
     Raises:
         OperationError: the installed Prefect cannot open it.
     """
+    if any(environ.get(name) for name in ELSEWHERE):
+        return None
+    file = Path(environ.get("PREFECT_HOME") or project.absolute() / HOME) / "prefect.db"
     if not file.exists():
         return ""
     try:
@@ -54,7 +51,6 @@ def revision_of(file: Path) -> str:
 
 def _known() -> frozenset[str]:
     """The revisions that the installed Prefect can start from."""
-    found = importlib.util.find_spec("prefect")
-    (home,) = found.submodule_search_locations if found and found.submodule_search_locations else [""]
-    texts = (file.read_text(encoding="utf-8") for file in (Path(home) / MIGRATIONS).glob("*.py"))
+    folder = Path(str(distribution("prefect").locate_file(MIGRATIONS)))
+    texts = (file.read_text(encoding="utf-8") for file in folder.glob("*.py"))
     return frozenset(match[1] for text in texts if (match := REVISION.search(text)))

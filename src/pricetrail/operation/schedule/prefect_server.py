@@ -24,8 +24,9 @@ import httpx
 import psutil
 
 from pricetrail.base.errors import OperationError
-from pricetrail.base.files import read_text, write_bytes, write_text
+from pricetrail.base.files import private_folder, read_text, write_bytes, write_text
 from pricetrail.base.processes import end, is_running, start_server
+from pricetrail.operation.schedule.database import HOME
 from pricetrail.operation.servers.s3 import HOST, answers
 
 PORT: Final = 4200  # where people look for Prefect
@@ -129,7 +130,7 @@ def settings(project: Path, environ: Mapping[str, str]) -> dict[str, str]:
     if environ.get("PREFECT_API_URL"):  # an empty one is none, as for the schedule
         return quiet
     own = {
-        "PREFECT_HOME": str(project.absolute() / ".pricetrail" / "prefect"),
+        "PREFECT_HOME": str(project.absolute() / HOME),
         "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
         # slots on disk, so that a server that was killed gives its run's slot back to that run
         "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
@@ -139,32 +140,26 @@ def settings(project: Path, environ: Mapping[str, str]) -> dict[str, str]:
     return {**quiet, "no_proxy": direct, **{key: value for key, value in own.items() if key not in environ}}
 
 
-def login_of(project: Path, environ: Mapping[str, str]) -> str:
-    """The ``user:password`` of a project's server: that of the environment, else its own, made on first use.
+def login_of(project: Path, environ: Mapping[str, str]) -> tuple[str, Path | None]:
+    """The ``user:password`` of a project's server, and the file that holds it: its own, made on first use.
 
-    One that somebody else may have read is made anew.
+    One that somebody else may have read is made anew. One of the environment goes before it, and has no file.
 
     Raises:
         OperationError: it cannot be kept from others.
     """
     if given := environ.get(WANTED) or environ.get(OURS):
-        return given
+        return given, None
     file = project.absolute() / LOGIN
     try:
-        kept_from_others(file.parent)
+        private_folder(file.parent)
         if is_secret(file):
-            return read_text(file)
+            return read_text(file), file
         made = f"pricetrail:{secrets.token_urlsafe(32)}"
         write_bytes(file, made.encode(), mode=0o600)
     except OSError as error:
         raise OperationError(str(file), f"must be a file that only you can read and write: {error.strerror}") from None
-    return made
-
-
-def login_file(project: Path, login: str) -> Path | None:
-    """The file that holds a login; None where it came from the environment."""
-    file = project.absolute() / LOGIN
-    return file if is_secret(file) and read_text(file) == login else None
+    return made, file
 
 
 def is_secret(file: Path) -> bool:
@@ -175,22 +170,14 @@ def is_secret(file: Path) -> bool:
     return False
 
 
-def kept_from_others(folder: Path) -> None:
-    """Make a folder, where it is not there, that only its owner may enter."""
-    folder.mkdir(mode=0o700, exist_ok=True)
-    if folder.stat().st_mode & 0o077:
-        folder.chmod(0o700)
-
-
 @contextmanager
 def serving(project: Path, login: str) -> Iterator[Server]:
     """The project's server, kept running inside of this, ended after it; one that outlived a kill is replaced.
 
     Raises:
-        OperationError: it does not come up.
+        OperationError: it does not come up, or ``.pricetrail`` is another user's.
     """
-    folder = project.absolute() / ".pricetrail"
-    kept_from_others(folder)
+    folder = private_folder(project.absolute() / ".pricetrail")
     left = _recorded(folder)
     with _listening(left.port if left else 0 if answers(PORT) else PORT) as held:
         if left:  # only now: its port is nobody else's at any moment

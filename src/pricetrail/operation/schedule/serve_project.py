@@ -13,7 +13,7 @@ from pricetrail.base.errors import OperationError
 from pricetrail.base.locks import alone
 from pricetrail.base.processes import ended_by_sigterm
 from pricetrail.operation.schedule import prefect_server
-from pricetrail.operation.schedule.database import database_of, revision_of
+from pricetrail.operation.schedule.database import revision_of
 from pricetrail.operation.servers import s3
 
 LOCK: Final = Path(".pricetrail/schedule.lock")
@@ -41,8 +41,7 @@ def schedule(project: Path, tell: Callable[[str, Path | None, datetime], None]) 
     with alone(project / LOCK, is_waiting=False) as is_alone, ended_by_sigterm(SystemExit(0)):
         if not is_alone:
             raise OperationError(str(project / LOCK), "must be free: another schedule serves this project")
-        if database := database_of(project, os.environ):
-            revision_of(database)
+        revision_of(project, os.environ)  # refuses what Prefect cannot open
         s3.ensure_running(project)
         os.environ.update(prefect_server.settings(project, os.environ))
         with _api(project) as (address, login):
@@ -59,7 +58,7 @@ def _api(project: Path) -> Iterator[tuple[str, Path | None]]:
     if given := os.environ.get("PREFECT_API_URL"):
         yield given, None
         return
-    login = prefect_server.login_of(project, os.environ)
+    login, file = prefect_server.login_of(project, os.environ)
     os.environ[prefect_server.OURS] = login
     with prefect_server.serving(project, login) as server:
-        yield server.api, prefect_server.login_file(project, login)
+        yield server.api, file

@@ -6,17 +6,13 @@ whoever comes first when it dies.
 
 import socket
 import sys
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, Final
+from collections.abc import Awaitable, Callable
+from typing import Final
 
 import uvicorn
+from fastapi import Request, Response
 from fastapi.middleware.trustedhost import TrustedHostMiddleware
 from prefect.server.api.server import create_app
-
-Message = MutableMapping[str, Any]  # ASGI's own words
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-ASGIApp = Callable[[Message, Receive, Send], Awaitable[None]]
 
 # Prefect's pages talk to this server alone, whatever Markdown of a run or their own telemetry says, and in no frame
 POLICY: Final = (
@@ -33,22 +29,17 @@ def main(number: int) -> None:
     """
     listening = socket.socket(fileno=number)
     host = listening.getsockname()[0]  # a page whose own name leads here (DNS rebinding) names that one
-    app = TrustedHostMiddleware(with_policy(create_app(final=True)), allowed_hosts=[host])
+    app = create_app(final=True)
+    app.middleware("http")(with_policy)
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=[host])
     uvicorn.Server(uvicorn.Config(app, log_level="warning")).run(sockets=[listening])
 
 
-def with_policy(app: ASGIApp) -> ASGIApp:
-    """An application whose pages have a content security policy."""
-
-    async def answer(scope: Message, receive: Receive, send: Send) -> None:
-        async def tell(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", []), (b"content-security-policy", POLICY.encode())]
-            await send(message)
-
-        await app(scope, receive, tell)
-
-    return answer
+async def with_policy(request: Request, answer: Callable[[Request], Awaitable[Response]]) -> Response:
+    """The application's answer, with a content security policy."""
+    answered = await answer(request)
+    answered.headers["content-security-policy"] = POLICY
+    return answered
 
 
 if __name__ == "__main__":

@@ -29,11 +29,6 @@ def sections(results: PageResults) -> tuple[Section, ...]:
     return tuple(make(results) for make in SECTIONS)
 
 
-def policy(style: str, script: str) -> str:
-    """A Content-Security-Policy under which only this page's own style, script and embedded images work."""
-    return own_policy([style], [script])
-
-
 def render(results: PageResults, templates: Mapping[str, str]) -> str:
     """The page as one HTML text; templates are texts by file name. The same results give the same text."""
     loader, undefined = DictLoader(dict(templates)), StrictUndefined
@@ -46,7 +41,7 @@ def render(results: PageResults, templates: Mapping[str, str]) -> str:
         sections=sections(results),
         style=style,
         script=script,
-        policy=policy(style, script),
+        policy=own_policy([style], [script]),
     )
 
 

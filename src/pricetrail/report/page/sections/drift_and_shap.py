@@ -39,7 +39,7 @@ def drift_section(results: PageResults) -> Section:
 
 def _drift_tiles(results: PageResults, inputs: list[ColumnDrift], target: ColumnDrift | None) -> tuple[Tile, ...]:
     share = sum(column.drifted for column in inputs) / len(inputs) if inputs else None
-    held = "".join(f"of the columns, at most {percent(verdict.threshold)}" for verdict in results.drift.verdicts)
+    held = f"of the columns, at most {percent(results.drift.verdicts[0].threshold)}"
     tiles = [Tile("Input drift", percent(share), held, *DRIFTED[not results.drift.passed])]
     if target is not None:
         note = f"distance, at most {number(target.threshold)}"

@@ -34,7 +34,7 @@ def fairness_section(results: PageResults) -> Section:
     """Each sensitive column and the cells of all: their groups, then their figures."""
     columns = results.fairness.columns
     every = (*columns, *results.fairness.intersections)
-    (verdict,) = results.fairness.verdicts
+    verdict = results.fairness.verdicts[0]
     failed = [name(column.column) for column in every if not column.passed]
     finding = f"{plural(len(columns), 'sensitive column')} assessed, "
     finding += f"{' and '.join(failed)} failed." if failed else "none failed."

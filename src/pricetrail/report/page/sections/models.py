@@ -33,9 +33,12 @@ def models_section(results: PageResults) -> Section:
 
 def _finding(results: PageResults) -> str:
     rival = next(iter(results.rivals), None)
-    if rival is None or rival.ratio is None:
+    if rival is None:
         return "There is no baseline to hold the network against."
-    who, share = name(rival.name), percent(abs(1 - rival.ratio), 1)
+    who = name(rival.name)
+    if rival.ratio is None:
+        return f"{who}, the best baseline, has no error at all on the test days."
+    share = percent(abs(1 - rival.ratio), 1)
     if rival.ratio >= 1:
         return f"{who}, the best baseline, is ahead of the network by {share}."
     sure = rival.difference.high is not None and rival.difference.high < 0
