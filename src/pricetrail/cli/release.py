@@ -7,7 +7,6 @@ import typer
 
 from pricetrail.base import files
 from pricetrail.base.errors import ReleaseError
-from pricetrail.cli.one_line_errors import one_line_errors
 from pricetrail.lineage.dvc_cache import cache_folder
 from pricetrail.lineage.git import git
 from pricetrail.operation.servers.s3 import ensure_running
@@ -33,24 +32,21 @@ def release(
     from pricetrail.operation.releases.trust import trusted
 
     folder = Path()
-    with one_line_errors():
-        ensure_running(Path())
-        if changed := git("status", "--porcelain", "--untracked-files=no", folder=folder).splitlines():
-            raise ReleaseError("git", f"must have nothing to commit: {len(changed)} changed, such as {changed[0][3:]}")
-        if push and tag_push.has_origin(folder):
-            tag_push.fetch_tags(folder)
-        known = trusted(folder, named=trust)
-        make.require_releasable(folder, rev, known)
-        cache = cache_folder()
-        objects = make.require_in_remote(folder, rev, cache)
-        author = tag_push.author_of(folder, files.read_params().weekly.author)
-        made = make.tag_release(folder, rev, author, keys.ensure_keys(folder), cache, known)
-        record = made.record
-        typer.echo(
-            f"{made.tag}: commit {record.commit[:12]}, bundle {record.bundle_md5}, {objects} objects in the remote"
-        )
-        typer.echo(f"{made.stage_tag}: {record.version} is in production")
-        publish_tags(folder, [made.tag, made.stage_tag], push=push)
+    ensure_running(Path())
+    if changed := git("status", "--porcelain", "--untracked-files=no", folder=folder).splitlines():
+        raise ReleaseError("git", f"must have nothing to commit: {len(changed)} changed, such as {changed[0][3:]}")
+    if push and tag_push.has_origin(folder):
+        tag_push.fetch_tags(folder)
+    known = trusted(folder, named=trust)
+    make.require_releasable(folder, rev, known)
+    cache = cache_folder()
+    objects = make.require_in_remote(folder, rev, cache)
+    author = tag_push.author_of(folder, files.read_params().weekly.author)
+    made = make.tag_release(folder, rev, author, keys.ensure_keys(folder), cache, known)
+    record = made.record
+    typer.echo(f"{made.tag}: commit {record.commit[:12]}, bundle {record.bundle_md5}, {objects} objects in the remote")
+    typer.echo(f"{made.stage_tag}: {record.version} is in production")
+    publish_tags(folder, [made.tag, made.stage_tag], push=push)
 
 
 def publish_tags(folder: Path, names: list[str], *, push: bool) -> None:

@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from pricetrail.base.json_type import Json
-from pricetrail.cli.one_line_errors import one_line_errors
 from pricetrail.cli.release import TrustOption
 from pricetrail.cli.table import Format, FormatOption, JsonFlag, chosen, print_rows
 
@@ -43,10 +42,9 @@ def releases(
     from pricetrail.operation.releases.registry import rows
     from pricetrail.operation.releases.trust import trusted
 
-    with one_line_errors():
-        if copy_from:
-            return _copy(copy_from, trust)
-        found = [row.record() for row in rows(Path(), trusted(Path(), named=trust) if trust else None)]
+    if copy_from:
+        return _copy(copy_from, trust)
+    found = [row.record() for row in rows(Path(), trusted(Path(), named=trust) if trust else None)]
     form = chosen(form, as_json)
     if found or form is not Format.table:
         print_rows([_shown(row) for row in found] if form is Format.table else found, form, HEADINGS)

@@ -16,7 +16,6 @@ from rich.tree import Tree
 from pricetrail.base import files
 from pricetrail.base.json_type import Json
 from pricetrail.checks.gates import outcome_word
-from pricetrail.cli.one_line_errors import one_line_errors
 from pricetrail.cli.table import Console
 from pricetrail.lineage import trace as lineage_trace
 from pricetrail.lineage.chain import Trace
@@ -56,15 +55,14 @@ def trace(
 
     Exit code 1 where something is not as the lock says.
     """
-    with one_line_errors():
-        found = lineage_trace.trace(target, WORKSPACE if rev is None else revision(rev), verify=verify)
-        if form is Format.tree and output is None:
-            Console(file=sys.stdout).print(tree(found, full=full))
-        else:
-            for line in differences(found):  # which the tree on the terminal has
-                typer.echo(f"warning: {line}", err=True)
-            text = _text(found, form, full=full)
-            typer.echo(text, nl=False) if output is None else files.write_text(output, text)
+    found = lineage_trace.trace(target, WORKSPACE if rev is None else revision(rev), verify=verify)
+    if form is Format.tree and output is None:
+        Console(file=sys.stdout).print(tree(found, full=full))
+    else:
+        for line in differences(found):  # which the tree on the terminal has
+            typer.echo(f"warning: {line}", err=True)
+        text = _text(found, form, full=full)
+        typer.echo(text, nl=False) if output is None else files.write_text(output, text)
     if found.verified is False:
         raise typer.Exit(1)
 

@@ -11,7 +11,6 @@ from rich import box
 from rich.table import Column, Table
 from rich.text import Text
 
-from pricetrail.cli.one_line_errors import one_line_errors
 from pricetrail.cli.release import TrustOption
 from pricetrail.cli.table import Console, Format, FormatOption, JsonFlag, chosen, print_rows
 from pricetrail.lineage.dvc_cache import cache_folder
@@ -31,9 +30,8 @@ def verify(
     from pricetrail.operation.releases import verify
     from pricetrail.operation.releases.trust import trusted
 
-    with one_line_errors():
-        ensure_running(Path())
-        found = verify.verify(Path(), tag, cache_folder(), trusted(Path(), named=trust) if trust else None)
+    ensure_running(Path())
+    found = verify.verify(Path(), tag, cache_folder(), trusted(Path(), named=trust) if trust else None)
     form = chosen(form, as_json)
     if form is Format.json:
         typer.echo(json.dumps(found.as_json(), indent=1))
