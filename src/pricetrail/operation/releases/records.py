@@ -116,11 +116,23 @@ def signed_record(tag: Tag, trust: Trust) -> tuple[Record, str]:
         ReleaseError: it is not.
     """
     record, signature = parts(tag.message, tag.name)
-    if record.artifact != ARTIFACT or tag.name != f"{ARTIFACT}@{record.version}" or tag.commit != record.commit:
-        raise ReleaseError(tag.name, "must have the name and the commit of its record", record.version)
+    require_own(record, tag)
     if signed_files(signature, trust).get("release.json") != sha256(record.text().encode()):
         raise ReleaseError("signature", "must be of this record")
     return record, signer(signature)
+
+
+def require_own(record: Record, tag: Tag) -> None:
+    """Hold the tag of a version against its record.
+
+    Raises:
+        ReleaseError: it has another name, or stands on another commit.
+    """
+    named = f"{record.artifact}@{record.version}"
+    if tag.name != named:
+        raise ReleaseError(tag.name, "must be the version that its record names", named)
+    if tag.commit != record.commit:
+        raise ReleaseError(tag.name, f"must stand on the commit of its record, {record.commit}", tag.commit)
 
 
 def signed_assignment(tag: Tag, trust: Trust) -> tuple[Assignment, str]:
