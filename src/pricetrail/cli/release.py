@@ -27,12 +27,12 @@ def release(
 
     Refused: a dirty tree, a closed gate, a bundle that is released already, objects that are not in the DVC remote.
     """
-    from pricetrail.operation.releases import keys, make  # GTO and DVC take seconds to load
+    from pricetrail.operation.releases import keys, make  # DVC takes seconds to load
     from pricetrail.operation.releases import push as tag_push
     from pricetrail.operation.releases.trust import trusted
 
     folder = Path()
-    ensure_running(Path())
+    ensure_running(folder)
     if changed := git("status", "--porcelain", "--untracked-files=no", folder=folder).splitlines():
         raise ReleaseError("git", f"must have nothing to commit: {len(changed)} changed, such as {changed[0][3:]}")
     if push and tag_push.has_origin(folder):

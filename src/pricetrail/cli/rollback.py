@@ -26,7 +26,7 @@ def rollback(
     from pricetrail.operation.releases.trust import trusted
 
     folder = Path()
-    ensure_running(Path())
+    ensure_running(folder)
     if push and tag_push.has_origin(folder):
         tag_push.fetch_tags(folder)
     author = tag_push.author_of(folder, files.read_params().weekly.author)
