@@ -103,7 +103,7 @@ def tag_release(folder: Path, rev: str, author: str, keys: KeyPair, cache: Path,
     trust.require(keys.fingerprint, str(keys.public))
     with open_remote(folder) as remote:
         objects = Objects(cache, remote)
-        bundle = {md5, *objects.members(md5).values()}
+        bundle = named_with_members(frozenset({md5}), objects)
         _require_none(remote, remote.missing(bundle), len(bundle), "bundle")
         evidence, record = _evidence(commit, md5, objects.folder(md5, bundle_bytes(commit)), registry.next_version)
         remote.keep(sbom_name(record.sbom_sha256), evidence.sbom)
