@@ -6,7 +6,7 @@ addresses that are secrets themselves, keys by their name, AWS's ids, headers, p
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 from urllib.parse import quote
 
@@ -84,12 +84,17 @@ def line_of_secret(text: str) -> int | None:
     return text.count("\n", 0, min(found)) + 1 if found else None
 
 
-def redact_logs(environ: Mapping[str, str]) -> None:
-    """Redact what every library of this process logs, by whatever handler; the values of some variables, too."""
+def redact_logs(environ: Mapping[str, str], also: Callable[[str], str] = str) -> None:
+    """Redact what every library of this process logs, by whatever handler.
+
+    Args:
+        environ: variables; the values of some are secrets.
+        also: what else to change in each text.
+    """
     hide(*(value for name, value in environ.items() if VARIABLE.search(name) and not _is_place(value)))
     make = logging.getLogRecordFactory()
     if not isinstance(make, _Redacting):
-        logging.setLogRecordFactory(_Redacting())
+        logging.setLogRecordFactory(_Redacting(also))
 
 
 def _is_place(value: str) -> bool:
@@ -100,8 +105,8 @@ def _is_place(value: str) -> bool:
 class _Redacting:
     """Makes records whose words, and whose exception's, are redacted before a handler sees them."""
 
-    def __init__(self) -> None:
-        self._make, self._formatter = logging.getLogRecordFactory(), logging.Formatter()
+    def __init__(self, also: Callable[[str], str]) -> None:
+        self._make, self._formatter, self._also = logging.getLogRecordFactory(), logging.Formatter(), also
 
     def __call__(self, *arguments: object, **named: object) -> logging.LogRecord:
         record: logging.LogRecord = self._make(*arguments, **named)
@@ -109,10 +114,10 @@ class _Redacting:
             told = record.getMessage()
         except Exception:  # of a wrong format, which logging itself tells
             return record
-        if (kept := redacted(told)) != told:
+        if (kept := self._also(redacted(told))) != told:
             record.msg, record.args = kept, ()
         if record.exc_info and record.exc_info[0] is not None:
             told = self._formatter.formatException(record.exc_info)
-            if (kept := redacted(told)) != told:  # what handlers print in place of the exception
+            if (kept := self._also(redacted(told))) != told:  # what handlers print in place of the exception
                 record.exc_info, record.exc_text = None, kept
         return record

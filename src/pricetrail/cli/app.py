@@ -1,6 +1,5 @@
 """``pricetrail …``: one command line for people. The pipeline itself is run by ``dvc repro``."""
 
-import logging
 import os
 import sys
 from pathlib import Path
@@ -53,8 +52,7 @@ class App(typer.Typer):
 
     def __call__(self, *args: object, **kwargs: object) -> object:
         """Run it on ``sys.argv``; exit code 1 for an error, 2 for a wrong option, 130 for Ctrl-C."""
-        redact_logs(os.environ)
-        _show_logs()
+        redact_logs(os.environ, also=seen)  # nothing works unseen on this terminal, by whatever handler
         os.umask(os.umask(0) | 0o002)  # whatever the shell says: nobody but owner and group changes what we write
         try:
             _close_folders()
@@ -69,27 +67,6 @@ class App(typer.Typer):
             told = told if len(told) <= LONGEST else f"{told[: LONGEST - 1]}…"
             typer.echo(f"error: unexpected {told}; set {TRACEBACK}=1 to see where", err=True)
             sys.exit(1)
-
-
-def _show_logs() -> None:
-    """Let nothing work unseen in what is logged to this terminal, by whatever handler; stages log elsewhere."""
-    make, formatter = logging.getLogRecordFactory(), logging.Formatter()
-
-    def seen_record(*arguments: object, **named: object) -> logging.LogRecord:
-        record: logging.LogRecord = make(*arguments, **named)
-        try:
-            told = record.getMessage()
-        except Exception:  # of a wrong format, which logging itself tells
-            return record
-        if (kept := seen(told)) != told:
-            record.msg, record.args = kept, ()
-        if record.exc_info and record.exc_info[0] is not None:
-            record.exc_text = formatter.formatException(record.exc_info)
-        if record.exc_text and (kept := seen(record.exc_text)) != record.exc_text:
-            record.exc_info, record.exc_text = None, kept  # as redaction does: handlers print this text
-        return record
-
-    logging.setLogRecordFactory(seen_record)
 
 
 def _close_folders() -> None:
