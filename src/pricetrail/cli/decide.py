@@ -42,7 +42,7 @@ def decide(
     """
     form = chosen(form, as_json)
     text = files.read_text(DECISION)
-    decision = read_decision(files.read_json(DECISION), str(DECISION))
+    decision = read_decision(files.parse_json(text, str(DECISION)), str(DECISION))
     _require_evidence(decision)
     if form is Format.json:
         typer.echo(text, nl=False)
