@@ -622,7 +622,7 @@ def test_another_kind_of_key_is_refused(tmp_path: Path) -> None:
         with pytest.raises(ReleaseError, match="must be a key of the curve P-256"):
             ensure_keys(tmp_path)
     private.write_bytes(b"no key")
-    with pytest.raises(ReleaseError, match="must be a private key without"):
+    with pytest.raises(ReleaseError, match="must be a private key without a password"):
         ensure_keys(tmp_path)
 
 
