@@ -7,15 +7,17 @@ import json
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 from ruamel.yaml import YAML
 
 from pricetrail.checks.gates import EVIDENCE, RULES, Verdict, decide
-from pricetrail.operation.releases import signing, tags
+from pricetrail.operation.releases import make, signing, tags
 from pricetrail.operation.releases.keys import KeyPair, ensure_keys
 from pricetrail.operation.releases.records import Record, release_message
 from pricetrail.operation.releases.registry import Version
@@ -140,6 +142,17 @@ def make_shop(box: Path) -> Shop:
     shop.run("b")
     shop.git("push", "-q", "origin", "main")
     return shop
+
+
+@contextmanager
+def released_shop(box: Path, *revs: str) -> Iterator[Shop]:
+    """The same with revisions released; no bill of materials takes its seconds as long as the block runs."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(make, "environment_sbom", lambda: SBOM)
+        shop = make_shop(box)
+        for rev in revs:
+            make.tag_release(shop.folder, rev, AUTHOR, shop.keys, shop.cache)
+        yield shop
 
 
 def sign_version(folder: Path, name: str, keys: KeyPair) -> Version:
