@@ -11,6 +11,10 @@ from pricetrail.base.json_type import Json
 from pricetrail.cli.release import TrustOption
 from pricetrail.cli.table import Format, FormatOption, JsonFlag, chosen, print_rows
 from pricetrail.lineage.dvc_cache import cache_folder
+from pricetrail.operation.releases import registry
+from pricetrail.operation.releases.kept import copy_releases
+from pricetrail.operation.releases.trust import trusted
+from pricetrail.operation.servers.s3 import ensure_running
 
 HEADINGS = {
     "version": "version",
@@ -22,7 +26,6 @@ HEADINGS = {
     "outcome": "decision",
     "because": "rolled back because",
 }
-
 
 CopyOption = Annotated[
     str,
@@ -41,12 +44,9 @@ def releases(
 
     Test MSE is of log1p(units). Only the signatures of the tags are checked here: `pricetrail verify` checks all.
     """
-    from pricetrail.operation.releases.registry import rows
-    from pricetrail.operation.releases.trust import trusted
-
     if copy_from:
         return _copy(copy_from, trust)
-    found = [asdict(row) for row in rows(Path(), trusted(Path(), named=trust) if trust else None)]
+    found = [asdict(row) for row in registry.rows(Path(), trusted(Path(), named=trust))]
     form = chosen(form, as_json)
     if found or form is not Format.table:
         print_rows([_shown(row) for row in found] if form is Format.table else found, form, HEADINGS)
@@ -60,13 +60,9 @@ def _copy(source: str, trust: Path | None) -> None:
     Raises:
         ReleaseError: a remote does not answer, or a release is still not whole.
     """
-    from pricetrail.operation.releases.kept import copy_releases
-    from pricetrail.operation.releases.trust import trusted
-    from pricetrail.operation.servers.s3 import ensure_running
-
     for name in ("", source):
         ensure_running(Path(), name)
-    count, lost = copy_releases(Path(), cache_folder(), source, trusted(Path(), named=trust) if trust else None)
+    count, lost = copy_releases(Path(), cache_folder(), source, trusted(Path(), named=trust))
     typer.echo(f"copied {count} files that the releases lacked in the default remote")
     if lost:
         raise ReleaseError(f"remote {source}", f"must have what is lost, and has not: {'; '.join(map(str, lost))}")

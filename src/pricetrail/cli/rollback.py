@@ -8,6 +8,10 @@ import typer
 from pricetrail.base import files
 from pricetrail.cli.release import PUSH, TrustOption, publish_tags
 from pricetrail.lineage.dvc_cache import cache_folder
+from pricetrail.operation.releases import push as tag_push
+from pricetrail.operation.releases.keys import ensure_keys
+from pricetrail.operation.releases.rollback import roll_back
+from pricetrail.operation.releases.trust import trusted
 from pricetrail.operation.servers.s3 import ensure_running
 
 
@@ -20,11 +24,6 @@ def rollback(
     trust: TrustOption = None,
 ) -> None:
     """Put an earlier release back into production, verified first, by a new signed tag that keeps the reason."""
-    from pricetrail.operation.releases import push as tag_push
-    from pricetrail.operation.releases.keys import ensure_keys
-    from pricetrail.operation.releases.rollback import roll_back
-    from pricetrail.operation.releases.trust import trusted
-
     folder = Path()
     ensure_running(folder)
     if push and tag_push.has_origin(folder):

@@ -14,6 +14,8 @@ from rich.text import Text
 from pricetrail.cli.release import TrustOption
 from pricetrail.cli.table import Console, Format, FormatOption, JsonFlag, chosen, print_rows
 from pricetrail.lineage.dvc_cache import cache_folder
+from pricetrail.operation.releases import verify as verifying
+from pricetrail.operation.releases.trust import trusted
 from pricetrail.operation.servers.s3 import ensure_running
 
 
@@ -27,11 +29,8 @@ def verify(
 
     The signature counts where its key is trusted here (`pricetrail keys`). Exit code 1 where a check fails.
     """
-    from pricetrail.operation.releases import verify
-    from pricetrail.operation.releases.trust import trusted
-
     ensure_running(Path())
-    found = verify.verify(Path(), tag, cache_folder(), trusted(Path(), named=trust) if trust else None)
+    found = verifying.verify(Path(), tag, cache_folder(), trusted(Path(), named=trust))
     form = chosen(form, as_json)
     if form is Format.json:
         typer.echo(json.dumps(found.as_json(), indent=1))
