@@ -383,21 +383,11 @@ NAMES = {
 }
 
 
-def list_of(shop: Shop, entries: list[dict[str, Any]]) -> str:
-    """A list of files as an object of cache and remote; its name."""
-    content = json.dumps(entries).encode()
-    for place in (shop.cache, shop.remote):
-        file = place / "files/md5" / md5(content)[:2] / f"{md5(content)[2:]}.dir"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(content)
-    return f"{md5(content)}.dir"
-
-
 @pytest.mark.attack
 @pytest.mark.parametrize("names", NAMES.values(), ids=NAMES.keys())
 def test_a_list_of_hostile_names_is_refused(made: Shop, names: list[str]) -> None:
     known = md5(bundle_files("b")["model.json"])
-    name = list_of(made, [{"md5": known, "relpath": name} for name in names])
+    name = made.store(json.dumps([{"md5": known, "relpath": name} for name in names]).encode(), ".dir")
     with open_remote(made.folder) as remote, pytest.raises(ReleaseError, match="must name "):
         Objects(made.cache, remote).folder(name)
 
@@ -405,7 +395,7 @@ def test_a_list_of_hostile_names_is_refused(made: Shop, names: list[str]) -> Non
 @pytest.mark.attack
 @pytest.mark.parametrize("wanted", ["../../../../../../dev/zero", "/dev/zero", "0" * 31, "A" * 32, "", None, [1]])
 def test_a_list_of_hostile_hashes_reads_no_other_file(made: Shop, wanted: object) -> None:
-    name = list_of(made, [{"md5": wanted, "relpath": "a"}])
+    name = made.store(json.dumps([{"md5": wanted, "relpath": "a"}]).encode(), ".dir")
     with open_remote(made.folder) as remote, pytest.raises(ReleaseError, match="must have an md5"):
         Objects(made.cache, remote).folder(name)
 

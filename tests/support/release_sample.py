@@ -97,17 +97,21 @@ class Shop:
         self.write("reports/lineage.json", {"run": f"run-{name}", "bundle": sha256(bundle["manifest.json"])})
         return self.commit()
 
+    def store(self, content: bytes, end: str = "") -> str:
+        """An object of cache and remote, a folder's list with the end ``.dir``; its name."""
+        name = md5(content) + end
+        for place in (self.cache, self.remote):
+            file = place / "files/md5" / name[:2] / name[2:]
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(content)
+        return name
+
     def add_to_lock(self, bundle: Mapping[str, bytes]) -> str:
         """Objects of a bundle into cache and remote, their name into the lock."""
         entries = [{"md5": md5(bundle[name]), "relpath": name} for name in sorted(bundle)]
-        tree = json.dumps(entries, sort_keys=True).encode()
-        folder_md5 = f"{md5(tree)}.dir"
-        objects = {md5(content): content for content in bundle.values()} | {folder_md5: tree}
-        for place in (self.cache, self.remote):
-            for name, content in objects.items():
-                file = place / "files/md5" / name[:2] / name[2:]
-                file.parent.mkdir(parents=True, exist_ok=True)
-                file.write_bytes(content)
+        for content in bundle.values():
+            self.store(content)
+        folder_md5 = self.store(json.dumps(entries, sort_keys=True).encode(), ".dir")
         size = sum(map(len, bundle.values()))
         out = {"path": "models/candidate", "hash": "md5", "md5": folder_md5, "size": size, "nfiles": len(bundle)}
         with (self.folder / "dvc.lock").open("w") as file:
