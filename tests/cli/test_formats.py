@@ -26,6 +26,7 @@ from pricetrail.cli.one_line_errors import one_line_errors
 from pricetrail.cli.table import Console, Format, print_rows
 from pricetrail.operation.doctor.findings import Finding, State
 from pricetrail.operation.releases import registry, verify
+from support.commands import must
 from support.hostile import TEXTS
 
 Run = Callable[..., str]
@@ -46,6 +47,7 @@ PRICES = {
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.chdir(tmp_path)
+    must(tmp_path, "git", "init", "-q")
     Path("reports").mkdir()
     Path("reports/models.csv").write_text(MODELS)
     write_table(Path("data/prices.parquet"), pd.DataFrame(PRICES))

@@ -10,12 +10,10 @@ import pytest
 from pricetrail.base.errors import ReleaseError
 from pricetrail.operation.doctor import remote as doctor
 from pricetrail.operation.doctor.findings import State
-from pricetrail.operation.releases import make
 from pricetrail.operation.releases.kept import Lost, copy_releases, lost_of_releases
-from pricetrail.operation.releases.make import tag_release
 from pricetrail.operation.releases.remote import Objects, open_remote
 from pricetrail.operation.releases.verify import verify
-from support.release_sample import AUTHOR, SBOM, Shop, make_shop, md5, sha256
+from support.release_sample import SBOM, Shop, md5, released_shop, sha256
 
 OLD = "\n['remote \"old\"']\n    url = ../../old\n"
 
@@ -23,15 +21,11 @@ OLD = "\n['remote \"old\"']\n    url = ../../old\n"
 @pytest.fixture(scope="module")
 def both(tmp_path_factory: pytest.TempPathFactory) -> Shop:
     """Releases of a and b; their remote has a copy, the remote `old`."""
-    shop = make_shop(tmp_path_factory.mktemp("both") / "box")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(make, "environment_sbom", lambda: SBOM)
-        for rev in ("HEAD~1", "HEAD"):
-            tag_release(shop.folder, rev, AUTHOR, shop.keys, shop.cache)
-    shutil.copytree(shop.remote, shop.box / "old")
-    with (shop.folder / ".dvc/config").open("a") as file:
-        file.write(OLD)
-    return shop
+    with released_shop(tmp_path_factory.mktemp("both") / "box", "HEAD~1", "HEAD") as shop:
+        shutil.copytree(shop.remote, shop.box / "old")
+        with (shop.folder / ".dvc/config").open("a") as file:
+            file.write(OLD)
+        return shop
 
 
 @pytest.fixture

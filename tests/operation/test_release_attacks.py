@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from pricetrail.base.errors import ReleaseError
-from pricetrail.operation.releases import make
 from pricetrail.operation.releases.fetch import fetch_release
 from pricetrail.operation.releases.keys import ensure_keys
 from pricetrail.operation.releases.make import is_release_due, tag_release
@@ -20,7 +19,7 @@ from pricetrail.operation.releases.registry import Registry, rows
 from pricetrail.operation.releases.remote import Objects, open_remote
 from pricetrail.operation.releases.rollback import roll_back
 from pricetrail.operation.releases.verify import verify, version_tag
-from support.release_sample import AUTHOR, SBOM, Shop, bundle_files, make_shop, md5
+from support.release_sample import AUTHOR, Shop, bundle_files, md5, released_shop
 
 V1, V2, V3 = (f"price-model@v{n}.0.0" for n in (1, 2, 3))
 P1, P2, P3 = (f"price-model#production#{n}" for n in (1, 2, 3))
@@ -30,11 +29,7 @@ DEEP = "[" * 100_000
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     """Runs a and b released, b serves; run c may be released."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(make, "environment_sbom", lambda: SBOM)
-        shop = make_shop(tmp_path_factory.mktemp("attacks") / "box")
-        for rev in ("HEAD~1", "HEAD"):
-            tag_release(shop.folder, rev, AUTHOR, shop.keys, shop.cache)
+    with released_shop(tmp_path_factory.mktemp("attacks") / "box", "HEAD~1", "HEAD") as shop:
         shop.run("c")
         yield shop
 
@@ -388,21 +383,11 @@ NAMES = {
 }
 
 
-def list_of(shop: Shop, entries: list[dict[str, Any]]) -> str:
-    """A list of files as an object of cache and remote; its name."""
-    content = json.dumps(entries).encode()
-    for place in (shop.cache, shop.remote):
-        file = place / "files/md5" / md5(content)[:2] / f"{md5(content)[2:]}.dir"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(content)
-    return f"{md5(content)}.dir"
-
-
 @pytest.mark.attack
 @pytest.mark.parametrize("names", NAMES.values(), ids=NAMES.keys())
 def test_a_list_of_hostile_names_is_refused(made: Shop, names: list[str]) -> None:
     known = md5(bundle_files("b")["model.json"])
-    name = list_of(made, [{"md5": known, "relpath": name} for name in names])
+    name = made.store(json.dumps([{"md5": known, "relpath": name} for name in names]).encode(), ".dir")
     with open_remote(made.folder) as remote, pytest.raises(ReleaseError, match="must name "):
         Objects(made.cache, remote).folder(name)
 
@@ -410,7 +395,7 @@ def test_a_list_of_hostile_names_is_refused(made: Shop, names: list[str]) -> Non
 @pytest.mark.attack
 @pytest.mark.parametrize("wanted", ["../../../../../../dev/zero", "/dev/zero", "0" * 31, "A" * 32, "", None, [1]])
 def test_a_list_of_hostile_hashes_reads_no_other_file(made: Shop, wanted: object) -> None:
-    name = list_of(made, [{"md5": wanted, "relpath": "a"}])
+    name = made.store(json.dumps([{"md5": wanted, "relpath": "a"}]).encode(), ".dir")
     with open_remote(made.folder) as remote, pytest.raises(ReleaseError, match="must have an md5"):
         Objects(made.cache, remote).folder(name)
 

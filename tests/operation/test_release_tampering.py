@@ -18,14 +18,14 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from pricetrail.base.errors import ReleaseError
-from pricetrail.operation.releases import make, records, signing
+from pricetrail.operation.releases import records, signing
 from pricetrail.operation.releases.evidence import Evidence
 from pricetrail.operation.releases.fetch import fetch_release
 from pricetrail.operation.releases.keys import KeyPair, make_keys
 from pricetrail.operation.releases.records import Record
 from pricetrail.operation.releases.trust import unpin
 from pricetrail.operation.releases.verify import CHECKS, verify
-from support.release_sample import AUTHOR, SBOM, Shop, bundle_files, make_shop, sha256
+from support.release_sample import SBOM, Shop, bundle_files, released_shop, sha256
 
 TAG = "price-model@v2.0.0"  # of run b
 ALL = frozenset(CHECKS)
@@ -34,11 +34,7 @@ ALL = frozenset(CHECKS)
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     """Both runs released."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(make, "environment_sbom", lambda: SBOM)
-        shop = make_shop(tmp_path_factory.mktemp("releases") / "box")
-        for rev in ("HEAD~1", "HEAD"):
-            make.tag_release(shop.folder, rev, AUTHOR, shop.keys, shop.cache)
+    with released_shop(tmp_path_factory.mktemp("releases") / "box", "HEAD~1", "HEAD") as shop:
         yield shop
 
 

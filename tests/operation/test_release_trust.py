@@ -35,18 +35,16 @@ from pricetrail.operation.releases.records import ASSIGNMENT_TYPE
 from pricetrail.operation.releases.registry import Registry
 from pricetrail.operation.releases.trust import trusted
 from pricetrail.operation.releases.verify import verify, version_tag
-from support.release_sample import AUTHOR, SBOM, Shop, make_shop
+from support.release_sample import AUTHOR, Shop, released_shop
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     """Run b released; the clone has pinned the key that signed it."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(make, "environment_sbom", lambda: SBOM)
         patch.delenv(trust.VARIABLE, raising=False)
-        shop = make_shop(tmp_path_factory.mktemp("trust") / "box")
-        make.tag_release(shop.folder, "HEAD", AUTHOR, shop.keys, shop.cache)
-        yield shop
+        with released_shop(tmp_path_factory.mktemp("trust") / "box", "HEAD") as shop:
+            yield shop
 
 
 @pytest.fixture

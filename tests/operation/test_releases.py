@@ -262,15 +262,10 @@ def test_what_another_repository_keeps_is_not_missed(shop: Shop) -> None:
 
 @pytest.mark.operation_case
 def test_a_damaged_list_is_told_and_not_skipped(shop: Shop) -> None:
-    content = b"[1]"
-    for place in (shop.remote, shop.cache):
-        file = place / "files/md5" / md5(content)[:2] / f"{md5(content)[2:]}.dir"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(content)
-    lock = re.sub(r"\w+\.dir", f"{md5(content)}.dir", (shop.folder / "dvc.lock").read_text())
-    shop.write("dvc.lock", lock)
+    name = shop.store(b"[1]", ".dir")
+    shop.write("dvc.lock", re.sub(r"\w+\.dir", name, (shop.folder / "dvc.lock").read_text()))
     shop.commit()
-    with pytest.raises(ReleaseError, match=f"object {md5(content)}.dir: must be a list of files"):
+    with pytest.raises(ReleaseError, match=f"object {name}: must be a list of files"):
         require_in_remote(shop.folder, "HEAD", shop.cache)
 
 
@@ -380,13 +375,6 @@ def test_without_a_remote_there_is_no_release(shop: Shop) -> None:
     shop.write(".dvc/config", "[core]\n    analytics = false\n")
     with pytest.raises(ReleaseError, match="dvc remote: must be set"):
         release(shop)
-
-
-def test_a_list_cannot_name_files_outside_of_its_folder(shop: Shop) -> None:
-    for name in ("../keys/release.pub.pem", "/etc/passwd"):
-        folder = shop.add_to_lock({name: b"x"})
-        with open_remote(shop.folder) as remote, pytest.raises(ReleaseError, match="must name files inside"):
-            Objects(shop.cache, remote).folder(folder)
 
 
 # registry
@@ -622,7 +610,7 @@ def test_another_kind_of_key_is_refused(tmp_path: Path) -> None:
         with pytest.raises(ReleaseError, match="must be a key of the curve P-256"):
             ensure_keys(tmp_path)
     private.write_bytes(b"no key")
-    with pytest.raises(ReleaseError, match="must be a private key without"):
+    with pytest.raises(ReleaseError, match="must be a private key without a password"):
         ensure_keys(tmp_path)
 
 

@@ -7,15 +7,17 @@ import json
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 from ruamel.yaml import YAML
 
 from pricetrail.checks.gates import EVIDENCE, RULES, Verdict, decide
-from pricetrail.operation.releases import signing, tags
+from pricetrail.operation.releases import make, signing, tags
 from pricetrail.operation.releases.keys import KeyPair, ensure_keys
 from pricetrail.operation.releases.records import Record, release_message
 from pricetrail.operation.releases.registry import Version
@@ -95,17 +97,21 @@ class Shop:
         self.write("reports/lineage.json", {"run": f"run-{name}", "bundle": sha256(bundle["manifest.json"])})
         return self.commit()
 
+    def store(self, content: bytes, end: str = "") -> str:
+        """An object of cache and remote, a folder's list with the end ``.dir``; its name."""
+        name = md5(content) + end
+        for place in (self.cache, self.remote):
+            file = place / "files/md5" / name[:2] / name[2:]
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(content)
+        return name
+
     def add_to_lock(self, bundle: Mapping[str, bytes]) -> str:
         """Objects of a bundle into cache and remote, their name into the lock."""
         entries = [{"md5": md5(bundle[name]), "relpath": name} for name in sorted(bundle)]
-        tree = json.dumps(entries, sort_keys=True).encode()
-        folder_md5 = f"{md5(tree)}.dir"
-        objects = {md5(content): content for content in bundle.values()} | {folder_md5: tree}
-        for place in (self.cache, self.remote):
-            for name, content in objects.items():
-                file = place / "files/md5" / name[:2] / name[2:]
-                file.parent.mkdir(parents=True, exist_ok=True)
-                file.write_bytes(content)
+        for content in bundle.values():
+            self.store(content)
+        folder_md5 = self.store(json.dumps(entries, sort_keys=True).encode(), ".dir")
         size = sum(map(len, bundle.values()))
         out = {"path": "models/candidate", "hash": "md5", "md5": folder_md5, "size": size, "nfiles": len(bundle)}
         with (self.folder / "dvc.lock").open("w") as file:
@@ -140,6 +146,17 @@ def make_shop(box: Path) -> Shop:
     shop.run("b")
     shop.git("push", "-q", "origin", "main")
     return shop
+
+
+@contextmanager
+def released_shop(box: Path, *revs: str) -> Iterator[Shop]:
+    """The same with revisions released; no bill of materials takes its seconds as long as the block runs."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(make, "environment_sbom", lambda: SBOM)
+        shop = make_shop(box)
+        for rev in revs:
+            make.tag_release(shop.folder, rev, AUTHOR, shop.keys, shop.cache)
+        yield shop
 
 
 def sign_version(folder: Path, name: str, keys: KeyPair) -> Version:

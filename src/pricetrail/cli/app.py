@@ -18,6 +18,7 @@ from pricetrail.cli.explain import explain
 from pricetrail.cli.ingest import ingest
 from pricetrail.cli.keys import keys
 from pricetrail.cli.models import models
+from pricetrail.cli.one_line_errors import one_line_errors
 from pricetrail.cli.prices import prices
 from pricetrail.cli.release import release
 from pricetrail.cli.releases import releases
@@ -114,5 +115,5 @@ def pricetrail(
 
 for panel, commands in PANELS.items():
     for command in commands:
-        app.command(rich_help_panel=panel)(command)
+        app.command(rich_help_panel=panel)(one_line_errors()(command))
 app.add_typer(s3, name="s3", rich_help_panel="Operation")

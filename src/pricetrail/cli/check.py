@@ -5,7 +5,6 @@ from typing import Annotated
 import typer
 
 from pricetrail.base import files
-from pricetrail.cli.one_line_errors import one_line_errors
 from pricetrail.data import source_files
 
 
@@ -15,9 +14,8 @@ def check(
     ] = False,
 ) -> None:
     """Check params.yaml, and with --data the source files, before any work."""
-    with one_line_errors():
-        params = files.read_params()
-        if with_data:
-            raw = source_files.read_lines(params.data)
-            typer.echo(f"{params.data.path}: {len(raw):,} rows")
+    params = files.read_params()
+    if with_data:
+        raw = source_files.read_lines(params.data)
+        typer.echo(f"{params.data.path}: {len(raw):,} rows")
     typer.echo("params.yaml is right")

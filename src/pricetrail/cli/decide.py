@@ -23,7 +23,6 @@ from pricetrail.checks.decision import (
     status,
 )
 from pricetrail.checks.gates import OUTCOME_WORDS, Decision, GateState, read_verdict
-from pricetrail.cli.one_line_errors import one_line_errors
 from pricetrail.cli.table import Console, Format, FormatOption, JsonFlag, chosen, print_rows
 
 DECISION = Path("metrics/decision.json")
@@ -42,10 +41,9 @@ def decide(
     --format json prints metrics/decision.json, once it is checked; csv the gates.
     """
     form = chosen(form, as_json)
-    with one_line_errors():
-        text = files.read_text(DECISION)
-        decision = read_decision(files.read_json(DECISION), str(DECISION))
-        _require_evidence(decision)
+    text = files.read_text(DECISION)
+    decision = read_decision(files.parse_json(text, str(DECISION)), str(DECISION))
+    _require_evidence(decision)
     if form is Format.json:
         typer.echo(text, nl=False)
         return

@@ -16,7 +16,6 @@ from rich.text import Text
 from pricetrail.base import files
 from pricetrail.base.errors import SourceError
 from pricetrail.base.json_type import Json
-from pricetrail.cli.one_line_errors import one_line_errors
 from pricetrail.cli.table import Console, Format, FormatOption, print_rows
 from pricetrail.data.features import DAY, FEATURE_UNITS
 from pricetrail.data.past_lines import HISTORY_UNITS
@@ -60,16 +59,15 @@ def explain(
     """Show what each feature added to the prediction of one test line, of the last run."""
     if (row is None) == (line is None):
         raise typer.BadParameter("give one of --row N and --line INVOICE SKU")
-    with one_line_errors():
-        predictions = _table(PREDICTIONS)
-        found = read(predictions, row if line is None else row_of(predictions, *line))
-        if png is not None:
-            from pricetrail.model.explain.figures import waterfall  # torch and shap take seconds to load
+    predictions = _table(PREDICTIONS)
+    found = read(predictions, row if line is None else row_of(predictions, *line))
+    if png is not None:
+        from pricetrail.model.explain.figures import waterfall  # torch and shap take seconds to load
 
-            try:
-                files.write_bytes(png, waterfall(found.values, found.base_log_quantity, found.features))
-            except OSError as error:
-                raise SourceError(str(png), f"must be writable: {error.strerror}") from None
+        try:
+            files.write_bytes(png, waterfall(found.values, found.base_log_quantity, found.features))
+        except OSError as error:
+            raise SourceError(str(png), f"must be writable: {error.strerror}") from None
     if form is Format.table:
         Console(file=sys.stdout).print(view(found))
     else:

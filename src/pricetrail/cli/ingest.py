@@ -7,7 +7,6 @@ import typer
 
 from pricetrail.base.errors import OperationError
 from pricetrail.base.escaping import seen
-from pricetrail.cli.one_line_errors import one_line_errors
 from pricetrail.operation.ingest.add_files import Ingestion, ingest_files
 from pricetrail.operation.ingest.source_file import SourceFile, span
 from pricetrail.operation.ingest.source_folder import pointer
@@ -25,10 +24,9 @@ def ingest(
     push: Annotated[bool, typer.Option("--push/--no-push", help="Commit, then `dvc push` and `git push`.")] = False,
 ) -> None:
     """Check new source files against the contract, and add them to the folder data.path."""
-    with one_line_errors():
-        if push and commit is False:
-            raise OperationError("--push", "pushes a commit: leave --no-commit out")
-        done = ingest_files(paths, restate, commit=commit or push, push=push)
+    if push and commit is False:
+        raise OperationError("--push", "pushes a commit: leave --no-commit out")
+    done = ingest_files(paths, restate, commit=commit or push, push=push)
     for line in _told(done):
         typer.echo(seen(line))  # names of files are anybody's text
     if done.pushed_to:

@@ -7,7 +7,8 @@ import typer
 
 from pricetrail.base import files
 from pricetrail.base.errors import ReleaseError
-from pricetrail.cli.one_line_errors import one_line_errors
+from pricetrail.operation.releases.keys import SHORT, make_keys
+from pricetrail.operation.releases.trust import pin, pins_file, trusted, unpin
 
 
 def keys(
@@ -27,22 +28,18 @@ def keys(
     A signature counts where its key was in keys/ when this clone first looked, was trusted by --trust, or replaced
     such a key.
     """
-    from pricetrail.operation.releases import trust as trusting
-    from pricetrail.operation.releases.keys import SHORT, make_keys
-
-    with one_line_errors():
-        files.read_params()  # in no project, or below one, leave no private key that git would take
-        if replace + bool(trust) + bool(distrust) > 1:
-            raise ReleaseError("pricetrail keys", "must have one of --replace, --trust and --distrust")
-        if trust or distrust:
-            (trusting.pin if trust else trusting.unpin)(Path(), trust or distrust)
-            told = "is trusted" if trust else "is trusted no longer"
-            typer.echo(f"{trusting.pins_file(Path())}: key {(trust or distrust)[:SHORT]} {told}")
-            return
-        trusting.trusted(Path())  # pins the keys that are there before the new one is
-        pair = make_keys(Path(), replace=replace)
-        trusting.pin(Path(), pair.fingerprint)
-        typer.echo(f"{pair.private}: private half, mode 600, not in git; keep a copy in a safe place")
-        typer.echo(f"{pair.public}: public half, key {pair.fingerprint[:SHORT]}; commit it:")
-        typer.echo(f'  git add {pair.public.parent} && git commit -m "Add release key {pair.fingerprint[:SHORT]}"')
-        typer.echo(f"tell those who verify elsewhere its fingerprint: {pair.fingerprint}")
+    files.read_params()  # in no project, or below one, leave no private key that git would take
+    if replace + bool(trust) + bool(distrust) > 1:
+        raise ReleaseError("pricetrail keys", "must have one of --replace, --trust and --distrust")
+    if trust or distrust:
+        (pin if trust else unpin)(Path(), trust or distrust)
+        told = "is trusted" if trust else "is trusted no longer"
+        typer.echo(f"{pins_file(Path())}: key {(trust or distrust)[:SHORT]} {told}")
+        return
+    trusted(Path())  # pins the keys that are there before the new one is
+    pair = make_keys(Path(), replace=replace)
+    pin(Path(), pair.fingerprint)
+    typer.echo(f"{pair.private}: private half, mode 600, not in git; keep a copy in a safe place")
+    typer.echo(f"{pair.public}: public half, key {pair.fingerprint[:SHORT]}; commit it:")
+    typer.echo(f'  git add {pair.public.parent} && git commit -m "Add release key {pair.fingerprint[:SHORT]}"')
+    typer.echo(f"tell those who verify elsewhere its fingerprint: {pair.fingerprint}")

@@ -5,7 +5,6 @@ from pathlib import Path
 import pandas as pd
 
 from pricetrail.base.errors import SourceError
-from pricetrail.cli.one_line_errors import one_line_errors
 from pricetrail.cli.table import Format, FormatOption, print_rows
 
 MODELS = Path("reports/models.csv")
@@ -25,11 +24,10 @@ def models(form: FormatOption = Format.table) -> None:
 
     MSE is of log quantity; ratio and difference are the network's to the model's (below 1, below 0: it is better).
     """
-    with one_line_errors():
-        try:
-            table = pd.read_csv(MODELS)
-            table = table[[*HEADINGS, *table.columns.difference(list(HEADINGS), sort=False)]]
-        except (OSError, KeyError, ValueError) as error:
-            raise SourceError(str(MODELS), f"must be the table of the last `dvc repro`: {error}") from None
+    try:
+        table = pd.read_csv(MODELS)
+        table = table[[*HEADINGS, *table.columns.difference(list(HEADINGS), sort=False)]]
+    except (OSError, KeyError, ValueError) as error:
+        raise SourceError(str(MODELS), f"must be the table of the last `dvc repro`: {error}") from None
     rows = [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
     print_rows(rows, form, HEADINGS, DECIMALS)

@@ -1,4 +1,4 @@
-"""Errors of the commands: one line, exit code 1."""
+"""Errors of the commands: one line, exit code 1; ``cli/app.py`` puts it round each of them."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -7,7 +7,6 @@ import typer
 
 from pricetrail.base import files
 from pricetrail.base.errors import SourceError
-from pricetrail.cli.one_line_errors import one_line_errors
 from pricetrail.cli.table import Format, FormatOption, print_rows
 
 PRICES = Path("data/prices.parquet")
@@ -28,14 +27,13 @@ def prices(
     form: FormatOption = Format.table,
 ) -> None:
     """Show the recommended prices of the last run, GBP."""
-    with one_line_errors():
-        if not PRICES.exists():
-            raise SourceError(str(PRICES), "must be there: run `dvc repro`, or `dvc pull`")
-        table = files.read_table(PRICES)
-        if sku:
-            table = table[table["sku"] == sku.upper()]
-            if table.empty:
-                raise SourceError(str(PRICES), f"has no recommendation for SKU {sku} (pricing.min_lines)")
+    if not PRICES.exists():
+        raise SourceError(str(PRICES), "must be there: run `dvc repro`, or `dvc pull`")
+    table = files.read_table(PRICES)
+    if sku:
+        table = table[table["sku"] == sku.upper()]
+        if table.empty:
+            raise SourceError(str(PRICES), f"has no recommendation for SKU {sku} (pricing.min_lines)")
     gain = (table["predicted_revenue_gbp"] - table["predicted_revenue_now_gbp"]) * table["lines"]
     table = table.assign(predicted_gain_gbp=gain)
     shown = table.sort_values(["predicted_gain_gbp", "sku"], ascending=[False, True]).head(most)

@@ -7,9 +7,12 @@ import typer
 
 from pricetrail.base import files
 from pricetrail.base.errors import ReleaseError
-from pricetrail.cli.one_line_errors import one_line_errors
 from pricetrail.lineage.dvc_cache import cache_folder
 from pricetrail.lineage.git import git
+from pricetrail.operation.releases import make
+from pricetrail.operation.releases import push as tag_push
+from pricetrail.operation.releases.keys import ensure_keys
+from pricetrail.operation.releases.trust import trusted
 from pricetrail.operation.servers.s3 import ensure_running
 
 PUSH = Annotated[bool, typer.Option("--push/--no-push", help="Push the tags to origin, all or none, never by force.")]
@@ -28,35 +31,26 @@ def release(
 
     Refused: a dirty tree, a closed gate, a bundle that is released already, objects that are not in the DVC remote.
     """
-    from pricetrail.operation.releases import keys, make  # GTO and DVC take seconds to load
-    from pricetrail.operation.releases import push as tag_push
-    from pricetrail.operation.releases.trust import trusted
-
     folder = Path()
-    with one_line_errors():
-        ensure_running(Path())
-        if changed := git("status", "--porcelain", "--untracked-files=no", folder=folder).splitlines():
-            raise ReleaseError("git", f"must have nothing to commit: {len(changed)} changed, such as {changed[0][3:]}")
-        if push and tag_push.has_origin(folder):
-            tag_push.fetch_tags(folder)
-        known = trusted(folder, named=trust)
-        make.require_releasable(folder, rev, known)
-        cache = cache_folder()
-        objects = make.require_in_remote(folder, rev, cache)
-        author = tag_push.author_of(folder, files.read_params().weekly.author)
-        made = make.tag_release(folder, rev, author, keys.ensure_keys(folder), cache, known)
-        record = made.record
-        typer.echo(
-            f"{made.tag}: commit {record.commit[:12]}, bundle {record.bundle_md5}, {objects} objects in the remote"
-        )
-        typer.echo(f"{made.stage_tag}: {record.version} is in production")
-        publish_tags(folder, [made.tag, made.stage_tag], push=push)
+    ensure_running(folder)
+    if changed := git("status", "--porcelain", "--untracked-files=no", folder=folder).splitlines():
+        raise ReleaseError("git", f"must have nothing to commit: {len(changed)} changed, such as {changed[0][3:]}")
+    if push and tag_push.has_origin(folder):
+        tag_push.fetch_tags(folder)
+    known = trusted(folder, named=trust)
+    make.require_releasable(folder, rev, known)
+    cache = cache_folder()
+    objects = make.require_in_remote(folder, rev, cache)
+    author = tag_push.author_of(folder, files.read_params().weekly.author)
+    made = make.tag_release(folder, rev, author, ensure_keys(folder), cache, known)
+    record = made.record
+    typer.echo(f"{made.tag}: commit {record.commit[:12]}, bundle {record.bundle_md5}, {objects} objects in the remote")
+    typer.echo(f"{made.stage_tag}: {record.version} is in production")
+    publish_tags(folder, [made.tag, made.stage_tag], push=push)
 
 
 def publish_tags(folder: Path, names: list[str], *, push: bool) -> None:
     """Push tags, or say how to; say what was done."""
-    from pricetrail.operation.releases import push as tag_push
-
     command = f"git push --atomic {tag_push.ORIGIN} {' '.join(repr(name) for name in names)}"
     if not tag_push.has_origin(folder):
         typer.echo(f"not pushed: git has no remote {tag_push.ORIGIN}")

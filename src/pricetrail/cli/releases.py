@@ -1,15 +1,20 @@
 """``pricetrail releases``: every release, with its figures."""
 
-from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from pricetrail.base.errors import ReleaseError
 from pricetrail.base.json_type import Json
-from pricetrail.cli.one_line_errors import one_line_errors
 from pricetrail.cli.release import TrustOption
 from pricetrail.cli.table import Format, FormatOption, JsonFlag, chosen, print_rows
+from pricetrail.lineage.dvc_cache import cache_folder
+from pricetrail.operation.releases import registry
+from pricetrail.operation.releases.kept import copy_releases
+from pricetrail.operation.releases.trust import trusted
+from pricetrail.operation.servers.s3 import ensure_running
 
 HEADINGS = {
     "version": "version",
@@ -21,7 +26,6 @@ HEADINGS = {
     "outcome": "decision",
     "because": "rolled back because",
 }
-
 
 CopyOption = Annotated[
     str,
@@ -40,13 +44,9 @@ def releases(
 
     Test MSE is of log1p(units). Only the signatures of the tags are checked here: `pricetrail verify` checks all.
     """
-    from pricetrail.operation.releases.registry import rows
-    from pricetrail.operation.releases.trust import trusted
-
-    with one_line_errors():
-        if copy_from:
-            return _copy(copy_from, trust)
-        found = [row.record() for row in rows(Path(), trusted(Path(), named=trust) if trust else None)]
+    if copy_from:
+        return _copy(copy_from, trust)
+    found = [asdict(row) for row in registry.rows(Path(), trusted(Path(), named=trust))]
     form = chosen(form, as_json)
     if found or form is not Format.table:
         print_rows([_shown(row) for row in found] if form is Format.table else found, form, HEADINGS)
@@ -60,27 +60,20 @@ def _copy(source: str, trust: Path | None) -> None:
     Raises:
         ReleaseError: a remote does not answer, or a release is still not whole.
     """
-    from pricetrail.base.errors import ReleaseError
-    from pricetrail.operation.releases.kept import copy_releases
-    from pricetrail.operation.releases.trust import trusted
-    from pricetrail.operation.servers.s3 import ensure_running
-    from pricetrail.operation.weekly.clone import cache_of
-
     for name in ("", source):
         ensure_running(Path(), name)
-    count, lost = copy_releases(Path(), cache_of(Path()), source, trusted(Path(), named=trust) if trust else None)
+    count, lost = copy_releases(Path(), cache_folder(), source, trusted(Path(), named=trust))
     typer.echo(f"copied {count} files that the releases lacked in the default remote")
     if lost:
         raise ReleaseError(f"remote {source}", f"must have what is lost, and has not: {'; '.join(map(str, lost))}")
 
 
-def _shown(row: Mapping[str, Json]) -> dict[str, Json]:
+def _shown(row: dict[str, Any]) -> dict[str, Json]:
     """A release as people read it."""
-    withdrawn = row["withdrawn"]
     told = {
         "serves": "production" if row["production"] else "",
-        "date": str(row["tagged_at"])[:10],
-        "short": str(row["commit"])[:7],
-        "because": "; ".join(map(str, withdrawn)) if isinstance(withdrawn, list) else "",
+        "date": row["tagged_at"][:10],
+        "short": row["commit"][:7],
+        "because": "; ".join(row["withdrawn"]),
     }
     return {**row, **told}

@@ -15,7 +15,6 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Column, Table
 
 from pricetrail.base.errors import LineageError
-from pricetrail.cli.one_line_errors import one_line_errors
 from pricetrail.cli.table import Console, Format, FormatOption, JsonFlag, chosen, print_rows
 from pricetrail.cli.why import grouped, plural
 from pricetrail.lineage import replay as room
@@ -38,11 +37,10 @@ def replay(
     It runs the commit's code: of a commit that HEAD does not follow from, it asks first. Raw data comes from the cache
     or the remote, by hash; no other output does. Exit code 1 where any output differs.
     """
-    with one_line_errors():
-        if not yes and not room.is_of_this_history(rev):
-            _ask(rev)
-        with _announcing() as announce:
-            found = room.replay(rev, keep, stage or (), announce)
+    if not yes and not room.is_of_this_history(rev):
+        _ask(rev)
+    with _announcing() as announce:
+        found = room.replay(rev, keep, stage or (), announce)
     form = chosen(form, as_json)
     if form is Format.json:
         typer.echo(json.dumps(_tree(found), indent=2))

@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from pricetrail.base.errors import SourceError
-from pricetrail.cli.one_line_errors import one_line_errors
 
 PAGE = Path("reports/index.html")
 
@@ -16,9 +15,8 @@ def report(
     open_page: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
 ) -> None:
     """Print where the report page of the last run is; with --open, open it."""
-    with one_line_errors():
-        if not PAGE.is_file():
-            raise SourceError(str(PAGE), "must be there: run `dvc repro`, or `dvc pull`")
-        typer.echo(str(PAGE))
-        if open_page and not webbrowser.open(PAGE.resolve().as_uri()):
-            raise SourceError(str(PAGE), "must open in a browser, and none was found; open it by hand")
+    if not PAGE.is_file():
+        raise SourceError(str(PAGE), "must be there: run `dvc repro`, or `dvc pull`")
+    typer.echo(str(PAGE))
+    if open_page and not webbrowser.open(PAGE.resolve().as_uri()):
+        raise SourceError(str(PAGE), "must open in a browser, and none was found; open it by hand")

@@ -6,9 +6,12 @@ from typing import Annotated
 import typer
 
 from pricetrail.base import files
-from pricetrail.cli.one_line_errors import one_line_errors
 from pricetrail.cli.release import PUSH, TrustOption, publish_tags
 from pricetrail.lineage.dvc_cache import cache_folder
+from pricetrail.operation.releases import push as tag_push
+from pricetrail.operation.releases.keys import ensure_keys
+from pricetrail.operation.releases.rollback import roll_back
+from pricetrail.operation.releases.trust import trusted
 from pricetrail.operation.servers.s3 import ensure_running
 
 
@@ -21,18 +24,12 @@ def rollback(
     trust: TrustOption = None,
 ) -> None:
     """Put an earlier release back into production, verified first, by a new signed tag that keeps the reason."""
-    from pricetrail.operation.releases import push as tag_push
-    from pricetrail.operation.releases.keys import ensure_keys
-    from pricetrail.operation.releases.rollback import roll_back
-    from pricetrail.operation.releases.trust import trusted
-
     folder = Path()
-    with one_line_errors():
-        ensure_running(Path())
-        if push and tag_push.has_origin(folder):
-            tag_push.fetch_tags(folder)
-        author = tag_push.author_of(folder, files.read_params().weekly.author)
-        done = roll_back(folder, to, reason, author, ensure_keys(folder), cache_folder(), trusted(folder, named=trust))
-        before = f", {done.version_before} no longer" if done.version_before else ""
-        typer.echo(f"{done.stage_tag}: {done.version} is in production{before}")
-        publish_tags(folder, [done.stage_tag], push=push)
+    ensure_running(folder)
+    if push and tag_push.has_origin(folder):
+        tag_push.fetch_tags(folder)
+    author = tag_push.author_of(folder, files.read_params().weekly.author)
+    done = roll_back(folder, to, reason, author, ensure_keys(folder), cache_folder(), trusted(folder, named=trust))
+    before = f", {done.version_before} no longer" if done.version_before else ""
+    typer.echo(f"{done.stage_tag}: {done.version} is in production{before}")
+    publish_tags(folder, [done.stage_tag], push=push)

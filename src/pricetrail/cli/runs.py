@@ -5,7 +5,6 @@ from pathlib import Path
 from pricetrail.base import files
 from pricetrail.base.errors import SourceError
 from pricetrail.base.json_type import Json
-from pricetrail.cli.one_line_errors import one_line_errors
 from pricetrail.cli.table import Format, FormatOption, print_rows
 from pricetrail.lineage.ledger import Run, parse_ledger
 
@@ -33,10 +32,9 @@ def runs(form: FormatOption = Format.table) -> None:
     Test MSE is of log1p(units); vs LightGBM is that error over LightGBM's (below 1 the network is better);
     skill is the share of the training median's error that is gone; a dash: that run did not record the figure.
     """
-    with one_line_errors():
-        if not LEDGER.exists():
-            raise SourceError(str(LEDGER), "must be there: run `dvc repro`, or check out a commit that has it")
-        found = parse_ledger(files.read_text(LEDGER), str(LEDGER))
+    if not LEDGER.exists():
+        raise SourceError(str(LEDGER), "must be there: run `dvc repro`, or check out a commit that has it")
+    found = parse_ledger(files.read_text(LEDGER), str(LEDGER))
     print_rows([_row(run) for run in reversed(found)], form, HEADINGS)
 
 

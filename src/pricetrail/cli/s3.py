@@ -11,17 +11,17 @@ app = typer.Typer(no_args_is_help=True, help="The embedded S3 server of a remote
 
 
 @app.command()
+@one_line_errors()
 def start() -> None:
     """Start it, with random keys in .dvc/config.local on first use; nothing to do for a remote elsewhere."""
-    with one_line_errors():
-        found = s3.ensure_running(Path())
+    found = s3.ensure_running(Path())
     typer.echo(f"S3 answers at {found.url}" if found else "the remote is no embedded one")
 
 
 @app.command()
+@one_line_errors()
 def stop() -> None:
     """Stop it; its objects stay in .s3/."""
-    with one_line_errors():
-        found = s3.embedded(Path())
-        stopped = found is not None and found.stop()
+    found = s3.embedded(Path())
+    stopped = found is not None and found.stop()
     typer.echo("stopped" if stopped else "was not running")

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import typer
 
-from pricetrail.cli.one_line_errors import one_line_errors
 from pricetrail.operation.schedule import serve_project as operation
 
 RUN_NOW = "weekly_lineage/weekly"  # as `deployment.FULL_NAME`, which takes seconds to import
@@ -30,5 +29,5 @@ def schedule() -> None:
         asked = f'PREFECT_API_AUTH_STRING="$(cat {shlex.quote(str(login))})" ' if login else ""
         typer.echo(f"start one now: PREFECT_API_URL={api} {asked}prefect deployment run {RUN_NOW}")
 
-    with one_line_errors(), suppress(KeyboardInterrupt):
+    with suppress(KeyboardInterrupt):
         operation.schedule(Path(), tell)

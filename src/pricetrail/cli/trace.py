@@ -3,7 +3,7 @@
 import hashlib
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from enum import StrEnum
 from io import StringIO
 from pathlib import Path
@@ -16,8 +16,8 @@ from rich.tree import Tree
 from pricetrail.base import files
 from pricetrail.base.json_type import Json
 from pricetrail.checks.gates import outcome_word
-from pricetrail.cli.one_line_errors import one_line_errors
 from pricetrail.cli.table import Console
+from pricetrail.cli.why import plural
 from pricetrail.lineage import trace as lineage_trace
 from pricetrail.lineage.chain import Trace
 from pricetrail.lineage.commit import CANDIDATE, WORKSPACE, revision
@@ -56,15 +56,14 @@ def trace(
 
     Exit code 1 where something is not as the lock says.
     """
-    with one_line_errors():
-        found = lineage_trace.trace(target, WORKSPACE if rev is None else revision(rev), verify=verify)
-        if form is Format.tree and output is None:
-            Console(file=sys.stdout).print(tree(found, full=full))
-        else:
-            for line in differences(found):  # which the tree on the terminal has
-                typer.echo(f"warning: {line}", err=True)
-            text = _text(found, form, full=full)
-            typer.echo(text, nl=False) if output is None else files.write_text(output, text)
+    found = lineage_trace.trace(target, WORKSPACE if rev is None else revision(rev), verify=verify)
+    if form is Format.tree and output is None:
+        Console(file=sys.stdout).print(tree(found, full=full))
+    else:
+        for line in differences(found):  # which the tree on the terminal has
+            typer.echo(f"warning: {line}", err=True)
+        text = _text(found, form, full=full)
+        typer.echo(text, nl=False) if output is None else files.write_text(output, text)
     if found.verified is False:
         raise typer.Exit(1)
 
@@ -112,31 +111,24 @@ def tree(found: Trace, *, full: bool = False) -> Tree:
 
 def _facts(found: Trace) -> list[Text]:
     """Commit, checks, gates, packages, and the row of a prediction."""
-    state = f"the workspace, {'changed since' if found.dirty else 'as in'} commit " if not found.rev else "commit "
-    lines = [
-        Text(f"{state}{found.commit[:SHORT]} of {found.committed_at}" + (f", run {found.run}" if found.run else ""))
-    ]
+    state = "commit" if found.rev else f"the workspace, {'changed since' if found.dirty else 'as in'} commit"
+    run = f", run {found.run}" if found.run else ""
+    lines = [Text(f"{state} {found.commit[:SHORT]} of {found.committed_at}{run}")]
     if found.verified is None:
         lines.append(Text("not verified", "yellow"))
     elif found.verified:
         lines.append(Text("verified: files, stages and the run's record agree with the lock", "green"))
     else:
         told = differences(found)
-        lines.append(Text(f"NOT VERIFIED: {len(told)} difference{'' if len(told) == 1 else 's'}", "bold red"))
+        lines.append(Text(f"NOT VERIFIED: {plural(len(told), 'difference')}", "bold red"))
         lines += [Text(f"  {line}", "red") for line in told]
     if found.outcome is not None:
-        lines.append(
-            Text(f"decision: {outcome_word(found.outcome)}", "green" if found.outcome == "released" else "bold yellow")
-        )
+        style = "green" if found.outcome == "released" else "bold yellow"
+        lines.append(Text(f"decision: {outcome_word(found.outcome)}", style))
     for gate in found.gates:
         why = f"; overridden: {gate['override']}" if gate.get("override") else ""
-        style = "green" if gate.get("open") else "red"
-        lines.append(
-            Text(
-                f"  {gate.get('gate')} gate {'open' if gate.get('open') else 'closed'}: {gate.get('reason')}{why}",
-                style,
-            )
-        )
+        word, style = ("open", "green") if gate.get("open") else ("closed", "red")
+        lines.append(Text(f"  {gate.get('gate')} gate {word}: {gate.get('reason')}{why}", style))
     if found.environment is not None:
         lines.append(_named("packages: requirements.lock", found.environment))
     if found.prediction is not None:
@@ -181,7 +173,6 @@ def _named(name: str, md5: str | None) -> Text:
 
 
 def _values(row: Mapping[str, Json]) -> str:
-    shown: Sequence[str] = [
+    return ", ".join(
         f"{key} {value:.4g}" if isinstance(value, float) else f"{key} {value}" for key, value in row.items()
-    ]
-    return ", ".join(shown)
+    )

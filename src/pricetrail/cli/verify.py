@@ -11,10 +11,11 @@ from rich import box
 from rich.table import Column, Table
 from rich.text import Text
 
-from pricetrail.cli.one_line_errors import one_line_errors
 from pricetrail.cli.release import TrustOption
 from pricetrail.cli.table import Console, Format, FormatOption, JsonFlag, chosen, print_rows
 from pricetrail.lineage.dvc_cache import cache_folder
+from pricetrail.operation.releases import verify as verifying
+from pricetrail.operation.releases.trust import trusted
 from pricetrail.operation.servers.s3 import ensure_running
 
 
@@ -28,12 +29,8 @@ def verify(
 
     The signature counts where its key is trusted here (`pricetrail keys`). Exit code 1 where a check fails.
     """
-    from pricetrail.operation.releases import verify
-    from pricetrail.operation.releases.trust import trusted
-
-    with one_line_errors():
-        ensure_running(Path())
-        found = verify.verify(Path(), tag, cache_folder(), trusted(Path(), named=trust) if trust else None)
+    ensure_running(Path())
+    found = verifying.verify(Path(), tag, cache_folder(), trusted(Path(), named=trust))
     form = chosen(form, as_json)
     if form is Format.json:
         typer.echo(json.dumps(found.as_json(), indent=1))

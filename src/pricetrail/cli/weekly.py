@@ -13,7 +13,6 @@ import typer
 
 from pricetrail.base.errors import OperationError, PricetrailError
 from pricetrail.base.processes import ended_by_sigterm
-from pricetrail.cli.one_line_errors import one_line_errors
 from pricetrail.operation.weekly.message import metrics_table
 from pricetrail.operation.weekly.outcome import notify
 from pricetrail.operation.weekly.retrying import Foreground
@@ -29,20 +28,19 @@ def weekly(
     """
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     logging.getLogger("pricetrail").setLevel(logging.INFO)
-    with one_line_errors():
-        settings = params_of(Path()).weekly
+    settings = params_of(Path()).weekly
 
-        def report(told: Report) -> None:
-            if not as_json and told.ending.message:
-                typer.echo(metrics_table(told.before, told.after), nl=False)
-            notify(settings.webhook_url, told.ending)
+    def report(told: Report) -> None:
+        if not as_json and told.ending.message:
+            typer.echo(metrics_table(told.before, told.after), nl=False)
+        notify(settings.webhook_url, told.ending)
 
-        try:
-            with _ended_by_sigterm():
-                ending = weekly_run(Path(), Foreground(settings), report)
-        except PricetrailError as error:
-            notify(settings.webhook_url, str(error))
-            raise
+    try:
+        with _ended_by_sigterm():
+            ending = weekly_run(Path(), Foreground(settings), report)
+    except PricetrailError as error:
+        notify(settings.webhook_url, str(error))
+        raise
     if as_json:
         typer.echo(json.dumps(asdict(ending), indent=2))
         return

@@ -11,7 +11,6 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from pricetrail.base.json_type import Json
-from pricetrail.cli.one_line_errors import one_line_errors
 from pricetrail.cli.table import Console
 from pricetrail.lineage.changes import Change, Move
 from pricetrail.lineage.commit import WORKSPACE, Commit
@@ -34,12 +33,11 @@ def why(
     everything: Annotated[bool, typer.Option("--all", help="Show every row.")] = False,
 ) -> None:
     """Say why run B differs from run A: data, params, code, packages, the stage where it began, what it moved."""
-    with one_line_errors():
-        commits = [Commit.at() if rev == HERE else Commit.of(rev) for rev in (a, b)]
-        found = compare(commits[0], commits[1])
-        changed_since = [path for commit in commits if commit.rev == WORKSPACE for path in not_run_yet(commit)]
-        source = other_source(found)
-        note = "" if source is None else other_data(source, commits[1])
+    commits = [Commit.at() if rev == HERE else Commit.of(rev) for rev in (a, b)]
+    found = compare(commits[0], commits[1])
+    changed_since = [path for commit in commits if commit.rev == WORKSPACE for path in not_run_yet(commit)]
+    source = other_source(found)
+    note = "" if source is None else other_data(source, commits[1])
     found = found if source is None else replace(found, metrics=(), verdicts=())
     if as_json:
         typer.echo(json.dumps({"a": a, "b": b, **_tree(found), "not_run_yet": changed_since, "note": note}, indent=2))

@@ -1,1 +1,1 @@
-"""Releases: which commit's bundle serves, as signed git tags made with GTO; nothing of one is ever overwritten."""
+"""Releases: which commit's bundle serves, as signed git tags in GTO's names; nothing of one is ever overwritten."""

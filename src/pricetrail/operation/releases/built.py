@@ -51,14 +51,10 @@ def bundle_bytes(commit: Commit) -> int:
     """How large a commit's lock says that its bundle is; never more than this process takes into memory.
 
     Raises:
-        DataError: the lock is damaged.
+        DataError: the lock is no YAML.
     """
-    tree = parse_yaml(commit.text(LOCK), LOCK)
-    try:
-        outs = [out for stage in tree["stages"].values() for out in stage.get("outs", [])]
-        sizes = [out.get("size") for out in outs if out["path"] == CANDIDATE]
-    except (KeyError, TypeError, AttributeError):
-        raise DataError(LOCK, "must be a lock that DVC wrote") from None
+    outs = [out for stage in _stages(commit, LOCK) for out in _mappings(stage.get("outs"))]
+    sizes = [out.get("size") for out in outs if out.get("path") == CANDIDATE]
     return min([BUNDLE_LIMIT, *(size for size in sizes if isinstance(size, int) and size >= 0)])
 
 
@@ -96,11 +92,15 @@ def _elsewhere(outs: Mapping[str, Mapping[str, Any]], place: str) -> set[str]:
 
 def _declared(commit: Commit, path: str) -> dict[str, Mapping[str, Any]]:
     """The outputs of a ``dvc.yaml`` that have settings."""
-    tree = _tree(commit, path) if commit.read(path) is not None else {}
-    stages = tree.get("stages")
-    entries = _mappings(list(stages.values()) if isinstance(stages, Mapping) else None)
+    entries = _stages(commit, path) if commit.read(path) is not None else []
     named = [out for entry in entries for kind in ("outs", "metrics", "plots") for out in _mappings(entry.get(kind))]
     return {str(name): flags for out in named for name, flags in out.items() if isinstance(flags, Mapping)}
+
+
+def _stages(commit: Commit, path: str) -> list[Mapping[str, Any]]:
+    """The stages of a ``dvc.yaml`` or a lock."""
+    stages = _tree(commit, path).get("stages")
+    return _mappings(list(stages.values())) if isinstance(stages, Mapping) else []
 
 
 def _tree(commit: Commit, path: str) -> Mapping[str, Any]:

@@ -55,7 +55,7 @@ def named_with_members(md5s: frozenset[str], objects: Objects) -> frozenset[str]
     """
     lists = {md5 for md5 in md5s if md5.endswith(".dir")}
     nowhere = set(objects.remote.missing(md5 for md5 in lists if object_at(objects.cache, md5) is None))
-    return md5s.union(*(objects.members(md5).values() for md5 in sorted(lists - nowhere)))
+    return md5s.union(member for md5 in sorted(lists - nowhere) for _, member in objects.members(md5))
 
 
 def lost_of_releases(

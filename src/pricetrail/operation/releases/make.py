@@ -51,8 +51,8 @@ def is_release_due(folder: Path, rev: str, trust: Trust | None = None) -> bool:
     return _registry(folder, trust).served_with(md5) is None
 
 
-def require_releasable(folder: Path, rev: str, trust: Trust | None = None) -> Commit:
-    """A revision's commit, once every gate let it through and it is not released yet.
+def require_releasable(folder: Path, rev: str, trust: Trust | None = None) -> tuple[Commit, Registry]:
+    """A revision's commit and the releases so far, once every gate let it through and it is not released yet.
 
     Raises:
         ReleaseError: a gate is closed, or its bundle is released already; it names them.
@@ -61,9 +61,10 @@ def require_releasable(folder: Path, rev: str, trust: Trust | None = None) -> Co
     md5, decision = bundle_md5(commit), decision_of(commit)
     if decision.outcome != "released":
         raise ReleaseError(f"{DECISION} at {commit.hash[:12]}", f"must be released. {headline(decision)}")
-    if made := _registry(folder, trust).served_with(md5):
+    registry = _registry(folder, trust)
+    if made := registry.served_with(md5):
         raise ReleaseError(f"bundle {md5}", f"must not be released yet, and is, as {made.tag.name}")
-    return commit
+    return commit, registry
 
 
 def _registry(folder: Path, trust: Trust | None) -> Registry:
@@ -92,10 +93,9 @@ def tag_release(folder: Path, rev: str, author: str, keys: KeyPair, cache: Path,
     """
     tags.parted(author)
     trust = trust or trusted(folder)
-    commit = require_releasable(folder, rev, trust)
-    registry, md5 = Registry.read(folder, trust), bundle_md5(commit)
-    made = registry.of_bundle(md5)
-    if made is not None:
+    commit, registry = require_releasable(folder, rev, trust)
+    md5 = bundle_md5(commit)
+    if made := registry.of_bundle(md5):
         trust.require(keys.fingerprint, str(keys.public))
         require_verified(folder, made.name, cache, trust)
         return Release(made.record, made.tag.name, registry.assign(folder, made, author, keys))
@@ -103,7 +103,7 @@ def tag_release(folder: Path, rev: str, author: str, keys: KeyPair, cache: Path,
     trust.require(keys.fingerprint, str(keys.public))
     with open_remote(folder) as remote:
         objects = Objects(cache, remote)
-        bundle = {md5, *objects.members(md5).values()}
+        bundle = named_with_members(frozenset({md5}), objects)
         _require_none(remote, remote.missing(bundle), len(bundle), "bundle")
         evidence, record = _evidence(commit, md5, objects.folder(md5, bundle_bytes(commit)), registry.next_version)
         remote.keep(sbom_name(record.sbom_sha256), evidence.sbom)

@@ -5,10 +5,9 @@ import re
 from dataclasses import asdict, dataclass
 from typing import Any, Final, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
-
-from pricetrail.base.errors import ReleaseError
+from pricetrail.base.errors import DataError, ReleaseError
 from pricetrail.base.limits import load_json
+from pricetrail.base.typed_json import parse_as
 from pricetrail.operation.releases.evidence import sha256
 from pricetrail.operation.releases.keys import KeyPair, is_signed
 from pricetrail.operation.releases.signing import signed_files, signer
@@ -80,7 +79,7 @@ def parts(message: str, place: str) -> tuple[Record, str]:
         ReleaseError: they are not there, or not whole.
     """
     found = _objects(message)
-    record = _typed(_RECORD, found.get("release"), place, "a release's record")
+    record = _typed(Record, found.get("release"), place, "a release's record")
     for name, pattern in _HASHES.items():
         if not re.fullmatch(pattern, getattr(record, name)):
             raise ReleaseError(place, f"{name} of the record must be a hash", getattr(record, name))
@@ -116,11 +115,23 @@ def signed_record(tag: Tag, trust: Trust) -> tuple[Record, str]:
         ReleaseError: it is not.
     """
     record, signature = parts(tag.message, tag.name)
-    if record.artifact != ARTIFACT or tag.name != f"{ARTIFACT}@{record.version}" or tag.commit != record.commit:
-        raise ReleaseError(tag.name, "must have the name and the commit of its record", record.version)
+    require_own(record, tag)
     if signed_files(signature, trust).get("release.json") != sha256(record.text().encode()):
         raise ReleaseError("signature", "must be of this record")
     return record, signer(signature)
+
+
+def require_own(record: Record, tag: Tag) -> None:
+    """Hold the tag of a version against its record.
+
+    Raises:
+        ReleaseError: it has another name, or stands on another commit.
+    """
+    named = f"{record.artifact}@{record.version}"
+    if tag.name != named:
+        raise ReleaseError(tag.name, "must be the version that its record names", named)
+    if tag.commit != record.commit:
+        raise ReleaseError(tag.name, f"must stand on the commit of its record, {record.commit}", tag.commit)
 
 
 def signed_assignment(tag: Tag, trust: Trust) -> tuple[Assignment, str]:
@@ -132,7 +143,7 @@ def signed_assignment(tag: Tag, trust: Trust) -> tuple[Assignment, str]:
     found = _objects(tag.message)
     if "assignment" not in found:
         raise ReleaseError(tag.name, "must hold a signature")
-    assignment = _typed(_ASSIGNMENT, found["assignment"], tag.name, "what serves")
+    assignment = _typed(Assignment, found["assignment"], tag.name, "what serves")
     if tag.name != f"{assignment.artifact}#{assignment.stage}#{assignment.number}":
         raise ReleaseError(tag.name, "must have the name that it was signed under")
     public = trust.require(str(found.get("key", "")))
@@ -154,16 +165,8 @@ def _objects(message: str) -> dict[str, Any]:
     return found
 
 
-def _typed(kind: TypeAdapter[T], tree: object, place: str, what: str) -> T:
+def _typed(kind: type[T], tree: object, place: str, what: str) -> T:
     try:
-        return kind.validate_json(json.dumps(tree), strict=True)
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(map(str, first["loc"]))
-        raise ReleaseError(place, f"must hold {what}: {key} {first['msg']}".replace(":  ", ": ")) from None
-    except ValueError as error:
-        raise ReleaseError(place, f"must hold {what}: {type(error).__name__}") from None
-
-
-_RECORD: TypeAdapter[Record] = TypeAdapter(Record)
-_ASSIGNMENT: TypeAdapter[Assignment] = TypeAdapter(Assignment)
+        return parse_as(kind, tree, place)
+    except DataError as error:
+        raise ReleaseError(place, f"must hold {what}: {error.rule}") from None

@@ -4,21 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 
 from pricetrail.base.errors import PricetrailError, ReleaseError
-from pricetrail.base.json_type import Json
 from pricetrail.lineage.commit import DECISION, Commit
 from pricetrail.operation.releases import tags
 from pricetrail.operation.releases.keys import KeyPair
-from pricetrail.operation.releases.records import (
-    Assignment,
-    Record,
-    signed_assignment,
-    signed_record,
-    stage_message,
-)
+from pricetrail.operation.releases.records import Assignment, Record, signed_assignment, signed_record, stage_message
 from pricetrail.operation.releases.tags import ARTIFACT, STAGE, STAGE_TAG, VERSION_TAG, Tag, semver
 from pricetrail.operation.releases.trust import Trust, trusted
 
@@ -140,18 +134,17 @@ class Registry:
     def next_version(self) -> str:
         """The next version's name: the first that no tag has, of anybody."""
         major = semver(self.versions[-1].name)[0] + 1 if self.versions else 1
-        taken = {name.partition("/")[0] for name in self.left_out}
-        while f"{ARTIFACT}@v{major}.0.0" in taken:
-            major += 1
-        return f"v{major}.0.0"
+        return f"v{self._first_free(major, f'{ARTIFACT}@v', '.0.0')}.0.0"
 
     @property
     def _next_number(self) -> int:
         number = self.assignments[-1].number + 1 if self.assignments else 1
+        return self._first_free(number, f"{ARTIFACT}#{STAGE}#")
+
+    def _first_free(self, least: int, before: str, after: str = "") -> int:
+        """The least number whose name no tag has, nor the folder of one."""
         taken = {name.partition("/")[0] for name in self.left_out}
-        while f"{ARTIFACT}#{STAGE}#{number}" in taken:
-            number += 1
-        return number
+        return next(number for number in count(least) if f"{before}{number}{after}" not in taken)
 
     def version(self, name: str) -> Version:
         """A version.
@@ -216,10 +209,6 @@ class Row:
     outcome: str | None
     withdrawn: tuple[str, ...]
     key: str = ""
-
-    def record(self) -> Mapping[str, Json]:
-        """As JSON."""
-        return {**asdict(self), "withdrawn": list(self.withdrawn)}
 
 
 def rows(folder: Path, trust: Trust | None = None) -> tuple[Row, ...]:

@@ -1,6 +1,5 @@
 """The project's DVC remote, through DVC's own file systems: S3, a folder, and whatever else DVC can reach."""
 
-import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -11,11 +10,10 @@ from typing import Any, Final, TypeVar
 from pricetrail.base.dvc_hashes import md5_of_bytes
 from pricetrail.base.errors import ReleaseError
 from pricetrail.base.limits import load_json
-from pricetrail.lineage.dvc_cache import LAYOUTS
+from pricetrail.lineage.dvc_cache import LAYOUTS, OID
 
 BUNDLE_LIMIT: Final = 2**30  # bytes: it is read into memory, where its lock does not name a smaller size
 FILE_LIMIT: Final = 64_000_000  # bytes of a list of files, of a bill of materials
-OID: Final = re.compile(r"[0-9a-f]{32}")
 FOLDER: Final = "releases"  # beside DVC's own `files/`; `dvc gc` leaves it alone
 T = TypeVar("T")
 
@@ -161,7 +159,7 @@ class Objects:
         Raises:
             ReleaseError: it is nowhere, altered, or larger than the limit.
         """
-        if not OID.fullmatch(md5.removesuffix(".dir")):
+        if not OID.fullmatch(md5):
             raise ReleaseError("object", "must have an md5", md5)
         content = self._cached(md5, limit)
         if content is None:
@@ -170,15 +168,12 @@ class Objects:
             raise ReleaseError(f"object {md5}", "must be in the cache or the remote: run `dvc push` where it was made")
         return content
 
-    def members(self, md5: str) -> Mapping[str, str]:
-        """The md5 of each file of a folder by its name, which nobody may take for a path: ``folder`` looks at them.
+    def members(self, md5: str) -> list[tuple[str, str]]:
+        """Name and md5 of each file of a folder; nobody may take the name for a path, ``folder`` looks at them.
 
         Raises:
             ReleaseError: the folder's list is nowhere, altered or no list.
         """
-        return dict(self._entries(md5))
-
-    def _entries(self, md5: str) -> list[tuple[str, str]]:
         try:
             entries = [(str(entry["relpath"]), str(entry["md5"])) for entry in load_json(self.read(md5))]
         except (ValueError, TypeError, KeyError, AttributeError):
@@ -194,7 +189,7 @@ class Objects:
         Raises:
             ReleaseError: one is nowhere or altered, its name is no path inside, or all are larger than the limit.
         """
-        found, entries = dict[str, bytes](), self._entries(md5)
+        found, entries = dict[str, bytes](), self.members(md5)
         require_inside([name for name, _ in entries], f"object {md5}")
         for name, member in sorted(entries):
             found[name] = self.read(member, limit)

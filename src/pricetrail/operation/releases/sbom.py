@@ -1,6 +1,5 @@
 """The bill of materials of this environment, CycloneDX JSON; the same packages give the same bytes."""
 
-import hashlib
 import json
 import platform
 import re
@@ -15,15 +14,16 @@ from pricetrail import __version__
 from pricetrail.base.errors import ReleaseError
 from pricetrail.base.limits import load_json
 from pricetrail.base.processes import program_environment
+from pricetrail.operation.releases.evidence import sha256
 
 OWN: Final = "pricetrail"
 RECORDED: Final = "pricetrail:sha256-of"  # what a component's hash is of, since no archive of it is at hand
 OF_THIS_MACHINE: Final = re.compile(r"(^|/)\.\./|\.pyc$|\.dist-info/(RECORD|INSTALLER|REQUESTED|direct_url\.json)$")
 
 
-def sbom_name(sha256: str) -> str:
-    """Its name in the remote."""
-    return f"{sha256}.sbom.cdx.json"
+def sbom_name(digest: str) -> str:
+    """Its name in the remote, by its sha256."""
+    return f"{digest}.sbom.cdx.json"
 
 
 def environment_sbom() -> bytes:
@@ -33,17 +33,8 @@ def environment_sbom() -> bytes:
         ReleaseError: ``cyclonedx-py`` fails.
     """
     # Validating takes 15 s for 300 packages; the tool's own serialiser follows the schema.
-    command = [
-        sys.executable,
-        "-P",
-        "-m",
-        "cyclonedx_py",
-        "environment",
-        "--no-validate",
-        "--output-reproducible",
-        "-o",
-        "-",
-    ]
+    options = ["--no-validate", "--output-reproducible", "-o", "-"]
+    command = [sys.executable, "-P", "-m", "cyclonedx_py", "environment", *options]
     done = subprocess.run(command, env=program_environment(), capture_output=True, check=False)
     if done.returncode:
         lines = done.stderr.decode(errors="replace").strip().splitlines() or ["it gave no reason"]
@@ -56,19 +47,15 @@ def environment_sbom() -> bytes:
 def interpreter() -> dict[str, Any]:
     """The Python that runs this: its program, and its library where the program is a shell around it."""
     name, version = sys.implementation.name, platform.python_version()
+    ref = f"{name}=={version}"
     program = Path(getattr(sys, "_base_executable", sys.executable)).resolve()
     folder, library = sysconfig.get_config_var("LIBDIR") or "", sysconfig.get_config_var("INSTSONAME") or ""
     files = [file for file in (program, Path(folder, library)) if file.is_file()]
     parts = [
-        {
-            "bom-ref": f"{name}=={version}/{file.name}",
-            "type": "file",
-            "name": file.name,
-            "hashes": _sha256(file.read_bytes()),
-        }
+        {"bom-ref": f"{ref}/{file.name}", "type": "file", "name": file.name, "hashes": _hashes(file.read_bytes())}
         for file in files
     ]
-    return {"bom-ref": f"{name}=={version}", "type": "platform", "name": name, "version": version, "components": parts}
+    return {"bom-ref": ref, "type": "platform", "name": name, "version": version, "components": parts}
 
 
 def recorded(package: Distribution) -> bytes:
@@ -86,11 +73,11 @@ def _hashed(part: dict[str, Any]) -> dict[str, Any]:
     if not content:
         return part
     note = {"name": RECORDED, "value": "sorted lines of RECORD: path, sha256"}
-    return {**part, "hashes": _sha256(content), "properties": [*part.get("properties", []), note]}
+    return {**part, "hashes": _hashes(content), "properties": [*part.get("properties", []), note]}
 
 
-def _sha256(content: bytes) -> list[dict[str, str]]:
-    return [{"alg": "SHA-256", "content": hashlib.sha256(content).hexdigest()}]
+def _hashes(content: bytes) -> list[dict[str, str]]:
+    return [{"alg": "SHA-256", "content": sha256(content)}]
 
 
 def described(tree: dict[str, Any]) -> dict[str, Any]:

@@ -41,10 +41,10 @@ def signer(signature: str) -> str:
 
 
 def signed_files(signature: str, trust: Trust) -> dict[str, str]:
-    """The sha256 of each file that a signature is over, by name, without the files.
+    """The sha256 of each file that a signature is over, by name, without the files; none where it is no good one.
 
     Raises:
-        ReleaseError: the signature is of no trusted key, or damaged.
+        ReleaseError: it is of no trusted key.
     """
     key = trust.require(signer(signature))
     try:

@@ -64,7 +64,7 @@ def read_tags(folder: Path) -> Tags:
         LineageError: git cannot read them.
     """
     listed = "%(objectname) %(objecttype) %(objectsize) %(refname:strip=2)"
-    sizes, left_out = dict[str, str](), dict[str, str]()
+    oids, left_out = dict[str, str](), dict[str, str]()
     for line in git("for-each-ref", f"--format={listed}", "refs/tags", folder=folder).split("\n")[:-1]:
         oid, kind, size, name = line.split(" ", 3)
         if not name.startswith((f"{ARTIFACT}@", f"{ARTIFACT}#{STAGE}")):
@@ -76,13 +76,13 @@ def read_tags(folder: Path) -> Tags:
         elif int(size) > TAG_LIMIT:
             left_out[name] = f"must have at most {TAG_LIMIT} bytes"
         else:
-            sizes[name] = oid
-    answer = git("cat-file", "--batch", folder=folder, given="".join(f"{oid}\n" for oid in sizes.values()))
+            oids[name] = oid
+    answer = git("cat-file", "--batch", folder=folder, given="".join(f"{oid}\n" for oid in oids.values()))
     rest, whole = answer.encode(errors="surrogateescape"), list[Tag]()
-    for name, oid in sizes.items():
+    for name, oid in oids.items():
         head, _, rest = rest.partition(b"\n")
-        size_ = int(head.split()[-1])
-        content, rest = rest[:size_], rest[size_ + 1 :]
+        end = int(head.split()[-1])
+        content, rest = rest[:end], rest[end + 1 :]
         try:
             whole.append(_parsed(name, oid, content))
         except ReleaseError as error:

@@ -31,8 +31,7 @@ from pricetrail.operation.releases.keys import (
 VARIABLE: Final = "PRICETRAIL_TRUSTED_KEYS"
 PINS: Final = "pricetrail/trusted_keys"  # in git's own folder: a pull overwrites even an ignored file of the tree
 KEPT: Final = "keys"  # beside the pins: the public halves
-FINGERPRINT: Final = re.compile(r"[0-9a-f]{64}")
-LINE: Final = re.compile(rf"([-+]?)({FINGERPRINT.pattern})(?:\s+({FINGERPRINT.pattern}))?")
+LINE: Final = re.compile(r"([-+]?)([0-9a-f]{64})(?:\s+([0-9a-f]{64}))?")
 FILE_LIMIT, FILES_LIMIT = 4096, 1000  # bytes of a key or statement, and how many of each are read
 
 log = logging.getLogger(__name__)
@@ -137,7 +136,7 @@ def pin(folder: Path, fingerprint: str) -> None:
         ReleaseError: it is no fingerprint of a key there.
     """
     there = public_keys(folder / PUBLIC.parent)
-    if not FINGERPRINT.fullmatch(fingerprint) or fingerprint not in there:
+    if fingerprint not in there:
         raise ReleaseError("fingerprint", f"must be all 64 digits of that of a key in {PUBLIC.parent}/", fingerprint)
     file = pins_file(folder)
     pins = _read(file) if file.exists() else _direct([])
@@ -159,11 +158,9 @@ def unpin(folder: Path, fingerprint: str) -> None:
     if fingerprint not in known or fingerprint in pins.distrusted:
         told = ", ".join(pins.trusted) or "there is none"
         raise ReleaseError("fingerprint", f"must be that of a trusted key, all 64 digits ({told})", fingerprint)
-    gone = [fingerprint]
+    gone, followers = [fingerprint], [key for key in pins.trusted if key not in pins.direct]
     for old in gone:  # grows on the way
-        gone += [
-            key for key in pins.trusted if pins.replaced[key] == old and key not in pins.direct and key not in gone
-        ]
+        gone += [key for key in followers if pins.replaced[key] == old and key not in gone]
     for key in gone[1:]:
         log.warning("key %s is trusted no longer: %s signed for it", key, pins.replaced[key][:SHORT])
     replaced = {**dict.fromkeys(gone, ""), **pins.replaced}

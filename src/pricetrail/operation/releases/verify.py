@@ -13,7 +13,7 @@ from pricetrail.operation.releases import tags
 from pricetrail.operation.releases.built import bundle_bytes, bundle_md5, decision_of
 from pricetrail.operation.releases.evidence import Evidence, manifest_sha256, sha256
 from pricetrail.operation.releases.keys import SHORT
-from pricetrail.operation.releases.records import Record, parts
+from pricetrail.operation.releases.records import Record, parts, require_own
 from pricetrail.operation.releases.registry import Registry
 from pricetrail.operation.releases.remote import Objects, Remote, open_remote
 from pricetrail.operation.releases.sbom import sbom_name
@@ -68,14 +68,14 @@ def version_tag(folder: Path, name: str, trust: Trust | None = None) -> str:
     Raises:
         ReleaseError: it means none.
     """
-    if name in {STAGE, f"{ARTIFACT}#{STAGE}"} or STAGE_TAG.fullmatch(name):
+    match = STAGE_TAG.fullmatch(name)
+    if match or name in {STAGE, f"{ARTIFACT}#{STAGE}"}:
         registry = Registry.read(folder, trust)
         registry.warn()
         if name in registry.left_out:
             raise ReleaseError(name, f"must be signed: {registry.left_out[name]}")
         registry.require_signed_stage()
-        number = name[len(ARTIFACT) :].removeprefix(f"#{STAGE}").removeprefix("#") if "#" in name else ""
-        named = [event for event in registry.assignments if number in {"", str(event.number)}]
+        named = [event for event in registry.assignments if match is None or event.number == int(match[1])]
         if not named:
             raise ReleaseError(name, "must be in use: no release was put into production by it")
         return registry.put_by(named[-1]).tag.name
@@ -118,21 +118,20 @@ class _Checks:
 
     def __init__(self, folder: Path, tag: str, cache: Path, remote: Remote, trust: Trust) -> None:
         self.folder, self.name, self.remote, self.objects = folder, tag, remote, Objects(cache, remote)
-        self.trust = trust
-        self.here, self.done = Commit.at(folder=folder), list[Check]()
+        self.trust, self.done = trust, list[Check]()
 
     def all(self) -> Verification:
         found = self._try("tag", self._tag)
         if found is None:
             rest = [Check(name, False, "not checked: the tag holds no release") for name in CHECKS[1:]]
             return Verification(self.name, None, None, (*self.done, *rest))
-        tag, record, signature = found
+        tag, commit, record, signature = found
         self._try("commit", lambda: self._commit(tag, record))
-        self._try("lock", lambda: self._lock(tag, record))
-        bundle = self._try("bundle", lambda: self._bundle(tag, record))
+        self._try("lock", lambda: self._lock(commit, record))
+        bundle = self._try("bundle", lambda: self._bundle(commit, record))
         self._try("manifest", lambda: self._manifest(bundle, record))
-        decision = self._try("decision", lambda: self._decision(tag))
-        lineage = self._try("lineage", lambda: self._lineage(tag, record))
+        decision = self._try("decision", lambda: self._decision(commit))
+        lineage = self._try("lineage", lambda: self._lineage(commit, record))
         sbom = self._try("sbom", lambda: self._sbom(record))
         evidence = None
         if bundle is not None and decision is not None and lineage is not None and sbom is not None:
@@ -152,30 +151,25 @@ class _Checks:
         self.done.append(Check(name, True, detail))
         return found
 
-    def _tag(self) -> tuple[tuple[Tag, Record, str], str]:
+    def _tag(self) -> tuple[tuple[Tag, Commit, Record, str], str]:
         if not VERSION_TAG.fullmatch(self.name):
             raise ReleaseError(self.name, f"must be a version of {ARTIFACT}, such as {ARTIFACT}@v1.0.0")
         tag = tags.read_tag(self.folder, self.name)
-        return (tag, *parts(tag.message, self.name)), "annotated, with a record and a signature"
+        found = tag, Commit.at(tag.commit, self.folder), *parts(tag.message, self.name)
+        return found, "annotated, with a record and a signature"
 
     def _commit(self, tag: Tag, record: Record) -> tuple[Record, str]:
-        named = f"{ARTIFACT}@{record.version}"
-        if record.artifact != ARTIFACT or named != self.name or tag.name != self.name:
-            raise ReleaseError(
-                self.name, "must be the version that its record names", f"{record.artifact}@{record.version}"
-            )
-        if tag.commit != record.commit:
-            raise ReleaseError(self.name, f"must stand on the commit of its record, {record.commit}", tag.commit)
+        require_own(record, tag)
         return record, f"stands on {record.commit[:SHORT]}, which its record names"
 
-    def _lock(self, tag: Tag, record: Record) -> tuple[str, str]:
-        md5 = bundle_md5(self.here.other(tag.commit))
+    def _lock(self, commit: Commit, record: Record) -> tuple[str, str]:
+        md5 = bundle_md5(commit)
         if md5 != record.bundle_md5:
             raise ReleaseError("dvc.lock", f"must name the bundle {record.bundle_md5}", md5)
         return md5, f"dvc.lock names the bundle {md5}"
 
-    def _bundle(self, tag: Tag, record: Record) -> tuple[dict[str, bytes], str]:
-        bundle = self.objects.folder(record.bundle_md5, bundle_bytes(self.here.other(tag.commit)))
+    def _bundle(self, commit: Commit, record: Record) -> tuple[dict[str, bytes], str]:
+        bundle = self.objects.folder(record.bundle_md5, bundle_bytes(commit))
         megabytes = sum(map(len, bundle.values())) / 1e6
         return bundle, f"{len(bundle)} files, {megabytes:.1f} MB, with the bytes that their names say"
 
@@ -187,31 +181,29 @@ class _Checks:
             raise ReleaseError("bundle: manifest.json", f"must have sha256 {record.manifest_sha256}", found)
         return found, f"names every file, sha256 {found[:SHORT]}"
 
-    def _decision(self, tag: Tag) -> tuple[bytes, str]:
-        commit = self.here.other(tag.commit)
+    def _decision(self, commit: Commit) -> tuple[bytes, str]:
         decision = decision_of(commit)
         if decision.outcome != "released":
             raise ReleaseError(DECISION, "must be released", decision.outcome)
         return commit.content(DECISION), "released, and follows from the verdicts of every gate"
 
-    def _lineage(self, tag: Tag, record: Record) -> tuple[bytes, str]:
-        content = self.here.other(tag.commit).content(RECORD)
+    def _lineage(self, commit: Commit, record: Record) -> tuple[bytes, str]:
+        content = commit.content(RECORD)
         tree = files.parse_json(content, RECORD)
         if tree.get("bundle") != record.manifest_sha256 or tree.get("run") != record.run:
             raise ReleaseError(RECORD, f"must be of run {record.run} and its bundle", tree.get("run"))
         return content, f"run {record.run}, which built this bundle"
 
     def _sbom(self, record: Record) -> tuple[bytes, str]:
-        content = self.remote.kept(sbom_name(record.sbom_sha256))
+        name = sbom_name(record.sbom_sha256)
+        content = self.remote.kept(name)
         if content is None:
-            raise ReleaseError(sbom_name(record.sbom_sha256), f"must be in {self.remote.url}")
+            raise ReleaseError(name, f"must be in {self.remote.url}")
         if sha256(content) != record.sbom_sha256:
-            raise ReleaseError(sbom_name(record.sbom_sha256), "must have the bytes that its name says", sha256(content))
-        components = files.parse_json(content, sbom_name(record.sbom_sha256)).get("components")
-        return (
-            content,
-            f"{len(components) if isinstance(components, list) else 0} packages, sha256 {record.sbom_sha256[:SHORT]}",
-        )
+            raise ReleaseError(name, "must have the bytes that its name says", sha256(content))
+        components = files.parse_json(content, name).get("components")
+        count = len(components) if isinstance(components, list) else 0
+        return content, f"{count} packages, sha256 {record.sbom_sha256[:SHORT]}"
 
     def _signature(self, evidence: Evidence | None, signature: str) -> tuple[str, str]:
         if evidence is None:
