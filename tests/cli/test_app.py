@@ -126,7 +126,10 @@ def test_dvcs_state_is_never_sought_where_all_write(
 
 def test_ctrl_c_ends_quietly_with_130(tmp_path: Path) -> None:
     # a shell that runs this in the background lets SIGINT be ignored, which a child inherits
-    stops = "import signal, pricetrail.base.files as f\nsignal.signal(signal.SIGINT, signal.default_int_handler)\nf.read_params = lambda: signal.raise_signal(signal.SIGINT)"
+    stops = (
+        "import signal, pricetrail.base.files as f\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "f.read_params = lambda: signal.raise_signal(signal.SIGINT)"
+    )
     done = python(stops, "check", folder=tmp_path)
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
 
