@@ -61,14 +61,14 @@ def _copy(source: str, trust: Path | None) -> None:
         ReleaseError: a remote does not answer, or a release is still not whole.
     """
     from pricetrail.base.errors import ReleaseError
+    from pricetrail.lineage.dvc_cache import cache_folder
     from pricetrail.operation.releases.kept import copy_releases
     from pricetrail.operation.releases.trust import trusted
     from pricetrail.operation.servers.s3 import ensure_running
-    from pricetrail.operation.weekly.clone import cache_of
 
     for name in ("", source):
         ensure_running(Path(), name)
-    count, lost = copy_releases(Path(), cache_of(Path()), source, trusted(Path(), named=trust) if trust else None)
+    count, lost = copy_releases(Path(), cache_folder(Path()), source, trusted(Path(), named=trust) if trust else None)
     typer.echo(f"copied {count} files that the releases lacked in the default remote")
     if lost:
         raise ReleaseError(f"remote {source}", f"must have what is lost, and has not: {'; '.join(map(str, lost))}")
