@@ -49,6 +49,11 @@ def project(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     return Project(tmp_path / "box/project")
 
 
+def cloned(project: Project, folder: Path) -> clone.Clone:
+    """As a run begins."""
+    return clone.make(project.root, parse_params((project.root / "params.yaml").read_text()).weekly, folder)
+
+
 def hub(project: Project, *arguments: str) -> str:
     return project.must("git", "-C", "../hub.git", *arguments)
 
@@ -136,8 +141,7 @@ def test_the_run_goes_by_the_hub_and_warns(
     project: Project, harm: Callable[[Project], None], caplog: pytest.LogCaptureFixture
 ) -> None:
     harm(project)
-    weekly = parse_params((project.root / "params.yaml").read_text()).weekly
-    made = clone.make(project.root, weekly, project.root.parent / "run")
+    made = cloned(project, project.root.parent / "run")
     assert made.branch == "trunk"
     assert "main follows main of origin, and runs use trunk of origin" in caplog.text
 
@@ -196,23 +200,22 @@ def test_an_ingest_reaches_the_branch_of_the_runs(project: Project, kind: Callab
     assert hub(project, "for-each-ref", "--format=%(refname)") == "refs/heads/main\n", "and nothing else is there"
 
 
-def declined(project: Project) -> None:
-    hook = project.root.parent / "hub.git/hooks/pre-receive"
+def refusing(hook: Path, words: str = "") -> None:
     hook.parent.mkdir(exist_ok=True)
-    hook.write_text("#!/bin/sh\necho main is protected: open a pull request >&2\nexit 1\n")
+    hook.write_text(f"#!/bin/sh\necho {words} >&2\nexit 1\n" if words else "#!/bin/sh\nexit 1\n")
     hook.chmod(0o755)
+
+
+def declined(project: Project) -> None:
+    refusing(project.root.parent / "hub.git/hooks/pre-receive", "main is protected: open a pull request")
 
 
 def pre_push(project: Project) -> None:
-    hook = project.root / ".git/hooks/pre-push"
-    hook.parent.mkdir(exist_ok=True)
-    hook.write_text("#!/bin/sh\nexit 1\n")
-    hook.chmod(0o755)
+    refusing(project.root / ".git/hooks/pre-push")
 
 
 def pre_commit(project: Project) -> None:
-    pre_push(project)
-    (project.root / ".git/hooks/pre-push").rename(project.root / ".git/hooks/pre-commit")
+    refusing(project.root / ".git/hooks/pre-commit")
 
 
 def moved_on(project: Project) -> None:
@@ -275,6 +278,6 @@ def test_a_branch_does_not_choose_the_remote_of_a_run(project: Project, key: str
     other.must("git", "push", "-q")
     told = r"^\.dvc/config of the branch: must have the remotes of this project, and has others: .*; `git pull` here"
     with pytest.raises(OperationError, match=told):
-        clone.make(project.root, parse_params((project.root / "params.yaml").read_text()).weekly, tmp_path / "run")
+        cloned(project, tmp_path / "run")
     project.must("git", "pull", "-q", "--rebase")
-    clone.make(project.root, parse_params((project.root / "params.yaml").read_text()).weekly, tmp_path / "run")
+    assert cloned(project, tmp_path / "run").base == hub(project, "rev-parse", "main").strip()

@@ -100,8 +100,9 @@ def test_a_planted_state_of_dvc_runs_no_code(project: Path, open_folder: Path, w
 
 @needs_root
 @pytest.mark.attack
-@pytest.mark.long
-@pytest.mark.parametrize("name", [".pricetrail", ".s3", ".dvc/tmp/site"])
+@pytest.mark.parametrize(
+    "name", [".s3", *(pytest.param(name, marks=pytest.mark.long) for name in (".pricetrail", ".dvc/tmp/site"))]
+)
 @pytest.mark.parametrize("what", ["link", "folder"])
 def test_a_planted_folder_stops_every_command(project: Path, open_folder: Path, name: str, what: str) -> None:
     (open_folder / "his").mkdir()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from pricetrail.base import redaction
 from pricetrail.base.errors import OperationError
 from pricetrail.base.redaction import hide, line_of_secret
 from pricetrail.operation.servers.programs import Done, UnreachableError, run
@@ -33,6 +34,12 @@ def project(template: Path, tmp_path: Path) -> TinyProject:
     made = TinyProject(tmp_path / "w/project", tmp_path / "w/bare.git", tmp_path / "w/remote")
     made.must("git", "remote", "set-url", "origin", str(made.bare))
     return made
+
+
+@pytest.fixture(autouse=True)
+def _forget(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a test hides is hidden for it alone."""
+    monkeypatch.setattr(redaction, "_known", set())
 
 
 def cloned(project: TinyProject, name: str = "run", is_here: bool = False) -> Clone:
@@ -72,6 +79,22 @@ def test_commit_and_tags_arrive_together(project: TinyProject) -> None:
     assert {"refs/tags/m@v1", "refs/tags/m#p#1"} <= set(refs)
     author = project.must("git", "log", "-1", "--format=%an <%ae> %s", "main", folder=project.bare)
     assert author == "Bot <bot@example.org> Weekly run: released"
+
+
+@pytest.mark.parametrize("role", ["AUTHOR", "COMMITTER"])
+def test_a_runs_commit_is_by_its_author_whoever_runs_it(
+    project: TinyProject, role: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Git takes these variables before its settings; here the commit is made, and put on top of another one."""
+    monkeypatch.setenv(f"GIT_{role}_NAME", "Mallory")
+    monkeypatch.setenv(f"GIT_{role}_EMAIL", "mallory@example.org")
+    place = cloned(project)
+    changed(place)
+    told = ("log", "-1", "--format=%an <%ae>, %cn <%ce>")
+    assert publication.git(*told, folder=place.folder).strip() == f"{BOT}, {BOT}"
+    project.commit("README.md", "meanwhile\n")
+    assert not publish(place).superseded_by
+    assert project.must("git", *told, "main", folder=project.bare) == f"{BOT}, {BOT}"
 
 
 SECRETS = {

@@ -102,12 +102,11 @@ def test_a_redirect_is_not_followed(target: str, caplog: pytest.LogCaptureFixtur
 
 @pytest.mark.attack
 @pytest.mark.parametrize("address", ["file:///etc/passwd", "ftp://127.0.0.1/x", "gopher://h/x", "unix:///run/x"])
-def test_an_address_of_another_scheme_is_refused(address: str, caplog: pytest.LogCaptureFixture) -> None:
-    os.environ["PRICETRAIL_WEBHOOK_URL"] = address
-    try:
-        notify("", "S3 is down")
-    finally:
-        del os.environ["PRICETRAIL_WEBHOOK_URL"]
+def test_an_address_of_another_scheme_is_refused(
+    address: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PRICETRAIL_WEBHOOK_URL", address)
+    notify("", "S3 is down")
     assert "webhook: must take the message of the run: UnsupportedProtocol" in caplog.text
 
 

@@ -40,11 +40,15 @@ stages:
 """
 
 
-def bring(folder: Path) -> dict[str, Any]:
+def program(folder: Path) -> subprocess.CompletedProcess[str]:
     """The module as a run has it."""
     command = [sys.executable, "-P", "-m", "pricetrail.operation.weekly.inputs"]
-    done = subprocess.run(command, cwd=folder, env=environment(ROOT), capture_output=True, text=True, check=False)
-    found: dict[str, Any] = json.loads(succeeded(done).stdout.splitlines()[-1])
+    return subprocess.run(command, cwd=folder, env=environment(ROOT), capture_output=True, text=True, check=False)
+
+
+def bring(folder: Path) -> dict[str, Any]:
+    """What it says."""
+    found: dict[str, Any] = json.loads(succeeded(program(folder)).stdout.splitlines()[-1])
     return found
 
 
@@ -87,10 +91,7 @@ def test_a_folder_is_brought_whole(changed: str, due: list[str], brought: list[s
 def test_a_lost_input_is_named_with_who_needs_it(project: TinyProject) -> None:
     shutil.rmtree(project.remote)
     (project.folder / "params.yaml").write_text("a: 2\nb: 1\n")
-    command = [sys.executable, "-P", "-m", "pricetrail.operation.weekly.inputs"]
-    done = subprocess.run(
-        command, cwd=project.folder, env=environment(ROOT), capture_output=True, text=True, check=False
-    )
+    done = program(project.folder)
     assert done.returncode == 1
     assert "ERROR: parts: must be in the cache or the remote, since stage part reads it" in done.stderr
     assert "Traceback" not in done.stderr

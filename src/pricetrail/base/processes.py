@@ -44,6 +44,23 @@ def stage_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name in named or name.startswith(PLAIN_STARTS)}
 
 
+def quiet_environment(*, runs_stages: bool = False) -> dict[str, str]:
+    """Variables for this interpreter's programs, DVC among them: it sends nobody word, and is heard at once.
+
+    Args:
+        runs_stages: they run code of a revision, so nothing that is secret is there.
+    """
+    known = stage_environment() if runs_stages else program_environment()
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    own = {"DVC_NO_ANALYTICS": "1", "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    return {**known, "PATH": path, **own}
+
+
+def module(name: str, *arguments: str) -> list[str]:
+    """The command that runs a module; no file of the folder that it runs in takes the place of one of its own (-P)."""
+    return [sys.executable, "-P", "-m", name, *arguments]
+
+
 def identity(pid: int) -> str:
     """What tells a process from a later one of the same number: its start, in ticks since boot, whatever the clock.
 

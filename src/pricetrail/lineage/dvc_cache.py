@@ -1,17 +1,17 @@
-"""The objects of DVC's cache, read without DVC: a file by its md5, a folder by that of its list."""
+"""DVC's settings, and the objects of its cache: a file by its md5, a folder by that of its list."""
 
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from pricetrail.base.dvc_hashes import md5_of_file
-from pricetrail.base.errors import LineageError
+from pricetrail.base.errors import LineageError, OperationError
 from pricetrail.base.limits import load_json
-from pricetrail.base.processes import program_environment
+from pricetrail.base.processes import module, quiet_environment
+from pricetrail.base.redaction import hide_settings
 from pricetrail.lineage.git import cause
 
 LAYOUTS: Final = ("files/md5", "")  # of DVC 3, and of DVC 2
@@ -24,22 +24,41 @@ def dvc(*arguments: str, folder: Path = Path(), env: Mapping[str, str] | None = 
     Raises:
         LineageError: DVC fails, with the first error that it gives.
     """
-    command = [sys.executable, "-P", "-m", "dvc", *arguments]  # -P: nothing of the folder takes the place of DVC
-    quiet = {**(program_environment() if env is None else env), "DVC_NO_ANALYTICS": "1"}
-    done = subprocess.run(command, cwd=folder, env=quiet, capture_output=True, check=False)
+    known = quiet_environment() if env is None else env
+    done = subprocess.run(module("dvc", *arguments), cwd=folder, env=known, capture_output=True, check=False)
     if done.returncode:
         told = cause(done.stderr.decode(errors="replace").splitlines(), done.returncode)
         raise LineageError(f"dvc {arguments[0]}", f"must succeed: {told}")
     return done.stdout.decode(errors="surrogateescape")
 
 
-def cache_folder() -> Path:
-    """The cache of the project.
+def dvc_config(project: Path = Path()) -> dict[str, Any]:
+    """DVC's settings of a project, all levels merged, relative paths resolved; no log shows their secrets.
+
+    Raises:
+        OperationError: they cannot be read.
+    """
+    from dvc.config import Config, ConfigError  # not needed where the cache alone is read
+
+    try:
+        config = dict(Config(dvc_dir=str(project.absolute() / ".dvc")))
+    except ConfigError as error:
+        raise OperationError(".dvc/config", f"must be settings that DVC can read: {error}") from None
+    for settings in config["remote"].values():
+        hide_settings(settings)
+    return config
+
+
+def cache_folder(project: Path = Path()) -> Path:
+    """The cache of a project.
 
     Raises:
         LineageError: this is no DVC project.
+        OperationError: its settings cannot be read.
     """
-    return Path(dvc("cache", "dir").strip())
+    if not (project / ".dvc").is_dir():
+        raise LineageError(str(project.absolute()), "must be a DVC project: `dvc init` makes one")
+    return Path(dvc_config(project)["cache"].get("dir") or project.absolute() / ".dvc" / "cache")
 
 
 def place_of(cache: Path, md5: str, layout: str = LAYOUTS[0]) -> Path | None:

@@ -4,7 +4,7 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -44,8 +44,14 @@ REMEDIES: Final = tuple(
 )  # fmt: skip
 
 
-def git(*arguments: str, folder: Path = Path(), given: str = "") -> str:
-    """What a git command prints, ``given`` its standard input.
+def git(*arguments: str, folder: Path = Path(), given: str = "", env: Mapping[str, str] | None = None) -> str:
+    """What a git command prints.
+
+    Args:
+        arguments: of git.
+        folder: where it runs.
+        given: its standard input.
+        env: added to its environment.
 
     Raises:
         LineageError: git fails, with the cause.
@@ -53,8 +59,8 @@ def git(*arguments: str, folder: Path = Path(), given: str = "") -> str:
     with watching_hooks() as (traced, failed_hook):
         try:
             done = subprocess.run(
-                ["git", *arguments], cwd=folder, env={**program_environment(), **traced}, input=given.encode(),
-                capture_output=True, check=False,
+                ["git", *arguments], cwd=folder, env={**program_environment(), **traced, **(env or {})},
+                input=given.encode(), capture_output=True, check=False,
             )  # fmt: skip
         except OSError as error:
             raise LineageError("git", f"must be installed: {error.strerror}") from None

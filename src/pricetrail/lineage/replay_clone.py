@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +10,8 @@ from typing import Final
 
 from pricetrail.base.dvc_hashes import md5_where_there
 from pricetrail.base.errors import LineageError
-from pricetrail.base.processes import leaving_nobody, program_environment, running, stage_environment
-from pricetrail.lineage.dvc_cache import cache_folder, copy_objects, dvc, object_at
+from pricetrail.base.processes import leaving_nobody, module, quiet_environment, running
+from pricetrail.lineage.dvc_cache import cache_folder, copy_objects, dvc, dvc_config, object_at
 from pricetrail.lineage.git import git
 from pricetrail.lineage.lock import StageRecord
 
@@ -80,16 +78,13 @@ class Clone:
 
         With stages comes the clone's code, and no key, token or address; without them, what the remote may ask for.
         """
-        known = stage_environment() if runs_stages else program_environment()
-        kept = {name: value for name, value in known.items() if not name.startswith(("DVC_", "GIT_"))}
+        known = quiet_environment(runs_stages=runs_stages).items()
+        kept = {name: value for name, value in known if not name.startswith(("DVC_", "GIT_"))}
         own = self.folder / ".dvc" / "tmp"
         own.mkdir(parents=True, exist_ok=True)
         folders = ("DVC_SITE_CACHE_DIR", "DVC_GLOBAL_CONFIG_DIR", "DVC_SYSTEM_CONFIG_DIR")
         return kept | {
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
             **({"PYTHONPATH": str(self.folder / "src")} if runs_stages else {}),
-            "PYTHONDONTWRITEBYTECODE": "1",
-            "PYTHONUNBUFFERED": "1",  # so that DVC announces a stage when it starts it
             "DVC_NO_ANALYTICS": "1",
             "TMPDIR": str(own),  # so that what is killed leaves nothing outside of the clone
             **{name: str(own / name.lower()) for name in folders},
@@ -153,7 +148,7 @@ class Clone:
 
     def repro(self, targets: Sequence[str], log: Path, announce: Callable[[str], None]) -> Repro:
         """Run the pipeline anew; what both streams say goes to the log."""
-        command = [sys.executable, "-P", "-m", "dvc", "repro", "--force", "--keep-going", *targets]
+        command = module("dvc", "repro", "--force", "--keep-going", *targets)
         failed, skipped, last, reason = list[str](), list[str](), "", ""
         known = self.environment(runs_stages=True)
         with log.open("w", encoding="utf-8") as file, leaving_nobody(), running(command, self.folder, known) as process:
@@ -172,12 +167,7 @@ class Clone:
 
 def _remote_settings() -> dict[str, dict[str, str]]:
     """The project's remotes by section, local settings in and relative paths resolved; empty without a remote."""
-    sections: dict[str, dict[str, str]] = {}
-    for line in dvc("config", "--list").splitlines():
-        key, _, value = line.partition("=")
-        section, _, name = key.rpartition(".")
-        if section.startswith("remote."):
-            section = f"'remote \"{section.removeprefix('remote.')}\"'"
-        if section.startswith("'remote") or key == "core.remote":
-            sections.setdefault(section, {})[name] = value
-    return sections if any(name.startswith("'remote") for name in sections) else {}
+    config = dvc_config()
+    remotes = {f"'remote \"{name}\"'": settings for name, settings in config["remote"].items()}
+    default = {"core": {"remote": config["core"]["remote"]}} if "remote" in config["core"] else {}
+    return remotes and {**remotes, **default}

@@ -12,11 +12,11 @@ from pricetrail.base import files
 from pricetrail.base.errors import PricetrailError
 from pricetrail.base.params import FILE
 from pricetrail.lineage.changes import parse_packages
+from pricetrail.lineage.dvc_cache import cache_folder
 from pricetrail.lineage.git import git
 from pricetrail.operation.doctor.findings import Outcome, State, worst
 from pricetrail.operation.weekly import surroundings
 from pricetrail.operation.weekly.branch import branch_of_runs, branch_to_push
-from pricetrail.operation.weekly.clone import cache_of
 
 GIB: Final = 1024**3
 WARN_GIB: Final = 5  # free space, of which a year of weekly runs takes a part
@@ -90,7 +90,7 @@ def modes(project: Path) -> Outcome:
         OperationError: DVC's settings cannot be read.
     """
     home = project.absolute()
-    folders = dict.fromkeys([home, home / ".git", home / ".dvc", cache_of(project), *home.parents])
+    folders = dict.fromkeys([home, home / ".git", home / ".dvc", cache_folder(project), *home.parents])
     there = {path: path.stat() for path in folders if path.exists()}
     wide = [path for path, found in there.items() if found.st_mode & stat.S_IWOTH and not found.st_mode & stat.S_ISVTX]
     theirs = [path for path, found in there.items() if found.st_uid not in {os.geteuid(), 0}]
@@ -133,7 +133,7 @@ def cache(project: Path) -> Outcome:
         OperationError: DVC's settings cannot be read, or the folder is not there.
     """
     surroundings.require_cache(project)
-    bad = list(surroundings.damaged(project, cache_of(project)))
+    bad = list(surroundings.damaged(project, cache_folder(project)))
     if not bad:
         return Outcome(State.OK, "every object of HEAD there has the bytes that its name says")
     found = f"{len(bad)} objects have other bytes than their names say, first {bad[0][1]}"

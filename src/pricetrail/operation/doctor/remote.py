@@ -14,14 +14,13 @@ from pricetrail.base import files
 from pricetrail.base.errors import LineageError, OperationError
 from pricetrail.base.params import FILE
 from pricetrail.lineage.commit import LOCK, Commit
-from pricetrail.lineage.dvc_cache import object_at
+from pricetrail.lineage.dvc_cache import cache_folder, dvc_config, object_at
 from pricetrail.operation.doctor.findings import Outcome, State, cause, worst
 from pricetrail.operation.releases.kept import Lost, lost_of_releases
 from pricetrail.operation.releases.make import missing_in_remote
 from pricetrail.operation.releases.registry import Registry
 from pricetrail.operation.releases.remote import Objects, Remote, open_remote
-from pricetrail.operation.servers.s3 import dvc_config, ensure_running
-from pricetrail.operation.weekly.clone import cache_of
+from pricetrail.operation.servers.s3 import ensure_running
 
 SECRETS: Final = ("access_key_id", "secret_access_key", "session_token", "password", "connection_string", "account_key")
 PROBE_BYTES: Final = 4096
@@ -182,7 +181,7 @@ def lock_in_remote(project: Path) -> Outcome:
 
     ``dvc status -c`` trusts a folder that it once saw there, so it misses an object lost later.
     """
-    cache = cache_of(project)
+    cache = cache_folder(project)
     try:
         commit = Commit.at("HEAD", project)
     except LineageError:
@@ -211,7 +210,7 @@ def _is_of_other_lines(commit: Commit, path: str, lost: Sequence[str]) -> bool:
 
 def releases_in_remote(project: Path) -> Outcome:
     """That every release can still be verified, served and replayed from the remote."""
-    cache = cache_of(project)
+    cache = cache_folder(project)
     with opened(project) as remote:
         objects = Objects(cache, remote)
         lost = lost_of_releases(project, objects, remote)

@@ -11,6 +11,7 @@ from pricetrail.base.dvc_hashes import md5_of_bytes
 from pricetrail.base.errors import ReleaseError
 from pricetrail.base.limits import load_json
 from pricetrail.lineage.dvc_cache import LAYOUTS, OID
+from pricetrail.operation.servers.programs import UnreachableError
 
 BUNDLE_LIMIT: Final = 2**30  # bytes: it is read into memory, where its lock does not name a smaller size
 FILE_LIMIT: Final = 64_000_000  # bytes of a list of files, of a bill of materials
@@ -18,7 +19,7 @@ FOLDER: Final = "releases"  # beside DVC's own `files/`; `dvc gc` leaves it alon
 T = TypeVar("T")
 
 
-class NoAnswerError(ReleaseError):
+class NoAnswerError(ReleaseError, UnreachableError):
     """The remote does not answer, or not as it should; it may, later."""
 
 

@@ -1,32 +1,24 @@
 """Running git and DVC for the scheduled run: in sessions of their own, their words passed on, within a time limit."""
 
 import logging
-import os
-import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from subprocess import Popen
 from typing import Final
 
 from pricetrail.base.errors import OperationError
-from pricetrail.base.processes import end_session, program_environment, running, stage_environment
+from pricetrail.base.processes import end_session, module, quiet_environment, running
 from pricetrail.base.redaction import redacted
 from pricetrail.lineage.git import cause, is_for_a_person, named, watching_hooks
 
-KEPT_LINES, ALL_LINES = 400, 10**6
+KEPT_LINES: Final = 400
 # A dead server is found out in seconds; the step tries again.
 PATIENCE: Final[Mapping[str, str]] = {"AWS_MAX_ATTEMPTS": "2", "AWS_RETRY_MODE": "standard"}
-QUIET: Final[Mapping[str, str]] = {
-    "DVC_NO_ANALYTICS": "1",
-    "GIT_TERMINAL_PROMPT": "0",  # a password prompt would wait for ever
-    "PYTHONUNBUFFERED": "1",  # so that DVC announces a stage when it starts it
-    "PYTHONDONTWRITEBYTECODE": "1",
-}
-MODULE: Final = ("-P", "-m")  # -P: no file of the folder that it runs in takes the place of one of its own modules
-
-HooksWatched = AbstractContextManager[tuple[dict[str, str], Callable[[], str]]]
+NO_PROMPT: Final[Mapping[str, str]] = {"GIT_TERMINAL_PROMPT": "0"}  # for a password: it would wait for ever
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +59,7 @@ def run(
     tell: Callable[[str], None] | None = None,
     *,
     runs_stages: bool = False,
-    kept: int = KEPT_LINES,
+    kept: int | None = KEPT_LINES,
 ) -> Done:
     """Run a program to its end; it and all that it started are killed past the limit.
 
@@ -77,47 +69,47 @@ def run(
         env: added to its environment, which is this process's, without what is for this process alone.
         minutes: the limit; none for 0.
         tell: is given each line as it comes.
-        kept: how many of its last lines are.
         runs_stages: it runs code of a revision, so nothing that is secret is in its environment.
+        kept: how many of its last lines are; None for all.
 
     Raises:
         UnreachableError: it was still running at the limit.
     """
-    late, lines = threading.Event(), list[str]()
-    found = [sys.executable, *MODULE, *command] if command[0] == "dvc" else command
-    nothing: HooksWatched = nullcontext(({}, str))
-    watched = watching_hooks() if command[0] == "git" else nothing
-    with (
-        watched as (traced, failed_hook),
-        running(found, folder, {**_environment(runs_stages=runs_stages), **traced, **(env or {})}) as process,
-    ):
-
-        def end_it() -> None:
-            late.set()
-            end_session(process)  # what a program started may outlive it, and hold the pipe open
-
-        timer = threading.Timer(minutes * 60, end_it)
-        timer.daemon = True
-        if minutes:
-            timer.start()
-        try:
+    lines = deque[str](maxlen=kept)
+    found = module(*command) if command[0] == "dvc" else command
+    patience = {} if runs_stages else PATIENCE
+    known = {**quiet_environment(runs_stages=runs_stages), **patience, **NO_PROMPT, **(env or {})}
+    nothing: AbstractContextManager[tuple[dict[str, str], Callable[[], str]]] = nullcontext(({}, str))
+    with watching_hooks() if command[0] == "git" else nothing as (traced, failed_hook):
+        with running(found, folder, {**known, **traced}) as process, _ended_after(minutes, process) as is_late:
             for line in process.stdout or ():
-                lines = [*lines[-kept:], line.rstrip("\n")]
+                lines.append(line.rstrip("\n"))
                 if tell is not None and line.strip():
                     tell(line.rstrip())
             process.wait()
-        finally:
-            timer.cancel()
         hook = failed_hook() if process.returncode else ""
-    if late.is_set():
+    if is_late.is_set():
         raise UnreachableError(named(command), f"must end within {minutes:g} minutes")
     return Done(process.returncode, tuple(lines), hook)
 
 
-def _environment(*, runs_stages: bool) -> dict[str, str]:
-    known = stage_environment() if runs_stages else {**program_environment(), **PATIENCE}
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
-    return {**known, "PATH": path, **QUIET}
+@contextmanager
+def _ended_after(minutes: float, process: Popen[str]) -> Iterator[threading.Event]:
+    """End a program at its limit, with what it started, which may outlive it and hold the pipe open; whether it was."""
+    late = threading.Event()
+
+    def end_it() -> None:
+        late.set()
+        end_session(process)
+
+    timer = threading.Timer(minutes * 60, end_it)
+    timer.daemon = True
+    if minutes:
+        timer.start()
+    try:
+        yield late
+    finally:
+        timer.cancel()
 
 
 def must(command: Sequence[str], folder: Path, minutes: float = 0, env: Mapping[str, str] | None = None) -> str:
@@ -127,7 +119,7 @@ def must(command: Sequence[str], folder: Path, minutes: float = 0, env: Mapping[
         UnreachableError: it passes the limit, or fails, and may do better later.
         OperationError: it fails, and a person has to mend the cause.
     """
-    done = run(command, folder, env, minutes, kept=ALL_LINES)
+    done = run(command, folder, env, minutes, kept=None)
     if done.code:
         kind = OperationError if done.is_final else UnreachableError
         raise kind(named(command), f"must succeed: {done.reason}")

@@ -15,18 +15,18 @@ import time
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 from dvc.config import Config
-from dvc.config import ConfigError as DvcConfigError
 from psutil import Process
 
 from pricetrail.base.errors import OperationError
 from pricetrail.base.files import private_folder
 from pricetrail.base.locks import alone
 from pricetrail.base.processes import end, is_running, matching, start_server
-from pricetrail.base.redaction import hide, hide_settings
+from pricetrail.base.redaction import hide
+from pricetrail.lineage.dvc_cache import dvc_config
 from pricetrail.operation.servers.programs import UnreachableError
 from pricetrail.operation.servers.tls import HANDSHAKE_SECONDS, KEY, ensure_certificate, owner_of_port, proves
 
@@ -166,11 +166,9 @@ def embedded(project: Path, remote: str = "") -> Store | None:
     if url.scheme != "s3" or endpoint.hostname != HOST or not (key.startswith(KEY_PREFIX) or not key):
         return None
     folder = private_folder(project.absolute() / FOLDER)
-    if not key:
-        settings = _with_keys(project, name, endpoint.port or PORT)
-    with alone(folder / LOCK):  # two runs must not make two pairs, nor one undo what the other sets
+    with alone(folder / LOCK):  # two runs must not make two pairs of keys, nor one undo what the other sets
         certificate = ensure_certificate(folder, HOST)
-        settings |= _with_tls(project, name, settings, certificate)
+        settings = _configured(project, name, certificate)
     return Store(
         folder=folder,
         remote=name,
@@ -188,31 +186,19 @@ def _settings(project: Path, name: str) -> tuple[str, dict[str, str]]:
     return name, dict(config["remote"].get(name, {}))
 
 
-def _with_keys(project: Path, name: str, port: int) -> dict[str, str]:
-    """The settings of the embedded remote, its keys made where nobody else has just made them."""
-    with alone(project.absolute() / FOLDER / LOCK):  # two runs must not make two pairs of keys
-        _, settings = _settings(project, name)
-        if settings.get("access_key_id"):
-            return settings
-        made = {
-            "access_key_id": f"{KEY_PREFIX}-{secrets.token_hex(4)}",
-            "secret_access_key": secrets.token_urlsafe(32),
-            **({} if not answers(port) else {"endpointurl": f"https://{HOST}:{free_port()}"}),
-        }
-        hide(made["secret_access_key"])
-        edit_local_config(project, {f"remote.{name}.{key}": value for key, value in made.items()})
-        return {**settings, **made}
-
-
-def _with_tls(project: Path, name: str, settings: dict[str, str], certificate: Path) -> dict[str, str]:
-    """What DVC must be told so that it talks to the owner of the certificate alone; told where it is not yet."""
-    wanted = {
-        "endpointurl": f"https://{HOST}:{urlsplit(settings['endpointurl']).port or PORT}",
-        "ssl_verify": str(certificate),
-    }
+def _configured(project: Path, name: str, certificate: Path) -> dict[str, str]:
+    """The settings of the embedded remote: keys, made where there are none, and that DVC asks for the certificate."""
+    _, settings = _settings(project, name)
+    port, wanted = urlsplit(settings["endpointurl"]).port or PORT, {"ssl_verify": str(certificate)}
+    if not settings.get("access_key_id"):
+        wanted["access_key_id"] = f"{KEY_PREFIX}-{secrets.token_hex(4)}"
+        wanted["secret_access_key"] = secrets.token_urlsafe(32)
+        hide(wanted["secret_access_key"])
+        port = free_port() if answers(port) else port
+    wanted["endpointurl"] = f"https://{HOST}:{port}"
     if any(settings.get(key) != value for key, value in wanted.items()):
         edit_local_config(project, {f"remote.{name}.{key}": value for key, value in wanted.items()})
-    return wanted
+    return {**settings, **wanted}
 
 
 def ensure_running(project: Path, remote: str = "") -> Store | None:
@@ -242,21 +228,6 @@ def _keep_state(project: Path) -> None:
     local = Config(dvc_dir=str(project.absolute() / ".dvc"), validate=False).read("local")
     if local["core"].get("site_cache_dir") != str(place):
         edit_local_config(project, {"core.site_cache_dir": str(place)})
-
-
-def dvc_config(project: Path) -> dict[str, Any]:
-    """DVC's settings of a project, all levels merged, relative paths resolved; no log shows their secrets.
-
-    Raises:
-        OperationError: they cannot be read.
-    """
-    try:
-        config = dict(Config(dvc_dir=str(project.absolute() / ".dvc")))
-    except DvcConfigError as error:
-        raise OperationError(".dvc/config", f"must be settings that DVC can read: {error}") from None
-    for settings in config["remote"].values():
-        hide_settings(settings)
-    return config
 
 
 def edit_local_config(project: Path, settings: dict[str, str]) -> None:

@@ -10,7 +10,7 @@ from pricetrail.base.params_schema import Weekly
 from pricetrail.lineage.git import git
 from pricetrail.operation.servers.programs import must
 
-HERE: Final = "."
+HERE, HEADS = ".", "refs/heads/"
 SHOWN: Final = 5  # branches named in an error
 
 
@@ -23,7 +23,6 @@ class Branch:
         url: of the repository; the path of the project where it is the project itself.
         name: of the branch.
         commit: that it is at.
-        is_here: the repository is the project itself, with its working tree.
         apart: how the branch that is checked out in the project is not this one, and what to do; empty where it is.
     """
 
@@ -31,8 +30,12 @@ class Branch:
     url: str
     name: str
     commit: str
-    is_here: bool
     apart: str = ""
+
+    @property
+    def is_here(self) -> bool:
+        """Whether the repository is the project itself, with its working tree."""
+        return self.repository == HERE
 
 
 def branch_of_runs(home: Path, weekly: Weekly, minutes: float) -> Branch:
@@ -50,18 +53,16 @@ def branch_of_runs(home: Path, weekly: Weekly, minutes: float) -> Branch:
     """
     home = home.absolute()
     _require_top(home)
-    is_here = weekly.repository == HERE
-    heads = _heads(home, weekly.repository, minutes)
-    name = weekly.branch or heads.get("HEAD", "").removeprefix("ref: refs/heads/")
-    if f"refs/heads/{name}" not in heads:
-        known = [ref.removeprefix("refs/heads/") for ref in heads if ref.startswith("refs/heads/")]
-        there = f"has {', '.join(known[:SHOWN])}" if known else "has none"
-        if is_here and not weekly.branch:
+    heads, default = _heads(home, weekly.repository, minutes)
+    name = weekly.branch or default
+    if name not in heads:
+        there = f"has {', '.join([*heads][:SHOWN])}" if heads else "has none"
+        if weekly.repository == HERE and not weekly.branch:
             advice = "`git switch BRANCH`, or set weekly.branch in params.yaml"
             raise OperationError(str(home), f"must have a branch checked out, and {there}: {advice}")
         advice = "set weekly.branch in params.yaml, or push that branch"
         raise OperationError(weekly.repository, f"must have branch {name or 'of its HEAD'}, and {there}: {advice}")
-    found = Branch(weekly.repository, url_of(home, weekly.repository), name, heads[f"refs/heads/{name}"], is_here)
+    found = Branch(weekly.repository, url_of(home, weekly.repository), name, heads[name])
     return replace(found, apart=_apart(home, found, minutes))
 
 
@@ -84,12 +85,11 @@ def branch_to_push(home: Path, weekly: Weekly, minutes: float = 0) -> Branch:
     remote, name = _followed(home, local)
     if not remote:
         raise OperationError("git push", f"branch {local} must follow one of a remote: `git push -u REMOTE {local}`")
-    heads = _heads(home, remote, minutes)
-    if f"refs/heads/{name}" not in heads:
-        default = heads.get("HEAD", "").removeprefix("ref: refs/heads/")
+    heads, default = _heads(home, remote, minutes)
+    if name not in heads:
         rule = f"must have branch {name}, which {local} follows, and it is gone or has another name"
         raise OperationError(remote, f"{rule}: {_to_follow(local, default or 'BRANCH')}")
-    return Branch(remote, url_of(home, remote), name, heads[f"refs/heads/{name}"], is_here=False)
+    return Branch(remote, url_of(home, remote), name, heads[name])
 
 
 def checked_out(home: Path) -> str:
@@ -120,7 +120,7 @@ def _apart(home: Path, runs: Branch, minutes: float) -> str:
 def _is_at(home: Path, remote: str, name: str, commit: str, minutes: float) -> bool:
     """Whether a branch of another remote is at a commit: the same repository by another address, or as good."""
     with suppress(PricetrailError):
-        return _heads(home, remote, minutes).get(f"refs/heads/{name}") == commit
+        return _heads(home, remote, minutes)[0].get(name) == commit
     return False
 
 
@@ -139,15 +139,17 @@ def _followed(home: Path, local: str) -> tuple[str, str]:
         )
     except LineageError:
         return "", ""
-    return remote, ref.removeprefix("refs/heads/")
+    return remote, ref.removeprefix(HEADS)
 
 
-def _heads(home: Path, repository: str, minutes: float) -> dict[str, str]:
-    """The commits of a repository's branches, and of ``HEAD`` what it names."""
+def _heads(home: Path, repository: str, minutes: float) -> tuple[dict[str, str], str]:
+    """The commit of each branch of a repository by its name, and the branch of its HEAD; empty for none."""
     command = ["git", "ls-remote", "--symref", "--", repository, "HEAD", "refs/heads/*"]
     told = must(command, home, minutes) if minutes else git(*command[1:], folder=home)
     pairs = [line.split("\t") for line in told.splitlines() if line.count("\t") == 1]
-    return {name: left for left, name in reversed(pairs)}  # the first line of HEAD tells its branch
+    heads = {ref.removeprefix(HEADS): commit for commit, ref in pairs if ref.startswith(HEADS)}
+    of_head = (left.removeprefix("ref: ") for left, ref in pairs if ref == "HEAD")
+    return heads, next(of_head, "").removeprefix(HEADS)
 
 
 def url_of(home: Path, repository: str) -> str:

@@ -20,11 +20,12 @@ from pricetrail.base import files
 from pricetrail.base.errors import LineageError, OperationError
 from pricetrail.base.params_schema import Weekly
 from pricetrail.base.processes import identity, kill_all_in, lives
+from pricetrail.lineage.dvc_cache import cache_folder, dvc_config
 from pricetrail.lineage.git import git
 from pricetrail.operation.releases.keys import PUBLIC
 from pricetrail.operation.releases.tags import ARTIFACT, STAGE_TAG, VERSION_TAG
 from pricetrail.operation.servers.programs import must
-from pricetrail.operation.servers.s3 import dvc_config, edit_local_config
+from pricetrail.operation.servers.s3 import edit_local_config
 from pricetrail.operation.weekly.branch import branch_of_runs
 
 RUNS: Final = Path(".pricetrail/runs")
@@ -62,18 +63,7 @@ class Clone:
     @property
     def cache(self) -> Path:
         """The cache that it shares with the project."""
-        return cache_of(self.home)
-
-    @property
-    def env(self) -> dict[str, str]:
-        """Added to what runs its stages: the clone's code."""
-        return {"PYTHONPATH": str(self.folder / "src")}
-
-
-def cache_of(project: Path) -> Path:
-    """The folder of a project's cache."""
-    own = dvc_config(project)["cache"].get("dir")
-    return Path(own) if own else project.absolute() / ".dvc" / "cache"
+        return cache_folder(self.home)
 
 
 @contextmanager
@@ -126,7 +116,6 @@ def make(home: Path, weekly: Weekly, folder: Path) -> Clone:
         raise OperationError(
             str(PUBLIC.parent), "must be committed, since releases are verified by it: git add keys && git commit"
         )
-    shutil.rmtree(folder, ignore_errors=True)  # of an attempt that got no further
     _clone(runs.url, folder, home, weekly.timeout_minutes, "--branch", runs.name)
     if not runs.is_here:
         _require_same_tags(home, folder, weekly.repository)
@@ -154,7 +143,6 @@ def without_stages(
         UnreachableError: the repository cannot be cloned.
         OperationError: an output is a link, or no file.
     """
-    shutil.rmtree(folder, ignore_errors=True)  # of an attempt that got no further
     _clone(clone.repository, folder, clone.home, minutes, "--no-checkout")
     try:
         git("cat-file", "-e", clone.base, folder=folder)
@@ -180,9 +168,8 @@ def _take_over(source: Path, target: Path, path: str) -> None:
     found = [source / path, *(source / path).rglob("*")]
     for place in found:
         if place.resolve() != place or not (place.is_file() or place.is_dir()):
-            raise OperationError(
-                str(place.relative_to(source)), "must be a file that a stage wrote, no link and no pipe"
-            )
+            rule = "must be a file that a stage wrote, no link and no pipe"
+            raise OperationError(str(place.relative_to(source)), rule)
     if (target / path).is_dir():
         shutil.rmtree(target / path)
     for place in found:
@@ -192,6 +179,7 @@ def _take_over(source: Path, target: Path, path: str) -> None:
 
 def _clone(url: str, folder: Path, home: Path, minutes: float, *more: str) -> None:
     """One that settings of the user change in nothing."""
+    shutil.rmtree(folder, ignore_errors=True)  # of an attempt that got no further
     settings = [word for setting in SETTINGS for word in ("-c", setting)]
     command = ["git", "clone", "--quiet", "--origin", "origin", "--no-reject-shallow", *settings, *more]
     must([*command, "--", url, str(folder)], home, minutes)
@@ -224,7 +212,7 @@ def _give_settings(home: Path, clone: Path) -> None:
     }
     (clone / ".dvc" / "config.local").unlink(missing_ok=True)  # of the branch: a link could lead anywhere
     core = {f"core.{key}": value for key, value in local.get("core", {}).items()}
-    edit_local_config(clone, {**_moved_folders(home, clone), **kept, **core, "cache.dir": str(cache_of(home))})
+    edit_local_config(clone, {**_moved_folders(home, clone), **kept, **core, "cache.dir": str(cache_folder(home))})
 
 
 def _require_same_remote(home: Path, clone: Path) -> None:

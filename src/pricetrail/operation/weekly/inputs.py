@@ -16,7 +16,7 @@ from typing import Any, Final
 from pricetrail.base.errors import OperationError
 from pricetrail.lineage.paths import overlap
 
-PIPELINE: Final = "dvc.yaml"
+PIPELINE: Final = "dvc.yaml"  # what a run reproduces, with all that it reads
 
 
 @dataclass(frozen=True)

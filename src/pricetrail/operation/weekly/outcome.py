@@ -86,10 +86,9 @@ def _post(url: str, body: dict[str, Any]) -> str:
     """Post once, to this address alone; what went wrong, without the address, which may be a secret."""
     try:
         with httpx.Client(timeout=WEBHOOK_SECONDS) as client, client.stream("POST", url, json=body) as answer:
+            code = answer.status_code
             if answer.is_redirect:
-                return f"{answer.status_code}, a redirect, which is not followed: set the address that it leads to"
-            return (
-                "" if answer.is_success else f"{answer.status_code} {httpx.codes.get_reason_phrase(answer.status_code)}"
-            )
+                return f"{code}, a redirect, which is not followed: set the address that it leads to"
+            return "" if answer.is_success else f"{code} {httpx.codes.get_reason_phrase(code)}"
     except Exception as error:  # of a proxy's address, too: its words may be a secret
         return type(error).__name__

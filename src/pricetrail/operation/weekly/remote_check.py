@@ -11,15 +11,15 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 from pricetrail.base.dvc_hashes import md5_of_file
 from pricetrail.base.errors import OperationError, PricetrailError
 from pricetrail.operation.releases.kept import lost_of_releases
 from pricetrail.operation.releases.remote import Objects, open_remote
 from pricetrail.operation.releases.trust import trusted
+from pricetrail.operation.weekly.inputs import PIPELINE
 
-PIPELINE: Final = "dvc.yaml"  # what a run reproduces, with all that it reads
 FAULTS = (OSError, ValueError)  # what a file system behind a network raises
 
 

@@ -24,10 +24,9 @@ from pricetrail.lineage.changes import flat
 from pricetrail.lineage.commit import WORKSPACE, Commit
 from pricetrail.operation.releases import make
 from pricetrail.operation.releases.keys import ensure_keys
-from pricetrail.operation.releases.remote import NoAnswerError
 from pricetrail.operation.releases.trust import trusted
 from pricetrail.operation.servers import s3
-from pricetrail.operation.servers.programs import PATIENCE, UnreachableError
+from pricetrail.operation.servers.programs import PATIENCE
 from pricetrail.operation.weekly import clone as run_clone
 from pricetrail.operation.weekly import publish as publishing
 from pricetrail.operation.weekly import steps, surroundings
@@ -126,8 +125,8 @@ def _run(home: Path, folder: Path, params: Params, engine: _Timed, report: Calla
     readback = engine.step("verify", lambda: steps.verify(clone, minutes, pushed), retried=True)
     start = replace(start, clone=clone)
     ending = engine.step("publish", lambda: publish(start, made.stopped, readback, weekly), retried=True)
-    found = Report(ending, *_metrics(clone), _page(clone, made.stopped))
     try:
+        found = Report(ending, *_metrics(clone), _page(clone, made.stopped))
         engine.step("report", lambda: report(found))
     except Exception:  # all is published; who could not be told must not make it look otherwise
         log.exception("the run is over, and could not be reported")
@@ -142,10 +141,7 @@ def snapshot(home: Path, weekly: Weekly, folder: Path) -> Snapshot:
     """
     clone = run_clone.make(home, weekly, folder)
     surroundings.require_merged(clone.folder)
-    try:
-        surroundings.mend_cache(home, clone.folder, clone.cache)
-    except NoAnswerError as error:
-        raise UnreachableError(error.place, error.rule) from None
+    surroundings.mend_cache(home, clone.folder, clone.cache)
     sources = steps.update_sources(clone, weekly.timeout_minutes)
     settings = steps.plan_tuning(clone)
     changed = [*sources, *(["params.yaml"] if settings else [])]
@@ -184,10 +180,7 @@ def publish(start: Snapshot, stopped: str, readback: ReadBack, weekly: Weekly) -
         trust = trusted(clone.folder, clone.home, own=keys.fingerprint)
         if not make.is_release_due(clone.folder, "HEAD", trust):
             return ()
-        try:
-            release = make.tag_release(clone.folder, "HEAD", weekly.author, keys, clone.cache, trust)
-        except NoAnswerError as error:
-            raise UnreachableError(error.place, error.rule) from None
+        release = make.tag_release(clone.folder, "HEAD", weekly.author, keys, clone.cache, trust)
         versions.append(release.record.version)
         return (release.tag, release.stage_tag)
 
@@ -227,13 +220,11 @@ def _outcome(clone: Clone, stopped: str) -> tuple[Outcome, str]:
 
 def _metrics(clone: Clone) -> tuple[Metrics, Metrics]:
     """Values of the metrics files at the base and in the clone."""
-    before, after = (Commit.at(rev, clone.folder).metrics for rev in (clone.base, WORKSPACE))
-    # Without the verdicts of metrics/gates/, which the files of the checks have too.
-    return _flat(before), _flat(after)
-
-
-def _flat(metrics: Mapping[str, Mapping[str, Json]]) -> Metrics:
-    return dict(flat({name: tree for name, tree in metrics.items() if "." not in name}))
+    before, after = (  # without the verdicts of metrics/gates/, which the files of the checks have too
+        dict(flat({name: tree for name, tree in Commit.at(rev, clone.folder).metrics.items() if "." not in name}))
+        for rev in (clone.base, WORKSPACE)
+    )
+    return before, after
 
 
 def _page(clone: Clone, stopped: str) -> str:

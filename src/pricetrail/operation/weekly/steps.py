@@ -1,11 +1,10 @@
 """The steps of a run: each a function from what the earlier ones left to what it leaves, safe to be tried again."""
 
-import itertools
 import logging
 import re
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Final
 
@@ -15,19 +14,19 @@ from pricetrail.base.json_type import Json
 from pricetrail.base.limits import load_json
 from pricetrail.base.params import Params, parse_params
 from pricetrail.base.params_edit import with_settings
-from pricetrail.base.processes import leaving_nobody
+from pricetrail.base.processes import leaving_nobody, module
 from pricetrail.checks.gates import read_verdict
 from pricetrail.lineage.git import git
 from pricetrail.lineage.ledger import parse_ledger
 from pricetrail.lineage.lock import parse_lock, parse_source
+from pricetrail.lineage.replay_clone import FAILED
 from pricetrail.operation.ingest.released_days import released
 from pricetrail.operation.servers import s3
-from pricetrail.operation.servers.programs import MODULE, Done, UnreachableError, must, run
+from pricetrail.operation.servers.programs import Done, UnreachableError, must, run
 from pricetrail.operation.weekly.clone import Clone, take_credentials
 from pricetrail.operation.weekly.remote_check import ReadBack
 from pricetrail.operation.weekly.study_due import settings_of_next_run
 
-FAILED_STAGE: Final = re.compile(r"failed to reproduce '(?:[^']*:)?([^':]+)'")
 OF_DVC: Final = re.compile(r"failed to reproduce '[^']+': (?!failed to run: )(.+)")  # not the stage's own program
 NOWHERE: Final = "neither the cache nor the remote has them: `dvc push` where they were made"
 GATE: Final = "drift_gate"
@@ -68,8 +67,8 @@ def update_sources(clone: Clone, minutes: float) -> tuple[str, ...]:
         must(["dvc", "update", *imported], clone.folder, minutes)
         release = released(clone.folder, clone.home)
         told = [release.tag, release.until.isoformat()] if release else []
-        command = [sys.executable, *MODULE, "pricetrail.operation.ingest.dvc_update", clone.base]
-        checked = run([*command, *told], clone.folder, minutes=minutes)
+        command = module("pricetrail.operation.ingest.dvc_update", clone.base, *told)
+        checked = run(command, clone.folder, minutes=minutes)
         if checked.code:
             raise OperationError("dvc update", f"must bring lines that can be taken: {checked.reason}")
     return imported
@@ -122,11 +121,11 @@ def reproduce(clone: Clone, minutes: float) -> Reproduced:
         return Reproduced("", made)
     take_credentials(clone)
     with leaving_nobody():
-        command = ["dvc", "repro", "--allow-missing"]
-        done = run(command, clone.folder, clone.env, tell=log.info, runs_stages=True)
+        env = {"PYTHONPATH": str(clone.folder / "src")}
+        done = run(["dvc", "repro", "--allow-missing"], clone.folder, env, tell=log.info, runs_stages=True)
     if done.code == 0:
         return Reproduced("", made)
-    failed = [name for line in done.lines for name in FAILED_STAGE.findall(line)]
+    failed = [name for line in done.lines for name in FAILED.findall(line)]
     if failed == [GATE]:
         return Reproduced(_closed_gate(clone), made)
     raise OperationError(f"stage {failed[0]}" if failed else "dvc repro", f"must succeed: {_cause(done)}")
@@ -135,7 +134,7 @@ def reproduce(clone: Clone, minutes: float) -> Reproduced:
 def _bring(clone: Clone, minutes: float) -> tuple[bool, tuple[str, ...]]:
     """Bring what the stages read; whether one is due, and the paths that they may change of those that git tracks."""
     s3.ensure_running(clone.home)
-    done = run([sys.executable, *MODULE, "pricetrail.operation.weekly.inputs"], clone.folder, minutes=minutes)
+    done = run(module("pricetrail.operation.weekly.inputs"), clone.folder, minutes=minutes)
     if done.code:
         kind = UnreachableError if UNREACHABLE.search(done.reason) else OperationError
         place, _, rule = done.reason.partition(": ")
@@ -149,16 +148,15 @@ def _bring(clone: Clone, minutes: float) -> tuple[bool, tuple[str, ...]]:
 def _cause(done: Done) -> str:
     """What the failing stage itself said last, before DVC's own words."""
     own = ("ERROR: failed to reproduce", "> ", "Running stage")
-    for number, line in enumerate(done.lines):
-        if line.startswith("ERROR: failed to reproduce"):
-            if found := OF_DVC.search(line):
-                named = itertools.takewhile(
-                    lambda text: text and not text.startswith("Is your"), done.lines[number + 1 :]
-                )
-                return found[1] if not found[1].endswith(":") else f"{found[1]} {', '.join(named)}; {NOWHERE}"
-            told = [text for text in done.lines[:number] if text.strip() and not text.startswith(own)]
-            return told[-1] if told else line
-    return done.reason
+    before = list(takewhile(lambda line: not line.startswith("ERROR: failed to reproduce"), done.lines))
+    if len(before) == len(done.lines):
+        return done.reason
+    line, *after = done.lines[len(before) :]
+    if found := OF_DVC.search(line):
+        named = takewhile(lambda text: text and not text.startswith("Is your"), after)
+        return f"{found[1]} {', '.join(named)}; {NOWHERE}" if found[1].endswith(":") else found[1]
+    told = [text for text in before if text.strip() and not text.startswith(own)]
+    return told[-1] if told else line
 
 
 def _closed_gate(clone: Clone) -> str:
@@ -206,14 +204,7 @@ def verify(clone: Clone, minutes: float, pushed: int = 0) -> ReadBack:
     s3.ensure_running(clone.home)
     # The base may name new lines that nobody pushed; all that the last published lock named was read back then.
     published = git("log", "-1", "--format=%H", clone.base, "--", "dvc.lock", folder=clone.folder).strip()
-    command = [
-        sys.executable,
-        *MODULE,
-        "pricetrail.operation.weekly.remote_check",
-        published,
-        str(pushed),
-        str(clone.home),
-    ]
+    command = module("pricetrail.operation.weekly.remote_check", published, str(pushed), str(clone.home))
     found = load_json(must(command, clone.folder, minutes).splitlines()[-1])
     if repaired := tuple(found["repaired"]):
         log.warning("%d objects in the remote had other bytes than their names say, sent again", len(repaired))

@@ -18,12 +18,11 @@ from pricetrail.base import files
 from pricetrail.base.dvc_hashes import md5_of_file
 from pricetrail.base.errors import OperationError, PricetrailError
 from pricetrail.lineage.commit import Commit
-from pricetrail.lineage.dvc_cache import listing, place_of
+from pricetrail.lineage.dvc_cache import cache_folder, dvc_config, listing, place_of
 from pricetrail.lineage.git import git
 from pricetrail.operation.releases.built import objects_of
 from pricetrail.operation.releases.remote import BUNDLE_LIMIT, open_remote
-from pricetrail.operation.servers.s3 import dvc_config, ensure_running
-from pricetrail.operation.weekly.clone import cache_of
+from pricetrail.operation.servers.s3 import ensure_running
 
 T = TypeVar("T")
 MERGED: Final = ("*.yaml", "*.lock", "*.dvc", "metrics/*.json", "reports/*.json*", ".dvc/config")
@@ -109,7 +108,7 @@ def places(home: Path) -> dict[str, Path]:
     """The folders that a run writes to."""
     named = {
         "the project": home,
-        "the cache": cache_of(home),
+        "the cache": cache_folder(home),
         "runs": home / ".pricetrail" / "runs",
         "the embedded S3": home / ".s3" / "data",
         "temporary files": Path(tempfile.gettempdir()),
@@ -132,7 +131,11 @@ def explained(home: Path, work: Callable[[], T]) -> T:
     except (PricetrailError, OSError) as error:
         told = ""
         with suppress(PricetrailError):  # what is asked may not answer: then the step's own words are the best
-            told = _full(home) or (_refusal(home) if OF_REMOTE.match(str(error)) else "")
+            told = _full(home)
+            if not told and OF_REMOTE.match(str(error)):
+                from pricetrail.operation.doctor.remote import refusal  # botocore: not needed where nothing failed
+
+                told = refusal(home)
         if told:
             raise OperationError(*told.split(": ", 1)) from error
         raise
@@ -146,9 +149,3 @@ def _full(home: Path) -> str:
         if not os.access(path, os.W_OK):
             return f"disk of {name}: must let {path} be written"
     return ""
-
-
-def _refusal(home: Path) -> str:
-    from pricetrail.operation.doctor.remote import refusal  # botocore: not needed where nothing failed
-
-    return refusal(home)
