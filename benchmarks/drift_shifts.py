@@ -20,8 +20,8 @@ Change = Callable[[pd.DataFrame, Mask, float, np.random.Generator], pd.DataFrame
 
 def _price_up(lines: pd.DataFrame, window: Mask, size: float, rng: np.random.Generator) -> pd.DataFrame:
     """Prices of the window rise by a share, to whole pence."""
-    price = lines["unit_price_gbp"]
-    return lines.assign(unit_price_gbp=price.mask(window, (price * (1 + size)).round(2)))
+    price = lines["unit_price"]
+    return lines.assign(unit_price=price.mask(window, (price * (1 + size)).round(2)))
 
 
 def _some_skus(lines: pd.DataFrame, window: Mask, share: float, rng: np.random.Generator) -> Mask:
@@ -32,8 +32,8 @@ def _some_skus(lines: pd.DataFrame, window: Mask, share: float, rng: np.random.G
 
 
 def _in_pence(lines: pd.DataFrame, window: Mask, size: float, rng: np.random.Generator) -> pd.DataFrame:
-    price = lines["unit_price_gbp"]
-    return lines.assign(unit_price_gbp=price.mask(_some_skus(lines, window, size, rng), price * 100))
+    price = lines["unit_price"]
+    return lines.assign(unit_price=price.mask(_some_skus(lines, window, size, rng), price * 100))
 
 
 def _in_dozens(lines: pd.DataFrame, window: Mask, size: float, rng: np.random.Generator) -> pd.DataFrame:
@@ -95,7 +95,7 @@ SHIFTS: Final = (
     Shift("share of guests, of that before", _times(1.25, 1.5, 2.0), _guests_of_before),
     Shift("customer id null, of the lines", _percent(2, 5, 10), _nulls("customer_id")),
     Shift("country null, of the lines", _percent(2, 5, 10), _nulls("country")),
-    Shift("price null, of the lines", _percent(2, 5, 10), _nulls("unit_price_gbp")),
+    Shift("price null, of the lines", _percent(2, 5, 10), _nulls("unit_price")),
 )
 
 

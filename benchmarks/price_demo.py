@@ -58,12 +58,12 @@ def score(prices: pd.DataFrame, grid: pd.DataFrame, truth: pd.DataFrame, elastic
     """
     chosen = prices.merge(truth, on="sku", validate="one_to_one")
     allowed = grid.merge(truth, on="sku", validate="many_to_one")
-    now = true_revenue(chosen, chosen["current_price_gbp"], elasticities)
-    advised = true_revenue(chosen, chosen["recommended_price_gbp"], elasticities)
-    revenue = true_revenue(allowed, allowed["unit_price_gbp"], elasticities)
-    best = allowed.loc[revenue.groupby(allowed["sku"]).idxmax()].set_index("sku")["unit_price_gbp"]
+    now = true_revenue(chosen, chosen["current_price"], elasticities)
+    advised = true_revenue(chosen, chosen["recommended_price"], elasticities)
+    revenue = true_revenue(allowed, allowed["unit_price"], elasticities)
+    best = allowed.loc[revenue.groupby(allowed["sku"]).idxmax()].set_index("sku")["unit_price"]
     oracle = chosen["sku"].map(revenue.groupby(allowed["sku"]).max())
-    move = np.sign(chosen["recommended_price_gbp"] - chosen["current_price_gbp"])
+    move = np.sign(chosen["recommended_price"] - chosen["current_price"])
     return {
         "skus": len(chosen),
         "revenue_a_day_now_gbp": float(now.sum()),
@@ -72,18 +72,16 @@ def score(prices: pd.DataFrame, grid: pd.DataFrame, truth: pd.DataFrame, elastic
         "recommended_change": float(advised.sum() / now.sum() - 1),
         "best_change": float(oracle.sum() / now.sum() - 1),
         "share_of_gain": float((advised - now).sum() / (oracle - now).sum()),
-        "skus_moved_the_right_way": float(
-            (move == np.sign(chosen["sku"].map(best) - chosen["current_price_gbp"])).mean()
-        ),
+        "skus_moved_the_right_way": float((move == np.sign(chosen["sku"].map(best) - chosen["current_price"])).mean()),
         "skus_that_lose": float((advised < now).mean()),
     }
 
 
 def blanket_rules(prices: pd.DataFrame, grid: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """The recommendations of who knows nothing but the allowed range."""
-    asked = grid.groupby("sku")["unit_price_gbp"]
+    asked = grid.groupby("sku")["unit_price"]
     ends = {"lowest": asked.min(), "highest": asked.max()}
-    return {name: prices.assign(recommended_price_gbp=prices["sku"].map(end)) for name, end in ends.items()}
+    return {name: prices.assign(recommended_price=prices["sku"].map(end)) for name, end in ends.items()}
 
 
 def measure() -> Result:

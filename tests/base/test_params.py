@@ -29,7 +29,7 @@ def test_the_shipped_file_gives_the_dials_it_shows() -> None:
     assert isinstance(params, Params)
     assert params.seed == 20101201
     assert params.data.path == "demo/lines"
-    assert params.data.columns.unit_price_gbp == "UnitPrice"
+    assert params.data.columns.unit_price == "UnitPrice"
     assert params.tuning.space.layers == (1, 3)
     assert params.fairness.columns == ("registered", "country_group")
 

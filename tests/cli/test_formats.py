@@ -35,12 +35,12 @@ MODELS += "lightgbm,9,0.299646,7.33781,0.903284,-0.0351408,-0.0236139\n"
 PRICES = {
     "sku": ["21754", "85123A"],
     "lines": [3, 4],
-    "current_price_gbp": [5.95, 2.5500001],
-    "recommended_price_gbp": [5.5, 2.2],
+    "current_price": [5.95, 2.5500001],
+    "recommended_price": [5.5, 2.2],
     "predicted_quantity": [2.0, 9.0],
-    "predicted_revenue_gbp": [11.0, 19.8],
+    "predicted_revenue": [11.0, 19.8],
     "predicted_quantity_now": [1.5, 6.0],
-    "predicted_revenue_now_gbp": [8.925, 15.3],
+    "predicted_revenue_now": [8.925, 15.3],
 }
 
 
@@ -79,10 +79,10 @@ def test_models_in_three_forms(run: Run) -> None:
 def test_prices_in_three_forms(run: Run) -> None:
     table, as_csv, as_json = (run("prices", "--format", form) for form in ("table", "csv", "json"))
     assert [line.split()[0] for line in table.splitlines()[2:]] == ["85123A", "21754"]  # by the gain over all lines
-    assert [float(row["current_price_gbp"]) for row in rows(as_csv)] == [2.5500001, 5.95]
+    assert [float(row["current_price"]) for row in rows(as_csv)] == [2.5500001, 5.95]
     found = json.loads(as_json)
     assert [{key: row[key] for key in PRICES} for row in found] == pd.DataFrame(PRICES)[::-1].to_dict("records")
-    assert [row["predicted_gain_gbp"] for row in found] == pytest.approx([18.0, 6.225])
+    assert [row["predicted_gain"] for row in found] == pytest.approx([18.0, 6.225])
 
 
 def fake(value: Any) -> Callable[..., Any]:

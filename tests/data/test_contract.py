@@ -61,7 +61,7 @@ def why_unreadable(row: Row) -> str | None:
         return "quantity must be a whole number"
     if time_of(invoiced_at) is None:
         return "invoiced_at must be a date and time"
-    return None if math.isfinite(number_of(price)) else "unit_price_gbp must be a number"
+    return None if math.isfinite(number_of(price)) else "unit_price must be a number"
 
 
 def why_no_sale(line: Line, seen: set[Line]) -> str | None:
@@ -221,7 +221,7 @@ def test_each_drop_reason_has_its_row() -> None:
         with_cells(invoice="C536365"),
         with_cells(sku="POST"),
         with_cells(quantity="-6"),
-        with_cells(unit_price_gbp="0"),
+        with_cells(unit_price="0"),
         GOOD,
     ]
     cleaned = contract.clean(contract.parse(raw_table(rows), "ISO8601").lines)
@@ -239,7 +239,7 @@ def test_each_drop_reason_has_its_row() -> None:
 
 
 def test_the_first_reason_that_holds_is_the_one_that_counts() -> None:
-    row = with_cells(invoice="C1", sku="POST", quantity="-1", unit_price_gbp="-1")
+    row = with_cells(invoice="C1", sku="POST", quantity="-1", unit_price="-1")
     cleaned = contract.clean(contract.parse(raw_table([row, row]), "ISO8601").lines)
     assert {reason: count for reason, count in cleaned.dropped.items() if count} == {"duplicate": 1, "cancellation": 1}
 
@@ -250,7 +250,7 @@ def test_each_quarantine_reason_keeps_its_row_as_it_stood() -> None:
         "sku must not be empty": with_cells(sku=""),
         "quantity must be a whole number": with_cells(quantity="six"),
         "invoiced_at must be a date and time": with_cells(invoiced_at="31/12/2010"),
-        "unit_price_gbp must be a number": with_cells(unit_price_gbp="free"),
+        "unit_price must be a number": with_cells(unit_price="free"),
     }
     parsed = contract.parse(raw_table([GOOD, *bad.values()]), "ISO8601")
     assert parsed.quarantine["reason"].tolist() == list(bad)
@@ -297,8 +297,8 @@ def test_a_date_format_is_followed_and_real_dates_are_read() -> None:
 
 def test_a_long_decimal_keeps_its_last_bit() -> None:
     written = ["11.791870367106105", "0.74314666042249777", "940913.4798145578243", "2.55"]
-    lines = contract.parse(raw_table([with_cells(unit_price_gbp=text) for text in written]), "ISO8601").lines
-    assert lines["unit_price_gbp"].tolist() == [float(text) for text in written]
+    lines = contract.parse(raw_table([with_cells(unit_price=text) for text in written]), "ISO8601").lines
+    assert lines["unit_price"].tolist() == [float(text) for text in written]
 
 
 def test_typed_columns_read_as_their_text_does() -> None:
@@ -309,13 +309,13 @@ def test_typed_columns_read_as_their_text_does() -> None:
         sku=[22423.0, 22424.0],
         quantity=[6.0, 2.0],
         invoiced_at=pd.to_datetime(text["invoiced_at"]),
-        unit_price_gbp=[2.55, 2.55],
+        unit_price=[2.55, 2.55],
         customer_id=[np.nan, 17850.0],
     )
     pd.testing.assert_frame_equal(contract.parse(typed, "ISO8601").lines, contract.parse(text, "ISO8601").lines)
 
 
-@pytest.mark.parametrize("column", ["quantity", "unit_price_gbp"])
+@pytest.mark.parametrize("column", ["quantity", "unit_price"])
 @pytest.mark.parametrize("values", [[True], [dt.datetime(2010, 12, 1)]], ids=["truth", "time"])
 def test_a_typed_value_that_is_no_number_is_none(column: str, values: list[object]) -> None:
     parsed = contract.parse(raw_table([GOOD]).assign(**{column: values}), "ISO8601")
@@ -378,8 +378,8 @@ def test_one_quantity_alone_is_nothing_to_learn() -> None:
     [
         ("quantity", 0, 1),
         ("quantity", 10**9 + 1, 1),
-        ("unit_price_gbp", 0.0, 1),
-        ("unit_price_gbp", math.inf, 1),
+        ("unit_price", 0.0, 1),
+        ("unit_price", math.inf, 1),
         ("sku", "POST", 1),
         ("sku", "٢٢٤٢٣", 1),
         ("invoice", "", 1),

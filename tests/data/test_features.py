@@ -43,8 +43,8 @@ def oracle_row(lines: pd.DataFrame, row: int) -> dict[str, float]:
         found[f"{name}_recent_mean"] = (
             sum(w * x for w, x in zip(weights, logs, strict=True)) / total if logs else math.nan
         )
-    prices = list(subsets["sku"]["unit_price_gbp"])
-    log_price = math.log(line["unit_price_gbp"])
+    prices = list(subsets["sku"]["unit_price"])
+    log_price = math.log(line["unit_price"])
     found["log_unit_price"] = log_price
     found["log_price_vs_mean"] = log_price - math.log(sum(prices) / len(prices)) if prices else math.nan
     found["log_price_vs_min"] = log_price - math.log(min(prices)) if prices else math.nan
@@ -75,7 +75,7 @@ def test_no_feature_of_the_past_changes_when_the_future_does(seed: int, cut: int
     future = day >= boundary
     perturbed = lines.assign(
         quantity=lines["quantity"].where(~future, lines["quantity"] * 7 + 1),
-        unit_price_gbp=lines["unit_price_gbp"].where(~future, 99.0),
+        unit_price=lines["unit_price"].where(~future, 99.0),
         sku=lines["sku"].where(~future, "10001"),
         customer_id=lines["customer_id"].where(~future, "c9"),
     )
@@ -106,17 +106,17 @@ def test_product_state_is_what_the_next_morning_knows() -> None:
         features = build_features(asked, HALF_LIFE_DAYS).lines.iloc[-1]
         assert state["mean_log_quantity"] == pytest.approx(features["sku_mean"], rel=1e-6)
         assert state["recent_mean_log_quantity"] == pytest.approx(features["sku_recent_mean"], rel=1e-6)
-        price = math.log(asked.iloc[-1]["unit_price_gbp"])
-        assert math.log(state["price_min_gbp"]) == pytest.approx(price - features["log_price_vs_min"], abs=1e-6)
+        price = math.log(asked.iloc[-1]["unit_price"])
+        assert math.log(state["price_min"]) == pytest.approx(price - features["log_price_vs_min"], abs=1e-6)
         own = lines[lines["sku"] == sku]
-        assert state["price_last_gbp"] == own["unit_price_gbp"].iloc[-1]
+        assert state["price_last"] == own["unit_price"].iloc[-1]
         assert state["lines"] == len(own)
 
 
 def test_repricing_equals_features_built_at_the_other_price() -> None:
     lines = make_lines(50, 8)
     last_day = lines["invoiced_at"].dt.normalize() == lines["invoiced_at"].max().normalize()
-    dearer = lines.assign(unit_price_gbp=lines["unit_price_gbp"].where(~last_day, lines["unit_price_gbp"] * 1.25))
+    dearer = lines.assign(unit_price=lines["unit_price"].where(~last_day, lines["unit_price"] * 1.25))
     expected = build_features(dearer, HALF_LIFE_DAYS).lines.loc[last_day, list(PRICE_FEATURES)]
     now = build_features(lines, HALF_LIFE_DAYS).lines.loc[last_day]
     actual = reprice(now, math.log(1.25))

@@ -153,7 +153,7 @@ def test_time_within_a_day_changes_no_history() -> None:
             "invoiced_at": pd.to_datetime(
                 ["2011-01-03 09:00", "2011-01-03 15:00", "2011-01-05 08:00", "2011-01-05 9:00"]
             ),
-            "unit_price_gbp": [1.0, 2.0, 3.0, 4.0],
+            "unit_price": [1.0, 2.0, 3.0, 4.0],
             "customer_id": pd.Series(["17850", None, "17850", "17850"], dtype="str"),
             "country": "France",
         }

@@ -48,7 +48,7 @@ from support.tiny_network import (
     options_id,
 )
 
-STATE = pd.DataFrame({"sku": ["10001"], "price_min_gbp": [1.0], "price_max_gbp": [2.0]})
+STATE = pd.DataFrame({"sku": ["10001"], "price_min": [1.0], "price_max": [2.0]})
 BACKUPS = ("elastic_net", "sku_median", "median")  # by validation error
 WEEKS = sorted({f"{day:%G-W%V}" for day in MATERIAL.history.table[DAY]})  # the C library's ISO weeks
 NEEDED = ("encoder.json", "model.json", "product_state.parquet", f"history-{WEEKS[1]}.parquet")
@@ -359,7 +359,7 @@ def test_a_history_of_nothing_leaves_predictions_finite(bundle: Bundle) -> None:
 
 
 def test_every_prediction_names_its_bundle_and_row(bundle: Bundle, folder: Path) -> None:
-    rows = TEST.assign(invoice="536365", unit_price_gbp=1.0, quantity=1)
+    rows = TEST.assign(invoice="536365", unit_price=1.0, quantity=1)
     table = prediction_table(Bundle.load(folder, trust_this_run(folder)), rows, baseline=1.0)
     manifest = hashlib.sha256((folder / "manifest.json").read_bytes()).hexdigest()
     assert table["lineage_id"].tolist() == [f"{manifest[:12]}-{row:06d}" for row in range(len(TEST))]

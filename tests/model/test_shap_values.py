@@ -211,7 +211,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "sku": ["85123A", "22423", "22423"],
         DAY: pd.Timestamp("2011-12-05"),
     }
-    lines = pd.DataFrame({**keys, "unit_price_gbp": 2.5, "quantity": [6, 2, 1]})
+    lines = pd.DataFrame({**keys, "unit_price": 2.5, "quantity": [6, 2, 1]})
     predicted = {"predicted_log_quantity": [1.75, 0.5, 0.4], "predicted_quantity": [4.754603, 0.648721, 0.4918]}
     write_table(Path("data/predictions.parquet"), lines.assign(**predicted))
     features = {"hour": np.float32([9, 10, 11]), "customer_mean": np.float32([1.25, np.nan, 2]), "country": "France"}

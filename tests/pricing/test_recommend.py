@@ -16,14 +16,14 @@ DIALS = Pricing(objective="revenue", grid_points=21, max_change=0.5, window_days
 
 def make_context(prices: dict[str, list[float]]) -> pd.DataFrame:
     rows = [(sku, price) for sku, many in prices.items() for price in many]
-    table = pd.DataFrame(rows, columns=["sku", "unit_price_gbp"]).assign(**{DAY: pd.Timestamp("2011-11-01")})
+    table = pd.DataFrame(rows, columns=["sku", "unit_price"]).assign(**{DAY: pd.Timestamp("2011-11-01")})
     for name in ("log_unit_price", "log_price_vs_mean", "log_price_vs_min", "log_price_vs_max"):
-        table[name] = np.log(table["unit_price_gbp"]).astype("float32")
+        table[name] = np.log(table["unit_price"]).astype("float32")
     return table
 
 
 def make_state(bounds: dict[str, tuple[float, float]]) -> pd.DataFrame:
-    return pd.DataFrame([(k, *v) for k, v in bounds.items()], columns=["sku", "price_min_gbp", "price_max_gbp"])
+    return pd.DataFrame([(k, *v) for k, v in bounds.items()], columns=["sku", "price_min", "price_max"])
 
 
 def linear_demand(features: pd.DataFrame) -> NDArray[np.float64]:
@@ -36,15 +36,15 @@ def test_the_best_price_of_a_linear_demand_is_found() -> None:
     curves = price_curves(
         make_context({"10001": [2.0, 2.0, 2.0]}), make_state({"10001": (1.0, 3.0)}), linear_demand, DIALS
     )
-    assert curves["unit_price_gbp"].min() == 1.0
-    assert curves["unit_price_gbp"].max() == 3.0
-    np.testing.assert_allclose(curves["predicted_quantity"], 10 - 2 * curves["unit_price_gbp"], rtol=1e-5)
+    assert curves["unit_price"].min() == 1.0
+    assert curves["unit_price"].max() == 3.0
+    np.testing.assert_allclose(curves["predicted_quantity"], 10 - 2 * curves["unit_price"], rtol=1e-5)
     (best,) = recommend(curves, "revenue").to_dict("records")
-    assert best["recommended_price_gbp"] == 2.5
+    assert best["recommended_price"] == 2.5
     assert best["predicted_quantity"] == pytest.approx(5.0, rel=1e-5)
-    assert best["predicted_revenue_now_gbp"] == pytest.approx(2.0 * 6.0, rel=1e-5)
+    assert best["predicted_revenue_now"] == pytest.approx(2.0 * 6.0, rel=1e-5)
     (most,) = recommend(curves, "quantity").to_dict("records")
-    assert most["recommended_price_gbp"] == 1.0
+    assert most["recommended_price"] == 1.0
     summary = summarise(recommend(curves, "revenue"))
     assert (summary.skus, summary.raised_share, summary.cut_share) == (1, 1.0, 0.0)
     assert summary.predicted_revenue_change == pytest.approx(12.5 / 12.0 - 1, rel=1e-5)
@@ -53,7 +53,7 @@ def test_the_best_price_of_a_linear_demand_is_found() -> None:
 def test_prices_stay_in_the_skus_past_and_allowed_change() -> None:
     context = make_context({"10001": [2.0, 2.0], "10002": [4.0, 4.0]})
     curves = price_curves(context, make_state({"10001": (1.9, 2.1), "10002": (0.01, 99.0)}), linear_demand, DIALS)
-    by_sku = curves.groupby("sku")["unit_price_gbp"]
+    by_sku = curves.groupby("sku")["unit_price"]
     assert by_sku.min().to_dict() == {"10001": 1.9, "10002": 2.0}
     assert by_sku.max().to_dict() == {"10001": 2.1, "10002": 6.0}
 
@@ -66,7 +66,7 @@ def test_a_flat_curve_keeps_the_current_price() -> None:
         DIALS,
     )
     (kept,) = recommend(curves, "quantity").to_dict("records")
-    assert kept["recommended_price_gbp"] == 2.0
+    assert kept["recommended_price"] == 2.0
 
 
 def test_context_is_the_last_days_of_skus_with_enough_lines() -> None:
@@ -98,11 +98,11 @@ def test_the_curves_shown_are_of_skus_with_most_lines() -> None:
     assert list(dict.fromkeys(shown["sku"])) == ["10002", "10003", "10004"], "most lines first, of equal ones by SKU"
     assert shown.drop_duplicates("sku")["description"].fillna("").tolist() == ["MUG", "", "BAG"]
     assert len(shown) == 3 * 21
-    assert set(shown["recommended_price_gbp"]) == {2.5}
-    assert set(shown["current_price_gbp"]) == {2.0}
-    price = shown["unit_price_gbp"]
-    np.testing.assert_allclose(shown["predicted_revenue_gbp"], price * (10 - 2 * price), rtol=1e-5)
-    assert all(group.is_monotonic_increasing for _, group in shown.groupby("sku")["unit_price_gbp"])
+    assert set(shown["recommended_price"]) == {2.5}
+    assert set(shown["current_price"]) == {2.0}
+    price = shown["unit_price"]
+    np.testing.assert_allclose(shown["predicted_revenue"], price * (10 - 2 * price), rtol=1e-5)
+    assert all(group.is_monotonic_increasing for _, group in shown.groupby("sku")["unit_price"])
 
 
 def test_no_recommendation_is_no_curve() -> None:

@@ -14,8 +14,8 @@ from pricetrail.report.page.svg import shortened
 from support.hostile import TEXTS, Reader
 from support.page_sample import page, results
 
-POINT = {"sku": "2", "lines": 3, "unit_price_gbp": 1.0, "predicted_quantity": 2.0, "predicted_revenue_gbp": 2.0}
-PRICES = {"current_price_gbp": 1.0, "recommended_price_gbp": 1.0}
+POINT = {"sku": "2", "lines": 3, "unit_price": 1.0, "predicted_quantity": 2.0, "predicted_revenue": 2.0}
+PRICES = {"current_price": 1.0, "recommended_price": 1.0}
 
 
 @pytest.mark.attack

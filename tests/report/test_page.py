@@ -269,7 +269,7 @@ def test_without_a_study_the_settings_are_shown_once() -> None:
         (
             "PRICE_CURVES",
             TABLES["PRICE_CURVES"].replace("22.8", "seven"),
-            "reports/price_curves.csv: row 6: predicted_revenue_gbp must be whole.*'seven'",
+            "reports/price_curves.csv: row 6: predicted_revenue must be whole.*'seven'",
         ),
         ("TRIALS", "trial,state\n0,complete\n", "reports/tuning/trials.csv: row 2: validation_mse must be whole"),
         ("DRIFT", json.dumps({**TREES["DRIFT"], "passed": "maybe"}), "metrics/drift.json: passed must be whole"),

@@ -25,7 +25,7 @@ BRANCHES = {
 PLOTS = """\
 plots:
   - Error by group: {x: mse, y: {groups.csv: group}, template: bar_horizontal}
-  - Price response: {x: unit_price_gbp, y: {curves.csv: predicted_quantity}, template: price_response}
+  - Price response: {x: unit_price, y: {curves.csv: predicted_quantity}, template: price_response}
   - picture.svg
 """
 PICTURE = (
@@ -53,7 +53,7 @@ def project(folder: Path, text: str) -> Path:
     must(folder, "python", "-m", "pricetrail.report.plots_page", ".dvc/plots/page.html")
     (folder / "dvc.yaml").write_text(PLOTS)
     (folder / "picture.svg").write_text(PICTURE)
-    columns = ("sku", "unit_price_gbp", "predicted_quantity", "current_price_gbp", "recommended_price_gbp")
+    columns = ("sku", "unit_price", "predicted_quantity", "current_price", "recommended_price")
     for name, header, rows in (
         ("groups.csv", ("group", "mse"), [(text, 0.5), ("plain", 0.25)]),
         ("curves.csv", columns, [(text, price, 9 - price, 2, 3) for price in (1, 2, 3)]),

@@ -133,7 +133,7 @@ KINDS: dict[str, tuple[str, bytes | Callable[[Path], bytes], str]] = {
     "text price": (
         "lines.csv",
         one_cell("UnitPrice", "£2.55"),
-        rf"row 3: unit_price_gbp must be a number {UNREADABLE}, got '£2.55'",
+        rf"row 3: unit_price must be a number {UNREADABLE}, got '£2.55'",
     ),
     "no invoice": ("lines.csv", one_cell("InvoiceNo", ""), rf"row 3: invoice must not be empty {UNREADABLE}.*"),
     "ragged row": (

@@ -146,8 +146,8 @@ TREES: dict[str, Any] = {
         ],
     },
 }
-CURVES = """sku,description,lines,unit_price_gbp,predicted_quantity,predicted_revenue_gbp,\
-current_price_gbp,recommended_price_gbp
+CURVES = """sku,description,lines,unit_price,predicted_quantity,predicted_revenue,\
+current_price,recommended_price
 85123A,WHITE HEART,30,2,10,20,2.5,2
 85123A,WHITE HEART,30,2.5,6,15,2.5,2
 85123A,WHITE HEART,30,3,7,21,2.5,2

@@ -61,7 +61,7 @@ def make_lines(size: int, seed: int, days: int = 9) -> pd.DataFrame:
             "description": "thing",
             "quantity": rng.integers(1, 200, size),
             "invoiced_at": (pd.Timestamp("2011-02-25") + pd.to_timedelta(minutes, unit="min")).astype("datetime64[us]"),
-            "unit_price_gbp": rng.integers(50, 900, size) / 100,
+            "unit_price": rng.integers(50, 900, size) / 100,
             "customer_id": pd.array(customer, dtype="str"),
             "country": rng.choice(["United Kingdom", "France"], size),
         }

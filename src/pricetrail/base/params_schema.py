@@ -33,7 +33,7 @@ class Columns(Section):
     description: Name
     quantity: Name
     invoiced_at: Name
-    unit_price_gbp: Name
+    unit_price: Name
     customer_id: Name
     country: Name
 

@@ -140,7 +140,7 @@ def view(found: Explained) -> Table:
         Column("unit", f"= {line['predicted_quantity']:,.1f} units"),
         box=box.SIMPLE,
         title=f"row {found.row}: invoice {line['invoice']}, SKU {line['sku']}, {line[DAY]:%Y-%m-%d}, "
-        f"{line['unit_price_gbp']:.2f} GBP, {line['quantity']:,.0f} units sold",
+        f"{line['unit_price']:.2f} GBP, {line['quantity']:,.0f} units sold",
         caption="adds: SHAP value, change of the predicted log1p(units)",
         show_footer=True,
     )

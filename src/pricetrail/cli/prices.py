@@ -13,12 +13,12 @@ PRICES = Path("data/prices.parquet")
 HEADINGS = {
     "sku": "SKU",
     "lines": "lines",
-    "current_price_gbp": "price now",
-    "recommended_price_gbp": "price recommended",
+    "current_price": "price now",
+    "recommended_price": "price recommended",
     "predicted_quantity_now": "units a line now",
     "predicted_quantity": "units a line then",
 }
-DECIMALS = {"current_price_gbp": 2, "recommended_price_gbp": 2, "predicted_quantity_now": 1, "predicted_quantity": 1}
+DECIMALS = {"current_price": 2, "recommended_price": 2, "predicted_quantity_now": 1, "predicted_quantity": 1}
 
 
 def prices(
@@ -34,8 +34,8 @@ def prices(
         table = table[table["sku"] == sku.upper()]
         if table.empty:
             raise SourceError(str(PRICES), f"has no recommendation for SKU {sku} (pricing.min_lines)")
-    gain = (table["predicted_revenue_gbp"] - table["predicted_revenue_now_gbp"]) * table["lines"]
-    table = table.assign(predicted_gain_gbp=gain)
-    shown = table.sort_values(["predicted_gain_gbp", "sku"], ascending=[False, True]).head(most)
+    gain = (table["predicted_revenue"] - table["predicted_revenue_now"]) * table["lines"]
+    table = table.assign(predicted_gain=gain)
+    shown = table.sort_values(["predicted_gain", "sku"], ascending=[False, True]).head(most)
     rows = [{str(name): value for name, value in row.items()} for row in shown.to_dict("records")]
     print_rows(rows, form, HEADINGS, DECIMALS)

@@ -30,7 +30,7 @@ LINE_COLUMNS: Final = (
     "description",
     "quantity",
     "invoiced_at",
-    "unit_price_gbp",
+    "unit_price",
     "customer_id",
     "country",
 )
@@ -46,7 +46,7 @@ LINES_SCHEMA: Final = pa.DataFrameSchema(
         "description": pa.Column(str, nullable=True),
         "quantity": pa.Column("int64", pa.Check.in_range(1, MAX_QUANTITY)),
         "invoiced_at": pa.Column("datetime64[us]"),
-        "unit_price_gbp": pa.Column("float64", [pa.Check.gt(0), pa.Check.lt(np.inf)]),
+        "unit_price": pa.Column("float64", [pa.Check.gt(0), pa.Check.lt(np.inf)]),
         "customer_id": pa.Column(str, nullable=True),
         "country": pa.Column(str, pa.Check.str_length(min_value=1)),
     },
@@ -84,14 +84,14 @@ def parse(raw: pd.DataFrame, datetime_format: str) -> Parsed:
         datetime_format: a strptime format, or ``ISO8601``.
     """
     invoiced_at = _datetimes(raw["invoiced_at"], datetime_format)
-    quantity, unit_price_gbp = _numbers(raw["quantity"]), _numbers(raw["unit_price_gbp"])
+    quantity, unit_price = _numbers(raw["quantity"]), _numbers(raw["unit_price"])
     invoice, sku = _code(raw["invoice"]), _code(raw["sku"]).str.upper()
     rules: dict[str, Mask] = {
         "invoice must not be empty": invoice.isna().to_numpy(),
         "sku must not be empty": sku.isna().to_numpy(),
         "quantity must be a whole number": ~((quantity % 1 == 0) & (quantity.abs() <= MAX_QUANTITY)).to_numpy(),
         "invoiced_at must be a date and time": invoiced_at.isna().to_numpy(),
-        "unit_price_gbp must be a number": ~np.isfinite(unit_price_gbp.to_numpy()),
+        "unit_price must be a number": ~np.isfinite(unit_price.to_numpy()),
     }
     reason = _first_that_holds(rules)
     good = reason == ""
@@ -102,7 +102,7 @@ def parse(raw: pd.DataFrame, datetime_format: str) -> Parsed:
             "description": _text(raw["description"])[good],
             "quantity": quantity[good].astype("int64"),
             "invoiced_at": invoiced_at[good],
-            "unit_price_gbp": unit_price_gbp[good],
+            "unit_price": unit_price[good],
             "customer_id": _code(raw["customer_id"])[good],
             "country": _text(raw["country"])[good].fillna(UNSPECIFIED),
         }
@@ -204,7 +204,7 @@ def clean(lines: pd.DataFrame) -> Cleaned:
         "cancellation": lines["invoice"].str.upper().str.startswith("C").to_numpy().astype(bool),
         "not_a_product": ~lines["sku"].str.match(REAL_SKU).to_numpy().astype(bool),
         "quantity_not_positive": (lines["quantity"] <= 0).to_numpy(),
-        "price_not_positive": (lines["unit_price_gbp"] <= 0).to_numpy(),
+        "price_not_positive": (lines["unit_price"] <= 0).to_numpy(),
     }
     reason = _first_that_holds(reasons)
     kept = lines[reason == ""].sort_values(["invoiced_at", *_REST], kind="stable").reset_index(drop=True)

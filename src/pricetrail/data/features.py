@@ -20,7 +20,7 @@ TARGET: Final = "log_quantity"
 DAY: Final = "day"
 
 FEATURE_UNITS: Final = {
-    "log_unit_price": "log GBP",
+    "log_unit_price": "log of the price in the shop's currency",
     "log_price_vs_mean": "log ratio to the SKU's past mean price",
     "log_price_vs_min": "log ratio to the SKU's past lowest price",
     "log_price_vs_max": "log ratio to the SKU's past highest price",
@@ -52,8 +52,8 @@ class FeatureTable:
 
     Attributes:
         lines: the lines with ``day``, the features (float32) and the target ``log_quantity`` (float32), same order.
-        product_state: one row a SKU: ``sku, lines, mean_log_quantity, recent_mean_log_quantity, price_mean_gbp,
-            price_min_gbp, price_max_gbp, price_last_gbp, last_day``.
+        product_state: one row a SKU: ``sku, lines, mean_log_quantity, recent_mean_log_quantity, price_mean,
+            price_min, price_max, price_last, last_day``.
     """
 
     lines: pd.DataFrame
@@ -148,7 +148,7 @@ def build_features(lines: pd.DataFrame, half_life_days: float) -> FeatureTable:
     day = lines["invoiced_at"].dt.normalize()
     day_number = (day - pd.Timestamp(0)).dt.days.to_numpy().astype(np.float64)
     log_quantity = _portable(np.log1p(lines["quantity"].to_numpy().astype(np.float64)))
-    price = lines["unit_price_gbp"].to_numpy().astype(np.float64)
+    price = lines["unit_price"].to_numpy().astype(np.float64)
 
     sku, sku_keys = pd.factorize(lines["sku"])
     customer, _ = pd.factorize(lines["customer_id"])
@@ -203,10 +203,10 @@ def _product_state(sku_keys: pd.Index, prices: _PriceHistory, history: _History)
             "lines": history.lines.astype(np.int64),
             "mean_log_quantity": history.total / history.lines,
             "recent_mean_log_quantity": history.recent_total / history.recent_lines,
-            "price_mean_gbp": prices.total / prices.lines,
-            "price_min_gbp": prices.low,
-            "price_max_gbp": prices.high,
-            "price_last_gbp": prices.last,
+            "price_mean": prices.total / prices.lines,
+            "price_min": prices.low,
+            "price_max": prices.high,
+            "price_last": prices.last,
             "last_day": (pd.Timestamp(0) + pd.to_timedelta(history.last_day, unit="D")).astype("datetime64[us]"),
         }
     )

@@ -73,8 +73,12 @@ class Allowance:
         Raises:
             SourceError: they are too many.
         """
-        is_bomb = packed is not None and count > max(FREE_MB * MB, self.data.max_expansion * packed)
-        if is_bomb or count > self.mb * MB:
+        if packed is not None and count > max(FREE_MB * MB, self.data.max_expansion * packed):
+            rule = (
+                f"must unpack to no more than data.max_expansion {self.data.max_expansion:g} times its size ({RAISE})"
+            )
+            raise SourceError(str(self.file), rule, f"{count / MB:,.0f} MB of the first {packed / MB:.2g} MB")
+        if count > self.mb * MB:
             rule = f"must unpack to no more than {self.mb:,.0f} MB ({self._rule})"
             raise SourceError(str(self.file), rule, f"{count / MB:,.0f} MB and maybe more")
 

@@ -36,7 +36,7 @@ def prediction_table(bundle: Bundle, rows: pd.DataFrame, baseline: float) -> pd.
             DAY: rows[DAY],
             "invoice": rows["invoice"],
             "sku": rows["sku"],
-            "unit_price_gbp": rows["unit_price_gbp"],
+            "unit_price": rows["unit_price"],
             "quantity": rows["quantity"],
             "predicted_quantity": units(predicted).astype(np.float32),
             TARGET: rows[TARGET].astype("float64"),

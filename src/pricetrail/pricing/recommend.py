@@ -54,40 +54,40 @@ def price_curves(
     """Mean predicted quantity of each SKU at each price of its grid.
 
     Args:
-        context: lines to ask about, with ``sku``, ``unit_price_gbp`` and the features.
+        context: lines to ask about, with ``sku``, ``unit_price`` and the features.
         product_state: past lowest and highest price of each SKU.
         predict: features to log1p(units), shape (n,).
         settings: size of the grid and how far it reaches.
 
     Returns:
-        One row a SKU and grid point: ``sku, unit_price_gbp, predicted_quantity, current_price_gbp, lines``, by SKU and
+        One row a SKU and grid point: ``sku, unit_price, predicted_quantity, current_price, lines``, by SKU and
         price. The current price is the median of the context, and is on the grid.
     """
-    current = context.groupby("sku")["unit_price_gbp"].median()
+    current = context.groupby("sku")["unit_price"].median()
     bounds = product_state.set_index("sku").loc[current.index]
-    low = np.maximum(bounds["price_min_gbp"], current * (1 - settings.max_change))
-    high = np.minimum(bounds["price_max_gbp"], current * (1 + settings.max_change))
+    low = np.maximum(bounds["price_min"], current * (1 - settings.max_change))
+    high = np.minimum(bounds["price_max"], current * (1 + settings.max_change))
     parts = [
         _curve_point(context, np.round(low + (high - low) * share, 2).clip(lower=0.01), current, predict)
         for share in np.linspace(0, 1, settings.grid_points)
     ]
     curves = pd.concat([*parts, _curve_point(context, current, current, predict)])
-    return curves.drop_duplicates(["sku", "unit_price_gbp"]).sort_values(["sku", "unit_price_gbp"], ignore_index=True)
+    return curves.drop_duplicates(["sku", "unit_price"]).sort_values(["sku", "unit_price"], ignore_index=True)
 
 
 def _curve_point(context: pd.DataFrame, price: pd.Series, current: pd.Series, predict: Predict) -> pd.DataFrame:
     """Every SKU at one price of its grid; prices by SKU, in GBP."""
     asked = context["sku"].map(price).to_numpy()
-    change = np.log(asked / context["unit_price_gbp"].to_numpy()).astype(np.float32)
+    change = np.log(asked / context["unit_price"].to_numpy()).astype(np.float32)
     units = np.expm1(predict(reprice(context, change))).astype(np.float32)  # its last bits differ between C libraries
     quantity = pd.Series(units.astype(np.float64), index=context.index).clip(lower=0)
     by_sku = quantity.groupby(context["sku"])
     return pd.DataFrame(
         {
             "sku": current.index,
-            "unit_price_gbp": price.to_numpy(),
+            "unit_price": price.to_numpy(),
             "predicted_quantity": by_sku.mean().to_numpy(),
-            "current_price_gbp": current.to_numpy(),
+            "current_price": current.to_numpy(),
             "lines": by_sku.size().to_numpy(),
         }
     )
@@ -101,21 +101,21 @@ def recommend(curves: pd.DataFrame, objective: str) -> pd.DataFrame:
         objective: ``revenue`` (price x predicted quantity) or ``quantity``.
 
     Returns:
-        One row a SKU: ``sku, lines, current_price_gbp, recommended_price_gbp, predicted_quantity_now,
-        predicted_quantity, predicted_revenue_now_gbp, predicted_revenue_gbp`` (quantity and revenue a line).
+        One row a SKU: ``sku, lines, current_price, recommended_price, predicted_quantity_now,
+        predicted_quantity, predicted_revenue_now, predicted_revenue`` (quantity and revenue a line).
     """
     table = curves.assign(
-        predicted_revenue_gbp=curves["unit_price_gbp"] * curves["predicted_quantity"],
-        distance=(curves["unit_price_gbp"] - curves["current_price_gbp"]).abs(),
+        predicted_revenue=curves["unit_price"] * curves["predicted_quantity"],
+        distance=(curves["unit_price"] - curves["current_price"]).abs(),
     )
-    value = f"predicted_{objective}" + ("_gbp" if objective == "revenue" else "")
+    value = f"predicted_{objective}"
     best = table.sort_values(["sku", value, "distance"], ascending=[True, False, True]).groupby("sku").head(1)
     now = table[table["distance"] == 0].groupby("sku").head(1).set_index("sku")
-    columns = ["sku", "lines", "current_price_gbp", "unit_price_gbp", "predicted_quantity", "predicted_revenue_gbp"]
-    result = best[columns].rename(columns={"unit_price_gbp": "recommended_price_gbp"})
+    columns = ["sku", "lines", "current_price", "unit_price", "predicted_quantity", "predicted_revenue"]
+    result = best[columns].rename(columns={"unit_price": "recommended_price"})
     return result.assign(
         predicted_quantity_now=result["sku"].map(now["predicted_quantity"]),
-        predicted_revenue_now_gbp=result["sku"].map(now["predicted_revenue_gbp"]),
+        predicted_revenue_now=result["sku"].map(now["predicted_revenue"]),
     ).reset_index(drop=True)
 
 
@@ -129,25 +129,25 @@ def top_curves(curves: pd.DataFrame, prices: pd.DataFrame, context: pd.DataFrame
         skus: how many.
 
     Returns:
-        One row a SKU and grid point, most lines first, then by price: ``sku, description, lines, unit_price_gbp,
-        predicted_quantity, predicted_revenue_gbp, current_price_gbp, recommended_price_gbp``. The description is the
+        One row a SKU and grid point, most lines first, then by price: ``sku, description, lines, unit_price,
+        predicted_quantity, predicted_revenue, current_price, recommended_price``. The description is the
         most frequent one, missing where no line has any.
     """
-    top = prices.sort_values(["lines", "sku"], ascending=[False, True]).head(skus)[["sku", "recommended_price_gbp"]]
+    top = prices.sort_values(["lines", "sku"], ascending=[False, True]).head(skus)[["sku", "recommended_price"]]
     named = context.groupby(["sku", "description"], sort=True).size().rename("named").reset_index()
     names = named.sort_values("named", ascending=False, kind="stable").drop_duplicates("sku")[["sku", "description"]]
     table = top.merge(names, on="sku", how="left").merge(curves, on="sku")
-    columns = ["sku", "description", "lines", "unit_price_gbp", "predicted_quantity", "predicted_revenue_gbp"]
-    revenue = table["unit_price_gbp"] * table["predicted_quantity"]
-    return table.assign(predicted_revenue_gbp=revenue)[[*columns, "current_price_gbp", "recommended_price_gbp"]]
+    columns = ["sku", "description", "lines", "unit_price", "predicted_quantity", "predicted_revenue"]
+    revenue = table["unit_price"] * table["predicted_quantity"]
+    return table.assign(predicted_revenue=revenue)[[*columns, "current_price", "recommended_price"]]
 
 
 def summarise(prices: pd.DataFrame) -> PriceSummary:
     """Count what ``recommend`` returned."""
-    now = float((prices["predicted_revenue_now_gbp"] * prices["lines"]).sum())
-    then = float((prices["predicted_revenue_gbp"] * prices["lines"]).sum())
-    raised = prices["recommended_price_gbp"] > prices["current_price_gbp"]
-    cut = prices["recommended_price_gbp"] < prices["current_price_gbp"]
+    now = float((prices["predicted_revenue_now"] * prices["lines"]).sum())
+    then = float((prices["predicted_revenue"] * prices["lines"]).sum())
+    raised = prices["recommended_price"] > prices["current_price"]
+    cut = prices["recommended_price"] < prices["current_price"]
     return PriceSummary(
         skus=len(prices),
         raised_share=float(raised.mean()) if len(prices) else 0.0,

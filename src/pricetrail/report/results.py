@@ -69,11 +69,11 @@ class PricePoint:
     sku: str
     description: str | None
     lines: int
-    unit_price_gbp: float
+    unit_price: float
     predicted_quantity: float
-    predicted_revenue_gbp: float
-    current_price_gbp: float
-    recommended_price_gbp: float
+    predicted_revenue: float
+    current_price: float
+    recommended_price: float
 
 
 @dataclass(frozen=True)

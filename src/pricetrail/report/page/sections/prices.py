@@ -18,7 +18,7 @@ LIMITS = (
 def prices_section(results: PageResults) -> Section:
     """Small multiples: predicted units and revenue of a line over the price."""
     grouped = groupby(results.price_points, key=lambda point: point.sku)
-    curves = [sorted(points, key=lambda point: point.unit_price_gbp) for _, points in grouped]
+    curves = [sorted(points, key=lambda point: point.unit_price) for _, points in grouped]
     cards = [_card(points, place) for place, points in enumerate(curves)]
     summary = results.prices
     change = signed(100 * summary.predicted_revenue_change)
@@ -36,7 +36,7 @@ def prices_section(results: PageResults) -> Section:
 
 def dips(points: list[PricePoint]) -> bool:
     """Whether units fall at the current price and rise again on both sides of it: small orders pay the list price."""
-    place = next((i for i, point in enumerate(points) if point.unit_price_gbp == point.current_price_gbp), 0)
+    place = next((i for i, point in enumerate(points) if point.unit_price == point.current_price), 0)
     around = [points[i].predicted_quantity for i in (place - 1, place + 1) if 0 <= i < len(points)]
     return len(around) == 2 and points[place].predicted_quantity < min(around)
 
@@ -55,9 +55,9 @@ def _told_dips(curves: list[list[PricePoint]]) -> str:
 def _table(points: tuple[PricePoint, ...]) -> Table:
     rows = []
     for point in points:
-        places = (("now", point.current_price_gbp), ("recommended", point.recommended_price_gbp))
-        which = ", ".join(word for word, price in places if price == point.unit_price_gbp)
-        price, revenue = f"{point.unit_price_gbp:.2f}", f"{point.predicted_revenue_gbp:.2f}"
+        places = (("now", point.current_price), ("recommended", point.recommended_price))
+        which = ", ".join(word for word, price in places if price == point.unit_price)
+        price, revenue = f"{point.unit_price:.2f}", f"{point.predicted_revenue:.2f}"
         rows.append((point.sku, price, number(point.predicted_quantity, 3), revenue, which))
     columns = ("`SKU", "#price, GBP", "#units a line", "#revenue a line, GBP", "which")
     return table("Every point of the curves", columns, rows)
@@ -65,16 +65,16 @@ def _table(points: tuple[PricePoint, ...]) -> Table:
 
 def at_price(points: list[PricePoint], price: float) -> PricePoint:
     """The point of the grid closest to a price."""
-    return min(points, key=lambda point: abs(point.unit_price_gbp - price))
+    return min(points, key=lambda point: abs(point.unit_price - price))
 
 
 def _card(points: list[PricePoint], place: int) -> Card:
     sku = points[0].sku
-    now, then = (at_price(points, price) for price in (points[0].current_price_gbp, points[0].recommended_price_gbp))
+    now, then = (at_price(points, price) for price in (points[0].current_price, points[0].recommended_price))
     facts = (
-        ("price", f"£{now.unit_price_gbp:.2f} → £{then.unit_price_gbp:.2f}"),
+        ("price", f"£{now.unit_price:.2f} → £{then.unit_price:.2f}"),
         ("units a line", f"{number(now.predicted_quantity, 3)} → {number(then.predicted_quantity, 3)}"),
-        ("revenue a line", f"£{now.predicted_revenue_gbp:.2f} → £{then.predicted_revenue_gbp:.2f}"),
+        ("revenue a line", f"£{now.predicted_revenue:.2f} → £{then.predicted_revenue:.2f}"),
     )
     title = f"{sku}: units and revenue of a line over the price"
     says = "; ".join(f"{label} {value}" for label, value in facts) + f"; {count(points[0].lines)} lines"
@@ -84,24 +84,24 @@ def _card(points: list[PricePoint], place: int) -> Card:
 
 def curve_marks(points: list[PricePoint], now: PricePoint, then: PricePoint) -> list[Mark]:
     """Two panels over one price axis, from zero up."""
-    across = Scale(points[0].unit_price_gbp, points[-1].unit_price_gbp, 10, WIDTH - 10)
+    across = Scale(points[0].unit_price, points[-1].unit_price, 10, WIDTH - 10)
     marks: list[Mark] = []
-    panels = (("units a line", "predicted_quantity", ""), ("revenue a line", "predicted_revenue_gbp", "£"))
+    panels = (("units a line", "predicted_quantity", ""), ("revenue a line", "predicted_revenue", "£"))
     for row, (title, key, unit) in enumerate(panels):
         floor = 18 + PANEL + row * (PANEL + 22)
         up = Scale(0, max(getattr(point, key) for point in points) * 1.05 or 1.0, floor, floor - PANEL)
-        spots = [(across.at(point.unit_price_gbp), up.at(getattr(point, key))) for point in points]
+        spots = [(across.at(point.unit_price), up.at(getattr(point, key))) for point in points]
         marks += [
             line("grid", 4, floor, WIDTH - 4, floor),
-            line("limit", across.at(now.unit_price_gbp), floor - PANEL, across.at(now.unit_price_gbp), floor),
-            line("chosen", across.at(then.unit_price_gbp), floor - PANEL, across.at(then.unit_price_gbp), floor),
+            line("limit", across.at(now.unit_price), floor - PANEL, across.at(now.unit_price), floor),
+            line("chosen", across.at(then.unit_price), floor - PANEL, across.at(then.unit_price), floor),
             text("panel", 4, floor - PANEL - 4, title),
             path("line main", spots),
         ]
         for point, shape, tone in ((now, "ring", "plain"), (then, "dot", "main")):
-            tip = f"£{point.unit_price_gbp:.2f}: {unit}{number(getattr(point, key), 3)} {title}"
-            x, y = across.at(point.unit_price_gbp), up.at(getattr(point, key))
+            tip = f"£{point.unit_price:.2f}: {unit}{number(getattr(point, key), 3)} {title}"
+            x, y = across.at(point.unit_price), up.at(getattr(point, key))
             marks.append(symbol(shape, f"symbol {tone}", x, y, tip))
     ends = ((points[0], 4, "start"), (points[-1], WIDTH - 4, "end"))
-    marks += [text("tick", x, HEIGHT - 6, f"£{point.unit_price_gbp:.2f}", anchor) for point, x, anchor in ends]
+    marks += [text("tick", x, HEIGHT - 6, f"£{point.unit_price:.2f}", anchor) for point, x, anchor in ends]
     return marks
