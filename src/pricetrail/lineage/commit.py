@@ -20,6 +20,7 @@ from pricetrail.base.processes import program_environment
 from pricetrail.lineage.dvc_yaml import RESULT
 from pricetrail.lineage.git import git
 from pricetrail.lineage.lock import StageRecord, parse_lock, parse_source
+from pricetrail.lineage.place import UNSHALLOW, changed, place_of
 
 WORKSPACE: Final = ""  # in place of a revision: the files as they lie on disk
 UNKNOWN: Final = "must be a commit, branch or tag that git knows"
@@ -131,7 +132,8 @@ class Commit:
         rev = self.rev or "HEAD"
         found = self.objects.read(f"{rev}^{{commit}}")
         if found is None:
-            raise LineageError("revision", UNKNOWN, rev)
+            shallow = f", and this clone is shallow: {UNSHALLOW}" if place_of(self.folder).is_shallow else ""
+            raise LineageError("revision", f"{UNKNOWN}{shallow}", rev)
         return found
 
     @property
@@ -149,7 +151,7 @@ class Commit:
     @cached_property
     def is_dirty(self) -> bool:
         """Whether a file that git tracks is not as in that commit."""
-        return not self.rev and bool(git("status", "--porcelain", "--untracked-files=no", folder=self.folder))
+        return not self.rev and bool(changed(self.folder))
 
     @cached_property
     def paths(self) -> tuple[str, ...]:
@@ -167,7 +169,7 @@ class Commit:
     def read(self, path: str) -> bytes | None:
         """The bytes of a file; None where there is none. At a revision only git's own files are there."""
         if self.rev:
-            found = self.objects.read(f"{self.hash}:{path}")
+            found = self.objects.read(f"{self.hash}:./{path}")  # from the project, which may lie in a larger repository
             return found and found[1]
         file = self.folder / path
         return files.read_bytes(file) if file.is_file() else None

@@ -14,6 +14,7 @@ from pricetrail.base.processes import leaving_nobody, module, quiet_environment,
 from pricetrail.lineage.dvc_cache import cache_folder, copy_objects, dvc, dvc_config, object_at
 from pricetrail.lineage.git import git
 from pricetrail.lineage.lock import StageRecord
+from pricetrail.lineage.place import place_of
 
 RUNS: Final = re.compile(r"Running stage '(?:.*:)?([^':]+)'")
 FAILED: Final = re.compile(r"failed to reproduce '(?:[^']*:)?([^':]+)'")
@@ -51,7 +52,7 @@ class Repro:
 
 @dataclass(frozen=True)
 class Clone:
-    """A clone at a commit."""
+    """The project in a clone at a commit."""
 
     folder: Path
 
@@ -62,9 +63,10 @@ class Clone:
         Raises:
             LineageError: git cannot.
         """
-        git("clone", "--quiet", "--no-checkout", str(Path().absolute()), str(folder))
+        place = place_of()
+        git("clone", "--quiet", "--no-checkout", str(place.top), str(folder))
         git("-c", "advice.detachedHead=false", "checkout", "--quiet", "--detach", commit, folder=folder)
-        clone = cls(folder)
+        clone = cls(folder / place.inside)
         clone._write_settings({})
         return clone
 

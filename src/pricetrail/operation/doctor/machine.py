@@ -14,6 +14,7 @@ from pricetrail.base.params import FILE
 from pricetrail.lineage.changes import parse_packages
 from pricetrail.lineage.dvc_cache import cache_folder
 from pricetrail.lineage.git import git
+from pricetrail.lineage.place import other_projects, place_of, unknown_past
 from pricetrail.operation.doctor.findings import Outcome, State, worst
 from pricetrail.operation.weekly import surroundings
 from pricetrail.operation.weekly.branch import branch_of_runs, branch_to_push
@@ -64,6 +65,29 @@ def _installed(name: str) -> str:
         return ""
 
 
+def place(project: Path) -> Outcome:
+    """That the git repository around the project has its releases and no other project's.
+
+    Raises:
+        LineageError: there is no git repository.
+    """
+    found = place_of(project)
+    where = (
+        f"folder {found.inside} of the git repository {found.top}" if found.inside else "the top of its git repository"
+    )
+    shared = f", a worktree beside {found.main}" * found.is_worktree
+    told = [Outcome(State.OK, f"{where}{shared}")]
+    if past := unknown_past(project):
+        what, _, advice = past.partition(": ")
+        told.append(Outcome(State.FAILED, f"{what}: ingest, release and the weekly run refuse", advice))
+    if others := other_projects(project):
+        found_others = (
+            f"the repository has {', '.join(others)} too, and release tags are of it all: nothing can be released"
+        )
+        told.append(Outcome(State.FAILED, found_others, "give each shop a repository of its own"))
+    return worst(told)
+
+
 def repository(project: Path) -> Outcome:
     """That ``weekly.repository`` answers and has the branch, and that new lines are pushed to where runs find them.
 
@@ -90,7 +114,7 @@ def modes(project: Path) -> Outcome:
         OperationError: DVC's settings cannot be read.
     """
     home = project.absolute()
-    folders = dict.fromkeys([home, home / ".git", home / ".dvc", cache_folder(project), *home.parents])
+    folders = dict.fromkeys([home, *place_of(project).git_folders, home / ".dvc", cache_folder(project), *home.parents])
     there = {path: path.stat() for path in folders if path.exists()}
     wide = [path for path, found in there.items() if found.st_mode & stat.S_IWOTH and not found.st_mode & stat.S_ISVTX]
     theirs = [path for path, found in there.items() if found.st_uid not in {os.geteuid(), 0}]
