@@ -30,11 +30,6 @@ class Place:
     main: Path
     is_shallow: bool
 
-    @property
-    def is_worktree(self) -> bool:
-        """Whether it lies in a working tree beside the main one, such as ``git worktree add`` makes."""
-        return self.git_folders[0] != self.git_folders[1]
-
 
 def place_of(project: Path = Path()) -> Place:
     """Where a project lies.

@@ -6,6 +6,7 @@ import shutil
 import stat
 import sys
 from pathlib import Path
+from shlex import quote
 from typing import Final
 
 from pricetrail.base import files
@@ -66,25 +67,25 @@ def _installed(name: str) -> str:
 
 
 def place(project: Path) -> Outcome:
-    """That the git repository around the project has its releases and no other project's.
+    """Where the project lies in git, and that its releases are all here, and alone.
 
     Raises:
         LineageError: there is no git repository.
     """
-    found = place_of(project)
-    where = (
-        f"folder {found.inside} of the git repository {found.top}" if found.inside else "the top of its git repository"
-    )
-    shared = f", a worktree beside {found.main}" * found.is_worktree
-    told = [Outcome(State.OK, f"{where}{shared}")]
+    found, others = place_of(project), other_projects(project)
+    if not (project / FILE).exists():
+        return Outcome(
+            State.FAILED, f"no project here: {FILE} is not there", f"cd {quote(others[0])}" if others else ""
+        )
+    where = f"folder {found.inside} of git repository {found.top}" if found.inside else "the top of its git repository"
+    beside = f", a worktree beside {found.main}; it shares that one's keys and embedded S3"
+    told = [Outcome(State.OK, where + beside * (found.main != project.absolute()))]
     if past := unknown_past(project):
         what, _, advice = past.partition(": ")
-        told.append(Outcome(State.FAILED, f"{what}: ingest, release and the weekly run refuse", advice))
-    if others := other_projects(project):
-        found_others = (
-            f"the repository has {', '.join(others)} too, and release tags are of it all: nothing can be released"
-        )
-        told.append(Outcome(State.FAILED, found_others, "give each shop a repository of its own"))
+        told.append(Outcome(State.FAILED, f"{what}: new lines, and a run from here, are refused", advice))
+    if others:
+        two = f"another project in this repository, {', '.join(others)}: tags of releases are of both, so none is made"
+        told.append(Outcome(State.FAILED, two, "give each shop a repository of its own"))
     return worst(told)
 
 
