@@ -63,10 +63,29 @@ def test_changes_elsewhere_in_the_repository_are_not_ours(tmp_path: Path) -> Non
 def test_a_replay_works_in_the_projects_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     project = made(tmp_path / "work", "shop")
     monkeypatch.chdir(project)
-    clone = Clone.make(tmp_path / "clone", git(project, "rev-parse", "HEAD"))
+    clone = Clone.make(tmp_path / "clone", Commit.at("HEAD"))
     assert clone.folder == tmp_path / "clone/shop"
     assert clone.take_locks() == {"dvc.lock": FILES["dvc.lock"]}
     assert (tmp_path / "clone/dvc.lock").exists(), "of another project"
+
+
+def test_a_revision_from_before_a_move_is_read_where_it_lay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = made(tmp_path / "work", "old/shop")
+    for name in ("params.yaml", "reports/lineage.json"):
+        (project / name).parent.mkdir(exist_ok=True)
+        (project / name).write_text("{}")
+    git(project, "add", "-A")
+    git(project, "commit", "-q", "-m", "run")
+    git(tmp_path / "work", "mv", "old/shop", "shop")
+    git(tmp_path / "work", "commit", "-q", "-m", "moved")
+    monkeypatch.chdir(tmp_path / "work/shop")
+    now, then = Commit.at("HEAD"), Commit.at("HEAD~1")
+    assert (now.inside_then, then.inside_then) == ("shop/", "old/shop/")
+    assert now.paths == then.paths
+    assert [commit.text("dvc.lock") for commit in (now, then)] == [FILES["dvc.lock"]] * 2
+    assert Clone.make(tmp_path / "clone", then).take_locks() == {"dvc.lock": FILES["dvc.lock"]}
+    assert Commit.at("HEAD~2").inside_then == "shop/", "where nothing tells"
+    assert Commit.at("HEAD~2").paths == ()
 
 
 @pytest.mark.parametrize("inside", ["", "shop"])

@@ -109,7 +109,7 @@ def replay(
     packages = installed_otherwise((commit.read(PACKAGES) or b"").decode())
     with ended_by_sigterm(SystemExit(128 + SIGTERM)), _folder(keep) as folder:
         announce(f"clone of {commit.hash[:12]}")
-        clone = Clone.make(folder, commit.hash)
+        clone = Clone.make(folder, commit)
         origins = clone.fetch(_sources(recorded), announce)
         committed = _committed(recorded, clone.folder, commit)
         locks = clone.take_locks()
