@@ -53,6 +53,19 @@ def test_an_ingest_commits_in_a_folder_of_a_repository(in_folder: Project) -> No
     assert "other" in in_folder.must("git", "status", "--porcelain", "-uall").splitlines()[-1], "nobody else's work"
 
 
+def test_a_rule_above_that_hides_the_lock_is_told(in_folder: Project) -> None:
+    (in_folder.root.parents[1] / ".gitignore").write_text("*.dvc\n*.lock\n")
+    told = ingest(in_folder.give("w49.csv", W49)).stderr
+    assert "lines.dvc' is git-ignored: `git check-ignore -v FILE` names the rule" in told
+    finding = place(in_folder.root)
+    assert (finding.state, finding.found.partition("; ")[2]) == (
+        State.FAILED, f"git ignores dvc.lock, {POINTER}, which runs commit",
+    )  # fmt: skip
+    (in_folder.root / ".gitignore").write_text("/.pricetrail/\n!/dvc.lock\n!/data/lines.dvc\n")
+    assert place(in_folder.root).state is State.OK
+    assert ingest(in_folder.give("w49.csv", W49), "--commit").exit_code == 0
+
+
 @pytest.mark.parametrize("is_moved", [False, True])
 def test_released_days_are_known_in_a_folder_too(
     project: Project, is_moved: bool, request: pytest.FixtureRequest

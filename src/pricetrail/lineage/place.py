@@ -1,5 +1,6 @@
 """Where the project lies in git: at the top of its repository or in a folder, in a worktree, in a shallow clone."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -99,6 +100,14 @@ def require_one_project(project: Path = Path()) -> None:
     if others := other_projects(project):
         rule = f"must have one project of Pricetrail, since the tags of releases are of it all, and has {others[0]} too"
         raise LineageError("git repository", f"{rule}: give each shop a repository of its own")
+
+
+def ignored(project: Path, *paths: str) -> tuple[str, ...]:
+    """Those of a project's paths that rules of git leave out, such as of a larger repository's ``.gitignore``."""
+    with suppress(LineageError):  # there is none
+        told = git("check-ignore", "--no-index", "--stdin", "-z", folder=project, given="\0".join(paths))
+        return tuple(told.split("\0")[:-1])
+    return ()
 
 
 def unknown_past(project: Path = Path()) -> str:

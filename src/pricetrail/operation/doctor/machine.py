@@ -13,10 +13,13 @@ from pricetrail.base import files
 from pricetrail.base.errors import PricetrailError
 from pricetrail.base.params import FILE
 from pricetrail.lineage.changes import parse_packages
+from pricetrail.lineage.commit import DECISION, LOCK, RECORD
 from pricetrail.lineage.dvc_cache import cache_folder
-from pricetrail.lineage.git import git
-from pricetrail.lineage.place import other_projects, place_of, unknown_past
+from pricetrail.lineage.git import IGNORED, git
+from pricetrail.lineage.place import ignored, other_projects, place_of, unknown_past
 from pricetrail.operation.doctor.findings import Outcome, State, worst
+from pricetrail.operation.ingest.source_folder import pointer
+from pricetrail.operation.releases.keys import PUBLIC
 from pricetrail.operation.weekly import surroundings
 from pricetrail.operation.weekly.branch import branch_of_runs, branch_to_push
 
@@ -86,6 +89,10 @@ def place(project: Path) -> Outcome:
     if others:
         two = f"another project in this repository, {', '.join(others)}: tags of releases are of both, so none is made"
         told.append(Outcome(State.FAILED, two, "give each shop a repository of its own"))
+    if hidden := ignored(
+        project, LOCK, RECORD, DECISION, PUBLIC.as_posix(), pointer(files.read_params(project / FILE).data.path)
+    ):
+        told.append(Outcome(State.FAILED, f"git ignores {', '.join(hidden)}, which runs commit", IGNORED))
     return worst(told)
 
 

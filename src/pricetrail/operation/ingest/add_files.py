@@ -102,7 +102,7 @@ def ingest_files(
             done = replace(done, changed=(), commit=_commit(done))
         if target is not None:
             s3.ensure_running(Path())
-            dvc("push", "-q", folder.pointer)
+            dvc("push", folder.pointer)
             git("push", "-q", "--no-follow-tags", target.repository, f"HEAD:refs/heads/{target.name}")
             done = replace(done, pushed_to=f"{target.name} of {redacted(target.repository)}")
     return done
@@ -196,7 +196,7 @@ def _write(done: Ingestion, staged: Mapping[str, Path], folder: SourceFolder, pa
     except OSError as error:
         raise OperationError(folder.path, f"must take new files: {error.strerror}; ingest them again") from None
     if not _is_named(folder, done.added):
-        dvc("add", "-q", folder.path)
+        dvc("add", folder.path)  # quiet, it would not even say why it fails
 
 
 def _is_named(folder: SourceFolder, added: Sequence[SourceFile]) -> bool:

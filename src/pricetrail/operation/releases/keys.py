@@ -151,7 +151,9 @@ def _private(folder: Path) -> Path:
     named = os.environ.get(VARIABLE)
     if named and "PRIVATE KEY" in named:
         raise ReleaseError(VARIABLE, "must name the file of a private key, and holds the key itself")
-    return Path(named) if named else main_project(folder) / PRIVATE
+    if named:
+        return Path(named)
+    return folder / PRIVATE if (folder / PRIVATE).exists() else main_project(folder) / PRIVATE
 
 
 def _public_half(private: Path) -> bytes:
