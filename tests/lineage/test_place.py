@@ -115,6 +115,7 @@ def test_a_shallow_clone_and_one_without_tags_are_told(tmp_path: Path) -> None:
         Commit.at("HEAD~1", tmp_path / "shallow")
     for name in ("shallow", "bare of tags"):
         remedy = unknown_past(tmp_path / name).partition("`")[2].rstrip("`")
+        assert remedy.endswith("--tags")
         subprocess.run(["bash", "-c", remedy], cwd=tmp_path / name, check=True, capture_output=True)
         assert unknown_past(tmp_path / name) == "", "its remedy is one"
     assert unknown_past(tmp_path / "whole") == ""

@@ -276,7 +276,8 @@ def in_a_larger_repository(scene: GitScene) -> Path:
     for path in scene.home.iterdir():
         if path.name not in {".git", "my shops"}:
             path.rename(inside / path.name)
-    (scene.home / "other").write_text("1")
+    (scene.home / "data").mkdir()
+    (scene.home / "data/other").write_text("1")
     scene.git("add", "-A")
     scene.git("commit", "-q", "-m", "into a folder")
     scene.git("push", "-q", "origin", "main")
@@ -288,7 +289,7 @@ def test_a_run_publishes_a_folder_of_a_repository(scene: GitScene, repository: s
     home = in_a_larger_repository(scene)
 
     def others_work() -> None:
-        (scene.home / "other").write_text("2")
+        (scene.home / "data/other").write_text("2")
         scene.git("commit", "-q", "-a", "-m", "of another team")
         scene.git("push", "-q", "origin", "main")
 
@@ -297,7 +298,7 @@ def test_a_run_publishes_a_folder_of_a_repository(scene: GitScene, repository: s
     place = scene.hub if repository == "origin" else scene.home
     changed = scene.git("diff", "--name-only", f"{ended.commit}~1", ended.commit, folder=place)
     assert changed.splitlines() == ["my shops/gifts/dvc.lock"], "and the other team's work stays, below it"
-    assert scene.git("show", f"{ended.commit}:other", folder=place) == "2"
+    assert scene.git("show", f"{ended.commit}:data/other", folder=place) == "2"
 
 
 def test_a_branch_without_the_projects_folder_is_told(scene: GitScene) -> None:

@@ -43,7 +43,7 @@ def place_of(project: Path = Path()) -> Place:
     home, inside = project.absolute(), prefix.rstrip("/")
     own_folder, shared = (home / own).resolve(), (home / common).resolve()
     main = shared.parent / inside
-    is_elsewhere = own_folder != shared and shared.name == ".git" and (main / ".dvc").is_dir()
+    is_elsewhere = own_folder != shared and (main / ".dvc").is_dir()
     return Place(
         top=Path(top) if inside else home,
         inside=inside,
