@@ -8,7 +8,8 @@ import csv
 import io
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Final, get_args
 
@@ -29,7 +30,7 @@ _SHOWN: Final = 120  # characters of a row in a message
 
 @dataclass(frozen=True)
 class _Text:
-    """UTF-8 text, and how it is divided; ``start`` and ``row`` are the byte and number of the first row to read."""
+    """UTF-8 text, and how it is divided and quoted (empty: not at all); ``start`` and ``row`` tell the first row."""
 
     place: str
     content: bytes
@@ -43,7 +44,10 @@ class _Text:
         stream = io.BytesIO(self.content)
         stream.seek(self.start)
         text = io.TextIOWrapper(stream, "utf-8", newline="")
-        return csv.reader(_kept(text, lines), delimiter=self.delimiter, quotechar=self.quote, strict=strict)
+        quoting = csv.QUOTE_MINIMAL if self.quote else csv.QUOTE_NONE
+        return csv.reader(
+            _kept(text, lines), delimiter=self.delimiter, quotechar=self.quote or None, quoting=quoting, strict=strict
+        )
 
 
 def _kept(text: io.TextIOWrapper, lines: list[str]) -> Iterator[str]:
@@ -60,14 +64,15 @@ def read_csv(content: bytes, written: FileFormat, allowance: Allowance) -> RawTa
     """
     text, notes = _Text(str(allowance.file), content, written.delimiter, written.quote), []
     if sep := _SEP.match(content):
-        text = _Text(text.place, content, sep[1].decode("latin-1"), text.quote, sep.end(), 2)
+        text = replace(text, delimiter=sep[1].decode("latin-1"), start=sep.end(), row=2)
         notes.append(f"its first line names the delimiter {text.delimiter!r}")
     header, start = _header(text, written, allowance)
     if header.row > 1 + len(notes):
-        notes.append(f"{header.row - 1} rows above the header")
-    body = _Text(text.place, content, text.delimiter, text.quote, start, header.row + 1)
+        notes.append(f"its header is row {header.row}")
+    body = replace(text, start=start, row=header.row + 1)
     table, rows = _values(body, header)
     _require_quote(table, header, body)
+    _require_names(table, rows, header, body)
     return RawTable(text.place, written, header, table, rows, None, tuple(notes))
 
 
@@ -80,14 +85,19 @@ def _header(text: _Text, written: FileFormat, allowance: Allowance) -> tuple[Hea
     try:
         header = find_header(text.place, rows, written)
     except NoHeaderError:
+        rows, ends = _head(replace(text, quote=""), written)  # a title may have a quote that none closes
+        with suppress(NoHeaderError):
+            header = find_header(text.place, rows, written)
+            return header, ends[header.row - 1]
         for delimiter in get_args(Delimiter):
-            other, _ = _head(_Text(text.place, text.content, delimiter, text.quote, text.start, text.row), written)
-            try:
-                find_header(text.place, other, written)
-            except SourceError:
-                continue
-            rule = f"must be divided by {text.delimiter!r}, and is by another: set data.delimiter (or data.files) to"
-            raise SourceError(text.place, f"{rule} {delimiter!r}") from None
+            with suppress(NoHeaderError):
+                find_header(text.place, _head(replace(text, delimiter=delimiter), written)[0], written)
+                rule = (
+                    f"must be divided by {text.delimiter!r}, and is by another: set data.delimiter (or data.files) to"
+                )
+                if ".tsv" in text.place:
+                    rule = "must be divided by tabs, as .tsv says: give it the suffix .csv, and set data.delimiter to"
+                raise SourceError(text.place, f"{rule} {delimiter!r}") from None
         raise
     return header, ends[header.row - 1]
 
@@ -218,3 +228,12 @@ def _require_quote(table: pa.Table, header: Header, body: _Text) -> None:
         ):
             rule = f"column {header.names[ours]!r} must not be quoted by {other}: set data.quote (or data.files)"
             raise SourceError(f"{body.place}: row {body.row}", rule, column[0].as_py())
+
+
+def _require_names(table: pa.Table, rows: pa.Array, header: Header, body: _Text) -> None:
+    """Refuse a value to the right of the last name: one before it may be cut in two, as 2,2 where a comma divides."""
+    for column in table.columns[header.named :]:
+        filled = pc.indices_nonzero(pc.not_equal(pc.utf8_trim_whitespace(column), ""))
+        if len(filled):
+            rule = "must have no value below an empty column name (data.delimiter, data.quote)"
+            raise SourceError(f"{body.place}: row {rows[filled[0].as_py()]}", rule, column[filled[0].as_py()].as_py())

@@ -31,6 +31,7 @@ def to_utf8(place: str, content: bytes, encoding: str) -> bytes:
         if content.startswith(mark):
             return _decoded(place, content, name, "as its first bytes say").encode()
     if encoding == "auto":
+        content = content.removesuffix(b"\x1a")  # DOS's end of a file
         _require_text(place, content)
         try:
             content.decode()
@@ -76,14 +77,14 @@ def _require_text(place: str, content: bytes) -> None:
 def _untold(place: str, content: bytes, start: int) -> SourceError:
     """The refusal of what is no UTF-8: how a text of it reads in the encodings that it may be in."""
     lines = [line for line in content.splitlines() if not line.isascii()][:200]
-    found = [match.encoding for match in from_bytes(b"\n".join(lines), cp_isolation=_LIKELY)]
-    readings: dict[str, str] = {}
-    for name in [*found[:4], "cp1252", *found[4:]]:
+    found = [match.encoding for match in from_bytes(b"\n".join(lines), cp_isolation=_LIKELY)][:4]
+    readings: dict[str, str] = {}  # of encodings that give the same text, the commonest
+    for name in sorted({*found, "cp1252"}, key=_LIKELY.index):
         try:
             readings.setdefault(_example(lines[0], name), name)
         except UnicodeDecodeError:
             continue
-    told = ", ".join(f"{name}: {text}" for text, name in list(readings.items())[:4])
+    told = ", ".join(f"{name}: {text}" for text, name in readings.items())
     rule = f"encoding cannot be told (byte {start} is no UTF-8): set data.encoding, or data.files for this file"
     return SourceError(place, f"{rule}; it reads in {told}" if told else rule)
 
@@ -96,4 +97,4 @@ def _example(line: bytes, encoding: str) -> str:
 
 
 def _is_of_single_bytes(encoding: str) -> bool:
-    return len(bytes(range(0xA0, 0x100)).decode(encoding, "replace")) == 0x60
+    return len({*bytes(range(0xA0, 0x100)).decode(encoding, "replace")}) > 0x40

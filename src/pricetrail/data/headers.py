@@ -22,12 +22,14 @@ class Header:
     Attributes:
         row: its number as a person counts it.
         width: of it, in columns.
+        named: columns up to the last that has a name.
         positions: of our columns, from 0.
         names: in the file, of the same columns.
     """
 
     row: int
     width: int
+    named: int
     positions: Mapping[str, int]
     names: Mapping[str, str]
 
@@ -42,9 +44,24 @@ class Header:
 
 
 class NoHeaderError(SourceError):
-    """No row has all of the columns; ``found`` are those of the required ones that the best row has."""
+    """No row has all of the columns.
 
-    found: tuple[str, ...] = ()
+    Args:
+        place: see ``PricetrailError``, as ``rule`` and ``value``.
+        found: those of the required columns that the best row has.
+        why: in short.
+    """
+
+    def __init__(
+        self,
+        place: str,
+        rule: str,
+        value: object = None,
+        found: tuple[str, ...] = (),
+        why: str = "has not the columns",
+    ) -> None:
+        super().__init__(place, rule, value)
+        self.found, self.why = found, why
 
 
 def find_header(place: str, rows: Sequence[Sequence[str]], written: FileFormat) -> Header:
@@ -64,15 +81,19 @@ def find_header(place: str, rows: Sequence[Sequence[str]], written: FileFormat) 
     if written.header_row:
         names = [row if i == written.header_row - 1 else [] for i, row in enumerate(names)]
     if not any(map(any, names)):
-        raise NoHeaderError(place, "must have a header and lines, and has none")
+        where = f" in row {written.header_row} (data.header_row)" if written.header_row else " and lines"
+        raise NoHeaderError(place, f"must have a header{where}, and has none")
     best = max(range(len(names)), key=lambda i: (len({*wanted.values()} & {*names[i]}), sum(map(bool, names[i])), -i))
     header = names[best]
     if missing := {ours: theirs for ours, theirs in wanted.items() if theirs not in header}:
-        raise _missing(place, missing, header)
+        raise _missing(f"{place}: row {best + 1}" if written.header_row else place, missing, header)
     for theirs in wanted.values():
         if header.count(theirs) > 1:
             raise SourceError(place, f"must have column {theirs!r} once, it stands {header.count(theirs)} times")
-    found = Header(best + 1, len(header), {ours: header.index(theirs) for ours, theirs in wanted.items()}, wanted)
+    named = max(i for i, name in enumerate(header, start=1) if name)
+    found = Header(
+        best + 1, len(header), named, {ours: header.index(theirs) for ours, theirs in wanted.items()}, wanted
+    )
     for number, row in enumerate(rows[:best], start=1):
         if found.is_line(row):
             raise SourceError(f"{place}: row {number}", f"must not hold a line above the header in row {best + 1}", row)
@@ -92,18 +113,18 @@ def plain_name(cell: str) -> str:
 def _missing(place: str, missing: Mapping[str, str], header: Sequence[str]) -> NoHeaderError:
     """All columns that are not there, what may be meant by each, and what the table has."""
     told = []
+    near = {_loose(name): name for name in header if name and name not in missing.values()}
     for ours, theirs in missing.items():
-        near = {_loose(name): name for name in header if name and name not in missing.values()}
         like = difflib.get_close_matches(_loose(theirs), near, n=1, cutoff=0.6)
         what = f"params.yaml: data.columns.{ours}" + (f"; {near[like[0]]!r} is like it" if like else "")
         if ours not in REQUIRED:
             what += f"; or set data.columns.{ours}: null where the shop has none"
         told.append(f"column {theirs!r} ({what})")
-    quoted = [name for name in header if name[:1] == name[-1:] and name[:1] in ("'", '"') and len(name) > 1]
-    hint = f"; its names stand in quotes: set data.quote to {quoted[0][0]}" if len(quoted) > 1 else ""
-    error = NoHeaderError(place, "must have " + ", and ".join(told) + hint, ", ".join(header)[:500])
-    error.found = tuple(ours for ours in REQUIRED if ours not in missing)
-    return error
+    rule = "must have " + ", and ".join(told)
+    for quote in ("'", '"'):
+        if all(f"{quote}{theirs}{quote}" in header for theirs in missing.values()):
+            rule = f"must not have its column names quoted by {quote}: set data.quote (or data.files)"
+    return NoHeaderError(place, rule, ", ".join(header)[:500], tuple(name for name in REQUIRED if name not in missing))
 
 
 def _loose(name: str) -> str:

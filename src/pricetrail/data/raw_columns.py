@@ -21,7 +21,7 @@ def parquet_columns(table: pa.Table, place: str, written: FileFormat) -> RawTabl
     header = find_header(place, [table.column_names], written.model_copy(update={"header_row": 0}))
     columns = list(table.columns)
     for ours, at in header.positions.items():
-        columns[at] = _plain(place, header.names[ours], columns[at], written)
+        columns[at] = _plain(place, ours, columns[at], written)
     table = pa.Table.from_arrays(columns, names=[str(i) for i in range(len(columns))])
     return RawTable(place, written, header, table, pa.array(range(2, table.num_rows + 2), pa.int64()))
 
@@ -82,12 +82,13 @@ def _header_rows(table: pa.Table, raw: RawTable) -> NDArray[np.bool_]:
     return again
 
 
-def _plain(place: str, name: str, column: pa.ChunkedArray, written: FileFormat) -> pa.ChunkedArray:
+def _plain(place: str, ours: str, column: pa.ChunkedArray, written: FileFormat) -> pa.ChunkedArray:
     """A column of numbers, text or local shop times: what a Parquet file may hold beyond them is brought back to it.
 
     Raises:
         SourceError: lists or structs, or bytes that are no text, or times that no calendar has.
     """
+    name = getattr(written.columns, ours)
     try:
         if pa.types.is_dictionary(column.type):
             column = column.cast(column.type.value_type)
@@ -101,6 +102,11 @@ def _plain(place: str, name: str, column: pa.ChunkedArray, written: FileFormat) 
             span = pc.min_max(column.cast(pa.timestamp("s"), safe=False).cast(pa.int64())).as_py()
             if span["min"] is not None and not _YEARS[0] <= span["min"] <= span["max"] <= _YEARS[1]:
                 raise SourceError(place, f"column {name!r} must hold times of the years 1 to 9999")
+        if pa.types.is_decimal(column.type) or pa.types.is_float32(column.type):  # as short as it is written
+            text = column.cast(pa.string())
+            if ours in ("quantity", "unit_price"):
+                return text.cast(pa.float64())
+            return pc.replace_substring_regex(text, r"\.0+$", "")
         if pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type):
             return column.cast(pa.large_string())
     except pa.ArrowException as error:

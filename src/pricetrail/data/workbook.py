@@ -4,6 +4,7 @@ import datetime as dt
 import re
 import warnings
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from itertools import chain, islice
 from pathlib import Path
@@ -13,6 +14,7 @@ import openpyxl  # type: ignore[import-untyped]
 import pyarrow as pa
 from openpyxl.cell.cell import ERROR_CODES  # type: ignore[import-untyped]
 from openpyxl.utils import get_column_letter  # type: ignore[import-untyped]
+from openpyxl.utils.datetime import WINDOWS_EPOCH  # type: ignore[import-untyped]
 
 from pricetrail.base.errors import SourceError
 from pricetrail.base.params_data import FileFormat
@@ -40,7 +42,7 @@ def read_workbook(
     Raises:
         SourceError: a sheet has some of the columns, or none has all, or a formula has no value.
     """
-    tables, passed = list[RawTable](), list[tuple[str, SourceError]]()
+    tables, passed = list[RawTable](), list[tuple[str, NoHeaderError]]()
     with warnings.catch_warnings():  # of parts that hold no cells
         warnings.simplefilter("ignore")
         book = openpyxl.load_workbook(source, read_only=True, data_only=True, keep_links=False)
@@ -64,7 +66,7 @@ def _is_named(title: str, written: FileFormat) -> bool:
 
 
 def _told(
-    tables: list[RawTable], passed: list[tuple[str, SourceError]], sheets: int, allowance: Allowance
+    tables: list[RawTable], passed: list[tuple[str, NoHeaderError]], sheets: int, allowance: Allowance
 ) -> list[RawTable]:
     """The tables, the first with a note of the sheets that are none."""
     if not tables and not passed:
@@ -77,28 +79,26 @@ def _told(
         raise SourceError(str(allowance.file), rule, found[:1000])
     if not passed:
         return tables
-    note = "not read, for they have not the columns: " + ", ".join(f"sheet {title!r}" for title, _ in passed)
-    first = tables[0]
-    return [
-        RawTable(first.name, first.written, first.header, first.table, first.rows, first.types, (*first.notes, note)),
-        *tables[1:],
-    ]
+    notes = [f"sheet {title!r} is not read: it {error.why}" for title, error in passed]
+    return [replace(tables[0], notes=(*tables[0].notes, *notes)), *tables[1:]]
 
 
 def _read_sheet(source: Path | IO[bytes], sheet: Any, written: FileFormat, allowance: Allowance) -> RawTable:  # noqa: ANN401
     place = f"{allowance.file} [{sheet.title}]"
     if not _is_named(sheet.title, written):
-        raise NoHeaderError(place, "is not named by data.sheet")
+        raise NoHeaderError(place, "is not named by data.sheet", why="is not named by data.sheet")
     rows = counted_rows(sheet, allowance)
     head = list(islice(rows, header_rows(written)))
     if not any(cell is not None for row in head for cell in row):
-        raise NoHeaderError(place, "must have a header and lines, the sheet is empty")
+        raise NoHeaderError(place, "must have a header and lines, the sheet is empty", why="is empty")
     header = find_header(place, [["" if cell is None else str(cell) for cell in row] for row in head], written)
+    if sheet.parent.epoch != WINDOWS_EPOCH and written.datetime_format == "excel":
+        raise SourceError(place, "must count days from 1900, and counts them from 1904: make the times date cells")
     if _has_formulas(sheet):
         _require_values(source, sheet, header, place)
     columns, numbers, types = _cells(chain(head[header.row :], rows), header)
     names = [str(header.positions[ours]) for ours in header.positions]
-    notes = [f"{header.row - 1} rows above the header"] if header.row > 1 else []
+    notes = [f"its header is row {header.row}"] if header.row > 1 else []
     if sheet.sheet_state != "visible":
         notes.append("the sheet is hidden")
     table = pa.Table.from_arrays(columns, names=names)
