@@ -41,9 +41,8 @@ def named_columns(raw: RawTable) -> tuple[pa.Table, tuple[str, ...]]:
     status = [ours for ours in places if ours not in LINE_COLUMNS]
     table = table.select([*LINE_COLUMNS, *status, SOURCE_FILE, SOURCE_ROW, CELL_TYPES])
     blank, again = _blank_rows(raw.table), _header_rows(table, raw)
-    notes = [
-        f"{mask.sum()} {what} left out" for mask, what in ((blank, "blank rows"), (again, "headers")) if mask.any()
-    ]
+    told = (("blank rows left out", blank), ("rows left out that repeat the header", again))
+    notes = [f"{what}: {mask.sum()}" for what, mask in told if mask.any()]
     if notes:
         table = table.filter(pa.array(~(blank | again)))
     return table, (*raw.notes, *notes)
