@@ -109,7 +109,7 @@ KINDS: dict[str, tuple[str, bytes | Callable[[Path], bytes], str]] = {
     "empty": ("lines.csv", b"", "must have a header and lines, the file is empty"),
     "only line ends": ("lines.csv", b"\n\n\n", "must have a header and lines, the file is empty"),
     "empty gzip": ("lines.csv.gz", gzip.compress(b""), "must have a header and lines, the file is empty"),
-    "empty sheet": ("lines.xlsx", xlsx_bytes, "must have a header and lines, the sheet is empty"),
+    "empty sheet": ("lines.xlsx", xlsx_bytes, r"\[Sheet\]: must have a header and lines, the sheet is empty"),
     "all rows bad": (
         "lines.csv",
         csv_text([with_cell(row, "Quantity", "some") for row in SHOP]).encode(),

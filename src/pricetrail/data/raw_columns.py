@@ -13,6 +13,7 @@ from pricetrail.data.contract import CELL_TYPES, LINE_COLUMNS, SOURCE_FILE, SOUR
 from pricetrail.data.headers import find_header, plain_name
 from pricetrail.data.source import RawTable
 
+_LETTERS: Final = {"string": "t", "large_string": "t", "null": "t", "timestamp": "d", "bool": "b"}  # other types: n
 _YEARS: Final = (-62135596800, 253402300799)  # 1 to 9999, as seconds from 1970
 
 
@@ -124,20 +125,12 @@ def alike(tables: list[pa.Table]) -> list[pa.Table]:
 
 def _as_text(table: pa.Table, names: list[str]) -> pa.Table:
     """Columns as text; where numbers, times or booleans become it, ``cell_types`` tells that they were."""
-    kinds = {name: _letter(table.schema.field(name).type) for name in names}
+    letters = dict.fromkeys(LINE_COLUMNS, "t")
     for name in names:
+        kind = str(table.schema.field(name).type)
+        letters[name] = _LETTERS.get(kind.split("[")[0], "n")
         table = table.set_column(table.column_names.index(name), name, table.column(name).cast(pa.string()))
-    if {*kinds.values()} - {"t"}:
-        letters = "".join(kinds.get(name, "t") for name in LINE_COLUMNS)
-        types = pa.DictionaryArray.from_arrays(pa.array([0] * table.num_rows, pa.int32()), [letters])
+    if {*letters.values()} != {"t"}:
+        types = pa.DictionaryArray.from_arrays(pa.array([0] * table.num_rows, pa.int32()), ["".join(letters.values())])
         table = table.set_column(table.column_names.index(CELL_TYPES), CELL_TYPES, types)
     return table
-
-
-def _letter(kind: pa.DataType) -> str:
-    """Of ``contract.CELL_TYPES``, for a column of a Parquet file."""
-    if pa.types.is_boolean(kind):
-        return "b"
-    if pa.types.is_timestamp(kind):
-        return "d"
-    return "n" if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind) else "t"
