@@ -118,15 +118,15 @@ class Data(FileFormat):
     sku: str
     restated: dict[str, Reason]
 
-    def format_of(self, name: str) -> FileFormat:
+    def format_of(self, *names: str) -> FileFormat:
         """How a file is written: the settings of ``data``, changed by the first glob of ``files`` that matches.
 
         Args:
-            name: its path, or its path inside ``data.path``.
+            names: its path, or its path inside ``data.path``; of a sheet or member also with its own name behind it.
         """
         own = {key: getattr(self, key) for key in FileFormat.model_fields}
         for glob, change in self.files.items():
-            if PurePosixPath(name).match(glob):
+            if any(PurePosixPath(name).match(glob) for name in names):
                 columns = self.columns.model_dump() | dict(change.columns)
                 own |= change.model_dump(exclude_unset=True) | {"columns": columns}
                 break
