@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Final, Literal, get_args
+from typing import Final, get_args
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -44,9 +44,12 @@ class _Text:
         stream = io.BytesIO(self.content)
         stream.seek(self.start)
         text = io.TextIOWrapper(stream, "utf-8", newline="")
-        quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if self.quote else csv.QUOTE_NONE
         return csv.reader(
-            _kept(text, lines), delimiter=self.delimiter, quotechar=self.quote or None, quoting=quoting, strict=strict
+            _kept(text, lines),
+            delimiter=self.delimiter,
+            quotechar=self.quote or None,
+            quoting=csv.QUOTE_MINIMAL if self.quote else csv.QUOTE_NONE,
+            strict=strict,
         )
 
 
