@@ -112,10 +112,11 @@ def read_cells(raw: pd.DataFrame, name: str, missing: Sequence[str], position: i
     if CELL_TYPES in raw:
         types, patterns = pd.factorize(raw[CELL_TYPES])
         letters = [*(pattern[position] for pattern in patterns), TEXT]
-        pairs, distinct_pairs = pd.factorize(index * len(letters) + np.where(types < 0, len(letters) - 1, types))
-        told = [divmod(int(pair), len(letters)) for pair in distinct_pairs]
+        pairs = index * len(letters) + np.where(types < 0, len(letters) - 1, types)
+        seen = np.unique(pairs[index >= 0])
+        told = [divmod(int(pair), len(letters)) for pair in seen]
         texts, kinds = [texts[i] for i, _ in told], [letters[k] if letters[k] in _KINDS else kinds[i] for i, k in told]
-        index = np.where(index < 0, -1, pairs)
+        index = np.where(index < 0, -1, np.searchsorted(seen, pairs))
     file = pd.factorize(raw[SOURCE_FILE])[0]
     cells = Cells(name, texts, kinds, index.astype(np.intp), file, raw[[SOURCE_FILE, SOURCE_ROW]])
     nothing = {"", *(word.strip().casefold() for word in missing)}
