@@ -147,7 +147,7 @@ def test_what_the_next_run_would_refuse_is_not_taken(project: Project) -> None:
     assert "drops 6 of 12: 6 repeats; shop.same_line " in said
     returned = project.give("w50.csv", W50.replace(",6,", ",-6,"))
     assert "the rule that quantity must be above 0 takes 2 (w50.csv: row 2: quantity -6)" in refused(project, returned)
-    assert not list(project.root.glob("data/.*"))
+    assert not list(project.root.glob("data/.*.incoming"))
 
 
 def test_days_that_have_not_come_are_refused(project: Project) -> None:
