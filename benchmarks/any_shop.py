@@ -1,8 +1,8 @@
 """Inputs that are read wrongly, or whose lines are lost in silence: ``../shared/cases`` and the example shops.
 
-Each input is read as the ETL does, by the shipped settings and by those that its README row asks for. What comes is held
-against lines that are written down without the code (`tests/support/shop_cases.py`): equal, refused with the words that
-name the trouble, or wrong, which is what is counted.
+Each input is read as the ETL does, by the shipped settings and by those that its README row asks for. What comes is
+held against lines that are written down without the code (`tests/support/shop_cases.py`): equal, refused with the words
+that name the trouble, or wrong, which is what is counted.
 """
 
 from __future__ import annotations
@@ -45,7 +45,12 @@ def measure() -> Result:
         goals=(Goal("inputs read wrongly or lost in silence", len(wrong), "<=", 0, "inputs wrong"),),
         details={
             "trials": [
-                {"input": trial.name, "settings": dict(trial.settings), "verdict": outcome.verdict, "said": outcome.said}
+                {
+                    "input": trial.name,
+                    "settings": dict(trial.settings),
+                    "verdict": outcome.verdict,
+                    "said": outcome.said,
+                }
                 for trial, outcome in zip(trials, outcomes, strict=True)
             ]
         },

@@ -1,4 +1,4 @@
-"""The example shops of ``tests/data/examples`` and of ``../shared/cases`` are read line by line as they are, or refused."""
+"""The example shops of ``tests/data/examples`` and of ``../shared/cases`` are read as they are, or refused."""
 
 from __future__ import annotations
 

@@ -91,10 +91,12 @@ def try_out(trial: Trial) -> Outcome:
         return Outcome("equal", f"{came.total()} lines")
     lost, made = list((true - came).elements()), list((came - true).elements())
     example = f"; not {tuple(lost[0])}" if lost else ""
-    return Outcome("wrong", f"{len(lost)} lines lost, {len(made)} made up{f', {tuple(made[0])}' if made else ''}{example}")
+    return Outcome(
+        "wrong", f"{len(lost)} lines lost, {len(made)} made up{f', {tuple(made[0])}' if made else ''}{example}"
+    )
 
 
-def as_lines(table: Any) -> Iterator[Line]:  # noqa: ANN401  a pandas table
+def as_lines(table: Any) -> Iterator[Line]:
     """Clean lines as a person reads them."""
     for row in table.itertuples(index=False):
         description, customer = (None if cell != cell else cell for cell in (row.description, row.customer_id))
@@ -138,7 +140,10 @@ FIRST_CASES: dict[str, Callable[[], list[tuple[dict[str, Any], list[Line] | None
     "01_stray_quotes": lambda: [({}, None, r"row (102|122)\b")],
     "01b_stray_quotes_min": lambda: [({}, None, r"row [236]\b")],
     "02_two_sheets": lambda: [({}, control(), "")],
-    "03_other_suffixes": lambda: [({}, None, "150 .*duplicate|duplicate.*150"), ({"data.max_dropped_share": 0.3}, control(), "")],
+    "03_other_suffixes": lambda: [
+        ({}, None, "150 .*duplicate|duplicate.*150"),
+        ({"data.max_dropped_share": 0.3}, control(), ""),
+    ],
     "04_invoice_CA": lambda: [
         ({}, _each(lambda n, at: {"invoice": f"{'US' if n % 5 == 4 else 'CA'}-2011-{int(at.invoice) - 436000}"}), "")
     ],
@@ -193,7 +198,9 @@ def _one_by_one(lines: Sequence[Line]) -> list[Line]:
 def _fifth_of_december() -> list[Line]:
     """The first fifty lines, ten a day from 5 December; 12:06 in place of 12:06:00."""
     days = [dt.date(2011, 12, 5 + number // 10) for number in range(50)]
-    return [line._replace(at=dt.datetime.combine(day, line.at.time())) for line, day in zip(control(), days, strict=False)]
+    return [
+        line._replace(at=dt.datetime.combine(day, line.at.time())) for line, day in zip(control(), days, strict=False)
+    ]
 
 
 def shared_trials() -> list[Trial]:
@@ -209,7 +216,16 @@ def example_trial(name: str) -> Trial:
     """An example shop by its settings: its true lines must come."""
     example = example_shops.EXAMPLES[name]()
     lines = [
-        Line(sale.invoice, sale.sku, sale.description, sale.quantity, sale.at, sale.cents / 100, sale.customer, sale.country)
+        Line(
+            sale.invoice,
+            sale.sku,
+            sale.description,
+            sale.quantity,
+            sale.at,
+            sale.cents / 100,
+            sale.customer,
+            sale.country,
+        )
         for sale in example.sales
     ]
     return Trial(name, example_shops.FOLDER / name, example.settings, lines)

@@ -26,6 +26,7 @@ from pricetrail.base.errors import SourceError
 from pricetrail.base.limits import MB, memory_limit
 from pricetrail.base.params_data import Data, FileFormat
 from pricetrail.data.contract import LINE_COLUMNS, SOURCE_FILE, SOURCE_ROW
+from pricetrail.data.order_fields import fill_down, join
 from pricetrail.data.source import RawLines, Source
 from pricetrail.data.source_limits import (
     RAISE,
@@ -238,20 +239,27 @@ def _named(file: Path, table: pa.Table, rows: pa.Array, written: FileFormat) -> 
         SourceError: a column that is missing, stands twice or holds no plain values.
     """
     header = [name.strip() for name in table.column_names]
-    wanted = {ours: theirs for ours, theirs in written.columns.model_dump().items() if theirs}
-    for ours, theirs in wanted.items():
-        if header.count(theirs) > 1:
-            raise SourceError(str(file), f"must have column {theirs!r} once, it stands {header.count(theirs)} times")
-        if theirs not in header:
-            rule = f"must have column {theirs!r} (params.yaml: data.columns.{ours})"
+    wanted = written.columns.named()
+    for ours, name in ((ours, name) for ours, theirs in wanted.items() for name in theirs):
+        if header.count(name) > 1:
+            raise SourceError(str(file), f"must have column {name!r} once, it stands {header.count(name)} times")
+        if name not in header:
+            rule = f"must have column {name!r} (params.yaml: data.columns.{ours})"
             raise SourceError(str(file), rule, ", ".join(header))
-    columns = [_plain(file, theirs, table.column(header.index(theirs))) for theirs in wanted.values()]
+    columns = [
+        join([_plain(file, name, table.column(header.index(name))) for name in theirs]) for theirs in wanted.values()
+    ]
+    if "line_total" in wanted:  # the contract divides it
+        wanted = {("unit_price" if ours == "line_total" else ours): theirs for ours, theirs in wanted.items()}
     source = pa.DictionaryArray.from_arrays(pa.array([0] * table.num_rows, pa.int32()), [str(file)])
     table = pa.table([*columns, source, rows], names=[*wanted, SOURCE_FILE, SOURCE_ROW])
     for ours in ("description", "customer_id", "country"):
         if ours not in wanted:
             table = table.append_column(ours, pa.nulls(table.num_rows, pa.string()))
-    return table.select([*LINE_COLUMNS, *wanted.keys() - {*LINE_COLUMNS}, SOURCE_FILE, SOURCE_ROW])
+    table = table.select(
+        [*LINE_COLUMNS, *(name for name in wanted if name not in LINE_COLUMNS), SOURCE_FILE, SOURCE_ROW]
+    )
+    return fill_down(str(file), table, written)
 
 
 def _plain(file: Path, name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
