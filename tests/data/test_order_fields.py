@@ -104,7 +104,7 @@ def test_only_what_the_shop_has_is_filled() -> None:
 def test_a_price_in_another_currency_is_refused(tmp_path: Path) -> None:
     settings = {"data.columns": {**COLUMNS["data.columns"], "currency": "cur"}, "shop.currency": "EUR"}
     whole = [row for row in ORDERS if row[3]]
-    rows = [(*row, currency) for row, currency in zip(whole, ("EUR", "", "eur"), strict=True)]
+    rows = [(*row, currency) for row, currency in zip(whole, ("EUR", " ", "eur"), strict=True)]
     assert len(read(tmp_path, rows, settings, (*HEADER, "cur"))) == 3
     rows[1] = (*rows[1][:-1], "USD")
     with pytest.raises(SourceError, match=r"a.csv: row 3: currency must be shop.currency EUR, .* 1 of 3 .*, got 'USD'"):
