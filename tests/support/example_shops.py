@@ -468,7 +468,7 @@ def till() -> Example:
         "shop.currency": "EUR",
     }
     header = ["Receipt", "Printed", "PLU", "Article", "Units", "Each"]
-    return Example("till", {"receipts.tsv": text([header, *rows], "\t", end="\n")}, settings, lines, {})
+    return Example("till", {"till.tsv": text([header, *rows], "\t", end="\n")}, settings, lines, {})
 
 
 EXAMPLES: dict[str, Callable[[], Example]] = {
