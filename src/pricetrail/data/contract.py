@@ -16,7 +16,7 @@ from pandera.errors import SchemaErrors
 from pricetrail.base.errors import ContractError, DataError
 from pricetrail.base.params_data import FileFormat
 from pricetrail.data.dates import parse_datetimes
-from pricetrail.data.numbers import parse_numbers, per_unit
+from pricetrail.data.numbers import parse_numbers
 from pricetrail.data.shop_rules import ShopRules
 from pricetrail.data.text import Mask, first_that_holds, plain_code, plain_text
 
@@ -109,8 +109,8 @@ def _parse_alike(raw: pd.DataFrame, written: FileFormat, rules: ShopRules) -> tu
     invoiced_at = parse_datetimes(raw["invoiced_at"], written.datetime_format)
     quantity, unit_price = parse_numbers(raw["quantity"]), parse_numbers(raw["unit_price"])
     invoice, sku = plain_code(raw["invoice"]), plain_code(raw["sku"]).str.upper()
-    if written.columns.line_total:
-        unit_price = per_unit(unit_price, quantity)
+    if written.columns.line_total:  # of a line of no units the total stands: it is dropped as a return
+        unit_price = (unit_price / np.where(quantity == 0, 1, quantity)).round(6)
     whole = (quantity % 1 == 0) if rules.whole_units else quantity.notna()
     broken: dict[str, Mask] = {
         "invoice must not be empty": invoice.isna().to_numpy(),

@@ -15,8 +15,3 @@ def parse_numbers(values: pd.Series) -> pd.Series:
     long = numbers.notna() & (text.str.len() > 15)  # to_numeric can miss the last bit of a long decimal
     numbers[long] = np.array([float(number) for number in text[long]], dtype=np.float64)
     return numbers
-
-
-def per_unit(total: pd.Series, quantity: pd.Series) -> pd.Series:
-    """Price of one unit; a line of no units keeps its total, it is dropped as a return anyway."""
-    return (total / quantity.where(quantity != 0, 1)).round(6)
