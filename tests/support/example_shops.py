@@ -262,6 +262,7 @@ def shopify() -> Example:
             customer_id="Email",
             country="Shipping Country",
             status="Financial Status",
+            currency="Currency",
         ),
         "data.fill_down": ["invoiced_at", "country", "status"],
         "data.datetime_format": "%Y-%m-%d %H:%M:%S %z",
