@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import pytest
 
 from pricetrail.base.errors import ParamsError, SourceError
@@ -51,6 +53,23 @@ def test_an_order_gives_its_lines_what_is_theirs(tmp_path: Path, order: tuple[in
     told = {(line.invoice, line.sku): (line.at.day, line.customer, line.country) for line in lines}
     ann, guest, bob = (13, "ann", "DE"), (14, None, "AT"), (15, "bob", "DE")  # ann's name does not reach the guest
     assert told == {("1", "A"): ann, ("1", "B"): ann, ("2", "A"): guest, ("2", "C"): guest, ("3", "A"): bob}
+
+
+def test_merged_cells_of_a_workbook_are_filled(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    book.active.append([*HEADER, "clock"])
+    for no, sku, units, day, price, who, land in ORDERS:
+        when = [dt.date.fromisoformat(day), dt.time(9, 5)] if day else [None, None]
+        book.active.append(
+            [int(no) if day else None, sku, int(units), when[0], float(price), who or None, land, when[1]]
+        )
+    book.save(tmp_path / "a.xlsx")
+    columns = {**COLUMNS["data.columns"], "invoiced_at": ["day", "clock"]}
+    settings = {"data.columns": columns, "data.fill_down": [*DOWN["data.fill_down"], "invoice"]}
+    lines = as_lines(read_shop(params_with({**settings, "data.path": str(tmp_path / "a.xlsx")})).cleaned.lines)
+    told = [(line.invoice, line.sku, f"{line.at:%d %H:%M}", line.customer, line.country) for line in lines]
+    ann, guest, bob = ("13 09:05", "ann", "DE"), ("14 09:05", None, "AT"), ("15 09:05", "bob", "DE")
+    assert told == [("1", "A", *ann), ("1", "B", *ann), ("2", "A", *guest), ("2", "C", *guest), ("3", "A", *bob)]
 
 
 def test_a_blank_that_could_be_two_things_is_refused(tmp_path: Path) -> None:

@@ -38,10 +38,16 @@ class Columns(Section):
     line_total: Name | None = None
     currency: Name | None = None
 
-    def named(self) -> dict[str, tuple[str, ...]]:
-        """Our name: its columns in the files (mostly one), of those that the shop has."""
-        own = self.model_dump().items()
-        return {ours: (theirs,) if isinstance(theirs, str) else theirs for ours, theirs in own if theirs}
+    def named(self) -> dict[str, str]:
+        """Our name: its column in the files, of those that the shop has.
+
+        A line total stands under ``unit_price``; further parts of a time under ``invoiced_at 2`` and so on.
+        """
+        own = self.model_dump()
+        own["unit_price"] = own["unit_price"] or own["line_total"]
+        del own["line_total"]
+        parts = [(ours, (theirs,) if isinstance(theirs, str) else theirs) for ours, theirs in own.items() if theirs]
+        return {f"{ours} {n}" if n > 1 else ours: name for ours, names in parts for n, name in enumerate(names, 1)}
 
     @model_validator(mode="after")
     def _has_one_price(self) -> Self:
@@ -51,7 +57,7 @@ class Columns(Section):
 
     @model_validator(mode="after")
     def _no_name_twice(self) -> Self:
-        names = [name for theirs in self.named().values() for name in theirs]
+        names = list(self.named().values())
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"must name each column once, {twice[0]!r} is named twice")
@@ -141,15 +147,15 @@ class Data(FileFormat):
     sku: str
     restated: dict[str, Reason]
 
-    def format_of(self, name: str) -> FileFormat:
+    def format_of(self, *names: str) -> FileFormat:
         """How a file is written: the settings of ``data``, changed by the first glob of ``files`` that matches.
 
         Args:
-            name: its path, or its path inside ``data.path``.
+            names: its path, or its path inside ``data.path``; of a sheet or member also with its own name behind it.
         """
         own = {key: getattr(self, key) for key in FileFormat.model_fields}
         for glob, change in self.files.items():
-            if PurePosixPath(name).match(glob):
+            if any(PurePosixPath(name).match(glob) for name in names):
                 columns = self.columns.model_dump() | dict(change.columns)
                 own |= change.model_dump(exclude_unset=True) | {"columns": columns}
                 break

@@ -24,6 +24,9 @@ SOURCE_FILE: Final = "source_file"
 SOURCE_ROW: Final = "source_row"  # the header is row 1, so the first line is row 2
 REASON: Final = "reason"
 STATUS: Final = "status"
+# What the cells of LINE_COLUMNS are in a workbook, a letter for each: t text, n number, d date, b boolean, e error,
+# - empty. Null where all are text (CSV), or of the column's type (Parquet).
+CELL_TYPES: Final = "cell_types"
 
 LINE_COLUMNS: Final = (
     "invoice",

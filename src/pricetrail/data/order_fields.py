@@ -1,6 +1,6 @@
 """Layouts that do not have one column a field on each line: order fields once an order, day and time apart, totals."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Final
 
 import pandas as pd
@@ -9,23 +9,30 @@ import pyarrow.compute as pc
 
 from pricetrail.base.errors import SourceError
 from pricetrail.base.params_data import FileFormat
-from pricetrail.data.contract import SOURCE_FILE, SOURCE_ROW
+from pricetrail.data.contract import CELL_TYPES, LINE_COLUMNS, SOURCE_FILE, SOURCE_ROW
 
 INVOICE, CURRENCY = "invoice", "currency"
 _MIDNIGHT: Final = r"[ T]00:00:00(\.0+)?$"  # what Excel puts behind a day
 
 
-def join(parts: Sequence[pa.ChunkedArray]) -> pa.ChunkedArray:
-    """One column of several, with blanks between; a row that lacks a part is missing."""
-    if len(parts) == 1:
-        return parts[0]
-    texts = [pc.utf8_trim_whitespace(part.cast(pa.string())) for part in parts]
-    texts = [pc.replace_substring_regex(text, _MIDNIGHT, "") for text in texts[:-1]] + texts[-1:]
-    texts = [pc.if_else(pc.equal(text, ""), None, text) for text in texts]
-    return pc.binary_join_element_wise(*texts, " ", null_handling="emit_null")
+def join(columns: Mapping[str, pa.ChunkedArray]) -> dict[str, pa.ChunkedArray]:
+    """Columns whose second part has a name of its own (``invoiced_at 2``) as one, with blanks between.
+
+    A row that lacks a part is missing.
+    """
+    joined = dict[str, pa.ChunkedArray]()
+    for name, column in columns.items():
+        ours = name.split(" ")[0]
+        if ours in joined:
+            texts = [pc.utf8_trim_whitespace(part.cast(pa.string())) for part in (joined[ours], column)]
+            texts[0] = pc.replace_substring_regex(texts[0], _MIDNIGHT, "")
+            texts = [pc.if_else(pc.equal(text, ""), None, text) for text in texts]
+            column = pc.binary_join_element_wise(*texts, " ", null_handling="emit_null")
+        joined[ours] = column
+    return joined
 
 
-def fill_down(file: str, table: pa.Table, written: FileFormat) -> pa.Table:
+def fill_down(place: str, table: pa.Table, written: FileFormat) -> pa.Table:
     """Give the lines of an order what stands on one of them only (``data.fill_down``).
 
     By the number of the invoice, not by the line above: a sorted file reads alike, and a guest gets nothing of the
@@ -34,27 +41,34 @@ def fill_down(file: str, table: pa.Table, written: FileFormat) -> pa.Table:
     Raises:
         SourceError: a blank could be two things, as its invoice has two values in that column.
     """
-    nothing = {"", *(word.strip().lower() for word in written.missing)}
+    nothing, rows = {"", *(word.strip().lower() for word in written.missing)}, pd.Series(range(table.num_rows))
     for name in sorted(written.fill_down, key=lambda name: name != INVOICE):
-        values = table.column(name).to_pandas()
-        text = values.astype("str").str.strip().str.lower()
-        blank = values.isna() | text.isin(nothing)
-        values = values.mask(blank)
+        told = pc.utf8_lower(pc.utf8_trim_whitespace(table.column(name).cast(pa.string()))).to_pandas()
+        told = told.mask(told.isin(nothing))
+        own = rows.where(told.notna())
         if name == INVOICE:
-            filled = values.ffill()
+            giver = own.ffill()
         else:
-            groups = values.groupby(table.column(INVOICE).to_pandas())
-            open_ones = blank & (groups.transform("nunique") > 1)
+            invoice = table.column(INVOICE).to_pandas()
+            open_ones = told.isna() & (told.groupby(invoice).transform("nunique") > 1)
             if open_ones.any():
                 at = int(open_ones.to_numpy().argmax())
-                invoice = str(table.column(INVOICE)[at])
-                rule = f"{name} must have one value an invoice where data.fill_down fills blanks, invoice {invoice} has"
-                two = groups.get_group(table.column(INVOICE)[at].as_py()).dropna().unique()[:2]
-                raise SourceError(f"{file}: row {table.column(SOURCE_ROW)[at]}", rule, " and ".join(map(str, two)))
-            filled = values.where(~blank, groups.transform("first"))
-        column = pa.array(filled, table.schema.field(name).type, from_pandas=True)
-        table = table.set_column(table.column_names.index(name), name, column)
+                rule = f"{name} must have one value an invoice where data.fill_down fills it, invoice {invoice[at]} has"
+                two = " and ".join(told[invoice == invoice[at]].dropna().unique()[:2])
+                raise SourceError(f"{place}: row {table.column(SOURCE_ROW)[at]}", rule, two)
+            giver = own.fillna(own.groupby(invoice).transform("first"))
+        column = table.column(name).take(pa.array(giver, pa.int64(), from_pandas=True))
+        table = _set(table, name, column)
+        if name in LINE_COLUMNS and table.column(CELL_TYPES).null_count == 0:
+            place_of, types = LINE_COLUMNS.index(name), table.column(CELL_TYPES).to_pandas().astype("str")
+            letters = types.str[place_of].reindex(giver).fillna("-").to_numpy()
+            types = types.str[:place_of] + letters + types.str[place_of + 1 :]
+            table = _set(table, CELL_TYPES, pa.array(types, pa.string()).dictionary_encode())
     return table
+
+
+def _set(table: pa.Table, name: str, column: pa.ChunkedArray) -> pa.Table:
+    return table.set_column(table.column_names.index(name), name, column)
 
 
 def require_currency(raw: pd.DataFrame, currency: str) -> None:
