@@ -365,12 +365,12 @@ def test_no_line_is_no_shop() -> None:
 def test_two_days_are_too_few() -> None:
     two_days = clean_shop().iloc[:3]
     with pytest.raises(DataError, match=r"^shop: must hold at least 3 days of sales .*, got 2$"):
-        contract.validate(two_days, "shop")
+        contract.require_learnable(two_days, "shop")
 
 
 def test_one_quantity_alone_is_nothing_to_learn() -> None:
     with pytest.raises(DataError, match=r"^shop: quantity must not be constant, got 7$"):
-        contract.validate(clean_shop(quantity=7), "shop")
+        contract.require_learnable(clean_shop(quantity=7), "shop")
 
 
 @pytest.mark.parametrize(

@@ -192,8 +192,8 @@ KINDS: dict[str, tuple[str, bytes | Callable[[Path], bytes], str]] = {
     ),
     "no sale of a product": (
         "lines.csv",
-        csv_text([with_cell(row, "StockCode", "POST") for row in SHOP]).encode(),
-        "must hold at least one sale of a product, got 0",
+        csv_text([with_cell(row, "Quantity", "-1") for row in SHOP]).encode(),
+        "must hold at least one sale of a product, got 0: 4 returns; the rule that quantity must be above 0 takes 4 .*",
     ),
 }
 

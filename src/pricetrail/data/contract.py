@@ -70,6 +70,8 @@ class Parsed:
         source_row: of each line, shape (n,).
         status: of each line's order; None where the shop has none.
         quarantine: the other rows as text, with ``source_file``, ``source_row`` and ``reason``.
+        rows: of each raw row ``source_file``, ``source_row``, ``reason`` (empty for a line) and ``day``, NaT where no
+            date can be read.
     """
 
     lines: pd.DataFrame
@@ -77,6 +79,7 @@ class Parsed:
     source_row: pd.Series
     status: pd.Series | None
     quarantine: pd.DataFrame
+    rows: pd.DataFrame
 
 
 def parse(raw: pd.DataFrame, formats: Mapping[str, FileFormat], rules: ShopRules) -> Parsed:
@@ -104,6 +107,7 @@ def parse(raw: pd.DataFrame, formats: Mapping[str, FileFormat], rules: ShopRules
         source_row=raw.loc[good, SOURCE_ROW].reset_index(drop=True),
         status=plain_text(raw.loc[good, STATUS]).reset_index(drop=True) if STATUS in raw else None,
         quarantine=quarantine.sort_values([SOURCE_FILE, SOURCE_ROW], ignore_index=True),
+        rows=raw[[SOURCE_FILE, SOURCE_ROW]].assign(reason=reason, day=lines["invoiced_at"].dt.normalize()),
     )
 
 
@@ -173,18 +177,15 @@ def validate(lines: pd.DataFrame, place: str) -> pd.DataFrame:
 
     Raises:
         ContractError: where a rule is broken or no line is left.
-        DataError: where nothing can be learned: fewer than three days, or one quantity only.
     """
     if lines.empty:
         raise ContractError(place, "must hold at least one sale of a product", 0)
     try:
-        checked = LINES_SCHEMA.validate(lines, lazy=True)
+        return LINES_SCHEMA.validate(lines, lazy=True)
     except SchemaErrors as error:
         first = error.failure_cases.iloc[0]
         rule = f"{first['column']} must satisfy {first['check']}"
         raise ContractError(f"{place}: row {first['index']}", rule, first["failure_case"]) from None
-    require_learnable(checked, place)
-    return checked
 
 
 def require_learnable(lines: pd.DataFrame, place: str) -> None:
