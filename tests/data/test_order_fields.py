@@ -128,3 +128,15 @@ def test_a_price_in_another_currency_is_refused(tmp_path: Path) -> None:
     rows[1] = (*rows[1][:-1], "USD")
     with pytest.raises(SourceError, match=r"a.csv: row 3: currency must be shop.currency EUR, .* 1 of 3 .*, got 'USD'"):
         read(tmp_path, rows, settings, (*HEADER, "cur"))
+
+
+@pytest.mark.parametrize("preset", ["generic", "uci"])
+def test_no_sku_is_no_product_or_dirt_as_the_preset_says(tmp_path: Path, preset: str) -> None:
+    rows = [(no, sku and f"1000{n}", *rest) for n, (no, sku, *rest) in enumerate(ORDERS)] + [
+        ("3", "", "1", "2025-05-15", "2", "", "")
+    ]
+    (tmp_path / "a.csv").write_text(csv_text(rows, HEADER))
+    limits = {"data.max_bad_share": 0.5, "data.max_dropped_share": 0.5, "data.path": str(tmp_path / "a.csv")}
+    reading = read_shop(params_with({**COLUMNS, **DOWN, **limits, "shop.preset": preset}))
+    counts = reading.cleaned.dropped["not_a_product"], len(reading.parsed.quarantine)
+    assert counts == ((1, 0) if preset == "generic" else (0, 1))

@@ -235,7 +235,7 @@ def shopify() -> Example:
     mails = [f"buyer{n}@example.com" if n % 4 else None for n in range(32)]  # a sale at the counter has no address
     lines = sales(3, dt.date(2025, 9, 8), 70, 8, made, mails, ("US", "US", "CA"), _number(1000, "#{}"))
     void = {line.invoice for line, is_first in by_invoice(lines) if is_first and int(line.invoice[1:]) % 40 == 5}
-    rows, dropped = list[list[Any]](), {"cancellation": 0, "not_a_product": 0}
+    rows, dropped = list[list[Any]](), {"not_a_product": 0}
     for sale, is_first in by_invoice(lines):
         status = "refunded" if sale.invoice in void else "paid"
         at = f"{sale.at.replace(tzinfo=NEW_YORK):%Y-%m-%d %H:%M:%S %z}"
@@ -250,7 +250,7 @@ def shopify() -> Example:
             tip = {"Name": sale.invoice, "Email": sale.customer or "", "Lineitem quantity": 1, "Lineitem name": "Tip"}
             rows.append([(tip | {"Lineitem price": "2.00"}).get(column, "") for column in SHOPIFY_COLUMNS])
             dropped["not_a_product"] += 1
-    dropped["cancellation"] = sum(line.invoice in void for line in lines)
+    dropped["cancelled_status"] = sum(line.invoice in void for line in lines)
     settings = {
         **_columns(
             invoice="Name",
@@ -292,7 +292,7 @@ def woocommerce() -> Example:
     mails = [f"kunde{n}@example.org" for n in range(24)] + [None] * 6
     lines = sales(4, dt.date(2025, 3, 1), 70, 10, made, mails, ("NL", "BE", "NL"), _number(4000))
     lines = [replace(line, at=line.at.replace(second=0), sku=line.sku.upper()) for line in lines]
-    rows, dropped = list[list[Any]](), {"cancellation": 0, "quantity_not_positive": 0}
+    rows, dropped = list[list[Any]](), {"cancelled_status": 0, "quantity_not_positive": 0}
     numbers = dict[str, int]()
     for sale in lines:
         numbers[sale.invoice] = number = numbers.get(sale.invoice, 0) + 1
@@ -302,7 +302,7 @@ def woocommerce() -> Example:
         quantity = (
             0 if status == "Completed" and int(sale.invoice) % 45 == 8 else sale.quantity
         )  # all of it was refunded
-        dropped["cancellation"] += status != "Completed"
+        dropped["cancelled_status"] += status != "Completed"
         dropped["quantity_not_positive"] += quantity == 0
         row = {"Order Number": sale.invoice, "Order Status": status, "Order Date": f"{sale.at:%Y-%m-%d %H:%M}"}
         row |= {"Country Code (Billing)": sale.country, "Email (Billing)": sale.customer or "", "SKU": sale.sku.lower()}

@@ -121,7 +121,7 @@ def _parse_alike(raw: pd.DataFrame, written: FileFormat, rules: ShopRules) -> tu
     whole = (quantity % 1 == 0) if rules.whole_units else quantity.notna()
     broken: dict[str, Mask] = {
         "invoice must not be empty": invoice.isna().to_numpy(),
-        "sku must not be empty": sku.isna().to_numpy(),
+        "sku must not be empty": sku.isna().to_numpy() & rules.sku_required,
         f"quantity must be a {'whole ' if rules.whole_units else ''}number": ~(
             whole & (quantity.abs() <= MAX_QUANTITY)
         ).to_numpy(),
