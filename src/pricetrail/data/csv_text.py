@@ -19,7 +19,7 @@ import pyarrow.csv as pacsv
 
 from pricetrail.base.errors import SourceError
 from pricetrail.base.params_data import Delimiter, FileFormat
-from pricetrail.data.headers import REQUIRED, Header, NoHeaderError, find_header, header_rows
+from pricetrail.data.headers import LIKE_LINES, REQUIRED, Header, NoHeaderError, find_header, header_rows
 from pricetrail.data.source import RawTable
 from pricetrail.data.source_limits import Allowance
 
@@ -71,8 +71,7 @@ def read_csv(content: bytes, written: FileFormat, allowance: Allowance) -> RawTa
         notes.append(f"its header is row {header.row}")
     body = replace(text, start=start, row=header.row + 1)
     table, rows = _values(body, header)
-    _require_quote(table, header, body)
-    _require_names(table, rows, header, body)
+    _require_columns(table, rows, header, body)
     return RawTable(text.place, written, header, table, rows, None, tuple(notes))
 
 
@@ -163,75 +162,57 @@ def _look_closer(body: _Text, header: Header) -> list[int]:
         SourceError: naming the row, where quotes are not sure or values are missing or too many.
     """
     lines: list[str] = []
-    numbers, number = list[int](), body.row - 1
+    numbers, number, rule = list[int](), body.row - 1, ""
     try:
         for number, row in enumerate(body.rows(lines, strict=True), start=body.row):
             if len(row) == header.width:
                 numbers.append(number)
-                if body.quote in lines[0]:
-                    _require_told(row, lines, header, body, number)
+                rule = _unsure(row, lines, header, body) if body.quote in lines[0] else ""
             elif any(cell.strip() for cell in row):
                 rule = f"must have {header.width} values, as the header in row {header.row}, and has {len(row)} "
                 rule += f"(one that holds {body.delimiter!r} must stand in quotes; data.delimiter, data.quote)"
-                raise _refusal(body, number, rule, lines)
+            if rule:
+                break
             lines.clear()
     except csv.Error as error:
-        told = str(error)
-        rule = f"a value must be shorter ({told})"
-        if "expected after" in told:
+        number, rule = number + 1, f"must be readable ({error})"
+        if "expected after" in str(error):
             rule = f"must have nothing between a closing {body.quote} and {body.delimiter!r}: double it inside a value"
-        elif "end of data" in told:
+        elif "end of data" in str(error):
             rule = f"must close the {body.quote} that a value opens with, and the file ends before"
-        raise _refusal(body, number + 1, _escaped(lines, body) or rule, lines) from None
-    return numbers
+    if not rule:
+        return numbers
+    if f"\\{body.quote}" in "".join(lines):
+        rule = f"must double a {body.quote} inside a value, and not put a backslash before it"
+    raise SourceError(f"{body.place}: row {number}", rule, lines[0].rstrip("\r\n")[:_SHOWN])
 
 
-def _require_told(row: list[str], lines: list[str], header: Header, body: _Text, number: int) -> None:
-    """Refuse a row with quotes that another program would read as other values."""
-    if rule := _escaped(lines, body):
-        raise _refusal(body, number, rule, lines)
+def _unsure(row: list[str], lines: list[str], header: Header, body: _Text) -> str:
+    """The rule that a row with quotes breaks, which another program would read as other values."""
+    if any(f"\\{body.quote}" in line for line in lines):
+        return "must have no backslash before a quote"
     if any(cell[:1] in (" ", "\t") and cell.lstrip()[:1] == body.quote for cell in row):
-        rule = f"must have no space between {body.delimiter!r} and an opening {body.quote}"
-        raise _refusal(body, number, rule, lines)
+        return f"must have no space between {body.delimiter!r} and an opening {body.quote}"
     for at, cell in enumerate(row) if len(lines) > 1 else ():
         first, *rest = [part.split(body.delimiter) for part in _LINE_ENDS.split(cell)]
-        numbers_within = any(header.positions[ours] > at for ours in ("quantity", "unit_price", "invoiced_at"))
-        codes = [ours for ours in REQUIRED if header.positions[ours] == at]
-        if rest and (
-            (numbers_within and header.is_line([*row[:at], *first])) or any(map(header.is_line, rest)) or codes
-        ):
-            rule = f"must close the {body.quote} that a value opens with: it goes on over what reads as the next rows"
-            raise _refusal(body, number, rule, lines)
-
-
-def _escaped(lines: list[str], body: _Text) -> str:
-    if any(f"\\{body.quote}" in line for line in lines):
-        return f"must double a {body.quote} inside a value, and not put a backslash before it"
+        goes_on = any(header.positions[ours] > at for ours in LIKE_LINES) and header.is_line([*row[:at], *first])
+        if rest and (goes_on or any(map(header.is_line, rest)) or at in [header.positions[ours] for ours in REQUIRED]):
+            return f"must close the {body.quote} that a value opens with: it goes on over what reads as the next rows"
     return ""
 
 
-def _refusal(body: _Text, number: int, rule: str, lines: list[str]) -> SourceError:
-    """Of a row, with its first line."""
-    return SourceError(f"{body.place}: row {number}", rule, "".join(lines[:1]).rstrip("\r\n")[:_SHOWN])
+def _require_columns(table: pa.Table, rows: pa.Array, header: Header, body: _Text) -> None:
+    """Refuse columns that are quoted by the other quote, and values to the right of the last name.
 
-
-def _require_quote(table: pa.Table, header: Header, body: _Text) -> None:
-    """Refuse a table with a column whose every value stands in the quotes that are not ``data.quote``."""
+    A value before such a one may be cut in two, as 2,2 where a comma divides.
+    """
     other = "'" if body.quote == '"' else '"'
-    if other.encode() not in body.content:
-        return
-    for ours, at in header.positions.items():
+    for ours, at in header.positions.items() if other.encode() in body.content else ():
         column = table.column(at).drop_null()
-        if len(column) and all(
-            pc.all(pc.match_substring_regex(part, f"(?s)^{other}.*{other}$")).as_py()
-            for part in (column.slice(0, 100), column)
-        ):
+        quoted = (pc.match_substring_regex(part, f"(?s)^{other}.*{other}$") for part in (column.slice(0, 100), column))
+        if len(column) and all(pc.all(part).as_py() for part in quoted):
             rule = f"column {header.names[ours]!r} must not be quoted by {other}: set data.quote (or data.files)"
             raise SourceError(f"{body.place}: row {body.row}", rule, column[0].as_py())
-
-
-def _require_names(table: pa.Table, rows: pa.Array, header: Header, body: _Text) -> None:
-    """Refuse a value to the right of the last name: one before it may be cut in two, as 2,2 where a comma divides."""
     for column in table.columns[header.named :]:
         filled = pc.indices_nonzero(pc.not_equal(pc.utf8_trim_whitespace(column), ""))
         if len(filled):

@@ -1,6 +1,7 @@
 """Bytes to UTF-8 text: the encoding is told by the file, or by ``data.encoding``, and never guessed in silence."""
 
 import codecs
+from contextlib import suppress
 from typing import Final
 
 from charset_normalizer import from_bytes
@@ -27,57 +28,47 @@ def to_utf8(place: str, content: bytes, encoding: str) -> bytes:
     Raises:
         SourceError: binary content, or an encoding that cannot be told or does not fit.
     """
-    for mark, name in _MARKS:
-        if content.startswith(mark):
-            return _decoded(place, content, name, "as its first bytes say").encode()
-    if encoding == "auto":
-        content = content.removesuffix(b"\x1a")  # DOS's end of a file
-        _require_text(place, content)
-        try:
-            content.decode()
-        except UnicodeDecodeError as error:
-            raise _untold(place, content, error.start) from None
-        return content
-    text = _decoded(place, content, encoding, "by data.encoding")
-    _require_text(place, text.encode())
-    if text.isascii() or not _is_of_single_bytes(encoding):
-        return text.encode()
+    marked = next((name for mark, name in _MARKS if content.startswith(mark)), "")
+    name = marked or ("utf-8" if encoding == "auto" else encoding)
     try:
-        shown = _example(content.decode().encode(), "utf-8")
-    except UnicodeDecodeError:
-        pass
-    else:
-        raise SourceError(place, f"is UTF-8 text ({shown}): set data.files for it, or data.encoding: auto", encoding)
-    if any(0x80 <= ord(letter) < 0xA0 for letter in set(text)):
-        raise SourceError(place, "must be text by data.encoding, and holds control letters", encoding)
-    return text.encode()
-
-
-def _decoded(place: str, content: bytes, encoding: str, why: str) -> str:
-    try:
-        return content.decode(encoding)
+        if not marked and encoding == "auto":
+            content = content.removesuffix(b"\x1a")  # DOS's end of a file
+            _require_text(place, content)
+        text = content.decode(name)
     except LookupError:
         raise SourceError("params.yaml", "data.encoding must be auto or a known encoding", encoding) from None
     except UnicodeDecodeError as error:
+        if not marked and encoding == "auto":
+            raise _untold(place, content, error.start) from None
+        rule = f"must be {name} text {'as its first bytes say' if marked else 'by data.encoding'}"
         row = content.count(b"\n", 0, error.start) + 1
-        rule = f"must be {encoding} text {why}: byte {error.start} is not, in line {row} ({error.reason})"
-        raise SourceError(place, rule) from None
+        raise SourceError(place, f"{rule}: byte {error.start} is not, in line {row} ({error.reason})") from None
+    if not marked and encoding == "auto":
+        return content
+    if not (marked or text.isascii()) and len({*bytes(range(0xA0, 0x100)).decode(name, "replace")}) > 0x40:
+        with suppress(UnicodeDecodeError):  # every file is text in an encoding of one byte a letter
+            shown = _example(content.decode().encode(), "utf-8")
+            raise SourceError(place, f"is UTF-8 text ({shown}): set data.encoding: auto, or data.files", encoding)
+        if any(0x80 <= ord(letter) < 0xA0 for letter in set(text)):
+            raise SourceError(place, "must be text by data.encoding, and holds control letters", encoding)
+    content = text.encode()
+    _require_text(place, content)
+    return content
 
 
 def _require_text(place: str, content: bytes) -> None:
-    if content.startswith(b"PK\x03\x04"):
-        raise SourceError(place, "must be a text file, and is a zip file (a workbook?): give it the suffix that it is")
-    head = content[:65536]
-    if (at := content.find(b"\0")) >= 0 or len(head.translate(None, _CONTROLS)) < len(head):
-        row = content.count(b"\n", 0, at) + 1 if at >= 0 else 1
-        rule = "must be a text file, and holds control bytes (binary, or UTF-16 without a mark: set data.encoding)"
-        raise SourceError(f"{place}: row {row}" if at >= 0 else place, rule)
+    head, at = content[:65536], content.find(b"\0")
+    if at >= 0 or len(head.translate(None, _CONTROLS)) < len(head):
+        row = content.count(b"\n", 0, at) + 1
+        place += f": row {row}" if at >= 0 else ""
+        rule = "must be a text file, and holds control bytes (another kind of file, or UTF-16 without a mark)"
+        raise SourceError(place, rule)
 
 
 def _untold(place: str, content: bytes, start: int) -> SourceError:
     """The refusal of what is no UTF-8: how a text of it reads in the encodings that it may be in."""
     lines = [line for line in content.splitlines() if not line.isascii()][:200]
-    found = [match.encoding for match in from_bytes(b"\n".join(lines), cp_isolation=_LIKELY)][:4]
+    found = [match.encoding for match in from_bytes(b"\n".join(lines)[:100_000], cp_isolation=_LIKELY)][:4]
     readings: dict[str, str] = {}  # of encodings that give the same text, the commonest
     for name in sorted({*found, "cp1252"}, key=_LIKELY.index):
         try:
@@ -94,7 +85,3 @@ def _example(line: bytes, encoding: str) -> str:
     text = next(line for line in line.decode(encoding).splitlines() if not line.isascii())
     at = next(i for i, letter in enumerate(text) if not letter.isascii())
     return repr(text[max(0, at - 15) : at + 15])
-
-
-def _is_of_single_bytes(encoding: str) -> bool:
-    return len({*bytes(range(0xA0, 0x100)).decode(encoding, "replace")}) > 0x40

@@ -12,7 +12,8 @@ from pricetrail.base.params_data import FileFormat
 HEADER_ROWS: Final = 20  # among which the column names are looked for
 REQUIRED: Final = ("invoice", "sku", "quantity", "invoiced_at", "unit_price")
 _NUMBER: Final = re.compile(r"\W*\w{0,3}\W*\d[\d.,'\s]*\W*\w{0,3}\W*")  # with a sign, a currency, a unit
-_DATE: Final = re.compile(r".*\d.*\d.*")
+LIKE_LINES: Final = {"quantity": _NUMBER, "unit_price": _NUMBER, "invoiced_at": re.compile(r".*\d.*\d.*")}
+LONG: Final = 40  # characters that are no number or date
 
 
 @dataclass(frozen=True)
@@ -35,33 +36,21 @@ class Header:
 
     def is_line(self, cells: Sequence[str]) -> bool:
         """Whether cells read as a line: numbers and a date stand where the columns say, or all so far to the right."""
-        rules = (("quantity", _NUMBER), ("unit_price", _NUMBER), ("invoiced_at", _DATE))
         return any(
-            all(self.positions[ours] + shift < len(cells) for ours, _ in rules)
-            and all(rule.fullmatch(cells[self.positions[ours] + shift]) for ours, rule in rules)
+            all(
+                (at := self.positions[ours] + shift) < len(cells)
+                and len(cells[at]) < LONG
+                and rule.fullmatch(cells[at])
+                for ours, rule in LIKE_LINES.items()
+            )
             for shift in range(max(1, len(cells) - self.width + 1))
         )
 
 
 class NoHeaderError(SourceError):
-    """No row has all of the columns.
+    """No row has all of the columns; ``found`` counts those of the required ones that the best row has."""
 
-    Args:
-        place: see ``PricetrailError``, as ``rule`` and ``value``.
-        found: those of the required columns that the best row has.
-        why: in short.
-    """
-
-    def __init__(
-        self,
-        place: str,
-        rule: str,
-        value: object = None,
-        found: tuple[str, ...] = (),
-        why: str = "has not the columns",
-    ) -> None:
-        super().__init__(place, rule, value)
-        self.found, self.why = found, why
+    found = 0
 
 
 def find_header(place: str, rows: Sequence[Sequence[str]], written: FileFormat) -> Header:
@@ -124,7 +113,9 @@ def _missing(place: str, missing: Mapping[str, str], header: Sequence[str]) -> N
     for quote in ("'", '"'):
         if all(f"{quote}{theirs}{quote}" in header for theirs in missing.values()):
             rule = f"must not have its column names quoted by {quote}: set data.quote (or data.files)"
-    return NoHeaderError(place, rule, ", ".join(header)[:500], tuple(name for name in REQUIRED if name not in missing))
+    error = NoHeaderError(place, rule, ", ".join(header)[:500])
+    error.found = len({*REQUIRED} - {*missing})
+    return error
 
 
 def _loose(name: str) -> str:

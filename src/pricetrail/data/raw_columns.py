@@ -14,6 +14,7 @@ from pricetrail.data.headers import find_header, plain_name
 from pricetrail.data.order_fields import fill_down, join
 from pricetrail.data.source import RawTable
 
+_LETTERS: Final = {"string": "t", "large_string": "t", "null": "t", "timestamp": "d", "bool": "b"}  # other types: n
 _YEARS: Final = (-62135596800, 253402300799)  # 1 to 9999, as seconds from 1970
 
 
@@ -40,9 +41,8 @@ def named_columns(raw: RawTable) -> tuple[pa.Table, tuple[str, ...]]:
     others = [ours for ours in columns if ours not in LINE_COLUMNS]
     table = table.select([*LINE_COLUMNS, *others, SOURCE_FILE, SOURCE_ROW, CELL_TYPES])
     blank, again = _blank_rows(raw.table), _header_rows(table, raw)
-    notes = [
-        f"{mask.sum()} {what} left out" for mask, what in ((blank, "blank rows"), (again, "headers")) if mask.any()
-    ]
+    told = (("blank rows left out", blank), ("rows left out that repeat the header", again))
+    notes = [f"{what}: {mask.sum()}" for what, mask in told if mask.any()]
     if notes:
         table = table.filter(pa.array(~(blank | again)))
     return fill_down(raw.name, table, raw.written), (*raw.notes, *notes)
@@ -124,20 +124,12 @@ def alike(tables: list[pa.Table]) -> list[pa.Table]:
 
 def _as_text(table: pa.Table, names: list[str]) -> pa.Table:
     """Columns as text; where numbers, times or booleans become it, ``cell_types`` tells that they were."""
-    kinds = {name: _letter(table.schema.field(name).type) for name in names}
+    letters = dict.fromkeys(LINE_COLUMNS, "t")
     for name in names:
+        kind = str(table.schema.field(name).type)
+        letters[name] = _LETTERS.get(kind.split("[")[0], "n")
         table = table.set_column(table.column_names.index(name), name, table.column(name).cast(pa.string()))
-    if {*kinds.values()} - {"t"}:
-        letters = "".join(kinds.get(name, "t") for name in LINE_COLUMNS)
-        types = pa.DictionaryArray.from_arrays(pa.array([0] * table.num_rows, pa.int32()), [letters])
+    if {*letters.values()} != {"t"}:
+        types = pa.DictionaryArray.from_arrays(pa.array([0] * table.num_rows, pa.int32()), ["".join(letters.values())])
         table = table.set_column(table.column_names.index(CELL_TYPES), CELL_TYPES, types)
     return table
-
-
-def _letter(kind: pa.DataType) -> str:
-    """Of ``contract.CELL_TYPES``, for a column of a Parquet file."""
-    if pa.types.is_boolean(kind):
-        return "b"
-    if pa.types.is_timestamp(kind):
-        return "d"
-    return "n" if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind) else "t"

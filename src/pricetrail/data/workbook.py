@@ -21,7 +21,7 @@ from pricetrail.base.params_data import FileFormat
 from pricetrail.data.contract import LINE_COLUMNS
 from pricetrail.data.headers import Header, NoHeaderError, find_header, header_rows
 from pricetrail.data.source import RawTable
-from pricetrail.data.source_limits import BATCH_ROWS, CHUNK_BYTES, Allowance, counted_rows
+from pricetrail.data.source_limits import BATCH_ROWS, Allowance, counted_rows
 
 _FORMULA: Final = re.compile(rb"<(\w+:)?f[ >/]")
 SOME: Final = 2  # required columns that make a sheet without the others one of lines whose columns were renamed
@@ -42,7 +42,7 @@ def read_workbook(
     Raises:
         SourceError: a sheet has some of the columns, or none has all, or a formula has no value.
     """
-    tables, passed = list[RawTable](), list[tuple[str, NoHeaderError]]()
+    tables, passed = list[RawTable](), dict[str, SourceError]()
     with warnings.catch_warnings():  # of parts that hold no cells
         warnings.simplefilter("ignore")
         book = openpyxl.load_workbook(source, read_only=True, data_only=True, keep_links=False)
@@ -52,49 +52,40 @@ def read_workbook(
                 try:
                     tables.append(_read_sheet(source, sheet, written, allowance))
                 except NoHeaderError as error:
-                    if len(error.found) >= SOME or (written.sheet and _is_named(sheet.title, written)):
+                    if error.found >= SOME or (written.sheet and _is_named(sheet.title, written)):
                         rule = f"{error.rule}; or set data.sheet to the sheets that are lines"
                         raise SourceError(error.place, rule, error.value) from None
-                    passed.append((sheet.title, error))
-            return _told(tables, passed, len(book.worksheets), allowance)
+                    passed[sheet.title] = error
         finally:
             book.close()
+    if not tables:
+        found = "; ".join(f"{title}: {error.value or error.rule}" for title, error in passed.items())
+        rule = "must have a sheet with the columns of data.columns (and the name of data.sheet)"
+        raise next(iter(passed.values())) if len(passed) == 1 else SourceError(str(allowance.file), rule, found[:1000])
+    if passed:
+        note = f"sheets that are not read: {', '.join(passed)}"
+        tables[0] = replace(tables[0], notes=(*tables[0].notes, note))
+    return tables
 
 
 def _is_named(title: str, written: FileFormat) -> bool:
     return written.sheet in ("", title) or fnmatchcase(title, written.sheet)
 
 
-def _told(
-    tables: list[RawTable], passed: list[tuple[str, NoHeaderError]], sheets: int, allowance: Allowance
-) -> list[RawTable]:
-    """The tables, the first with a note of the sheets that are none."""
-    if not tables and not passed:
-        raise SourceError(str(allowance.file), "must have a sheet with cells")
-    if not tables:
-        if sheets == 1:
-            raise SourceError(str(allowance.file), passed[0][1].rule, passed[0][1].value)
-        found = "; ".join(f"{title}: {error.value or error.rule}" for title, error in passed)
-        rule = "must have a sheet with the columns of data.columns, named by data.sheet where that is set"
-        raise SourceError(str(allowance.file), rule, found[:1000])
-    if not passed:
-        return tables
-    notes = [f"sheet {title!r} is not read: it {error.why}" for title, error in passed]
-    return [replace(tables[0], notes=(*tables[0].notes, *notes)), *tables[1:]]
-
-
 def _read_sheet(source: Path | IO[bytes], sheet: Any, written: FileFormat, allowance: Allowance) -> RawTable:  # noqa: ANN401
     place = f"{allowance.file} [{sheet.title}]"
     if not _is_named(sheet.title, written):
-        raise NoHeaderError(place, "is not named by data.sheet", why="is not named by data.sheet")
+        raise NoHeaderError(place, "must be named by data.sheet", sheet.title)
     rows = counted_rows(sheet, allowance)
     head = list(islice(rows, header_rows(written)))
     if not any(cell is not None for row in head for cell in row):
-        raise NoHeaderError(place, "must have a header and lines, the sheet is empty", why="is empty")
+        raise NoHeaderError(place, "must have a header and lines, the sheet is empty")
     header = find_header(place, [["" if cell is None else str(cell) for cell in row] for row in head], written)
     if sheet.parent.epoch != WINDOWS_EPOCH and written.datetime_format == "excel":
         raise SourceError(place, "must count days from 1900, and counts them from 1904: make the times date cells")
-    if _has_formulas(sheet):
+    with sheet._get_source() as xml:
+        has_formulas = _FORMULA.search(xml.read())
+    if has_formulas:
         _require_values(source, sheet, header, place)
     columns, numbers, types = _cells(chain(head[header.row :], rows), header)
     names = [str(header.positions[ours]) for ours in header.positions]
@@ -138,16 +129,6 @@ def _told_cell(value: object) -> tuple[str | None, str]:
     if isinstance(value, float):
         return repr(int(value) if value.is_integer() else value), "n"
     return str(value), "d" if isinstance(value, dt.date | dt.time | dt.timedelta) else "n"
-
-
-def _has_formulas(sheet: Any) -> bool:  # noqa: ANN401  a sheet of openpyxl
-    end = b""
-    with sheet._get_source() as stream:
-        while part := stream.read(CHUNK_BYTES):
-            if _FORMULA.search(end + part):
-                return True
-            end = part[-40:]
-    return False
 
 
 def _require_values(source: Path | IO[bytes], sheet: Any, header: Header, place: str) -> None:  # noqa: ANN401
