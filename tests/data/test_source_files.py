@@ -309,7 +309,7 @@ def test_real_dates_are_read_beside_files_that_need_a_format(tmp_path: Path) -> 
     (tmp_path / "a.csv").write_text(csv_text(american))
     write_parquet(tmp_path / "b.parquet", TYPED[2:3])
     write_xlsx(tmp_path / "c.xlsx", TYPED[3:])
-    assert lines_of(data_settings(tmp_path, datetime_format="%m/%d/%Y %H:%M")) == LINES
+    assert lines_of(data_settings(tmp_path, datetime_format="%m/%d/%Y %H:%M", prove_date_order=False)) == LINES
 
 
 @pytest.mark.parametrize("beside_text", [False, True])

@@ -134,6 +134,11 @@ def _old_code(line: Line, least: int) -> dict[str, Any]:
     return {"sku": f"FUR-{int(line.sku) - 19000}" if int(line.sku) % 2 >= least else str(int(line.sku) - 10000)}
 
 
+def _thousands(number: int, line: Line) -> dict[str, Any]:
+    wholesale = {"quantity": 1000.0, "unit_price": 0.42}
+    return wholesale if number in {5, 50, 150, 250, 350} else {"quantity": line.quantity}
+
+
 SEMICOLON = {"data.delimiter": ";"}
 FIRST_CASES: dict[str, Callable[[], list[tuple[dict[str, Any], list[Line] | None, str]]]] = {
     "00_control": lambda: [({}, control(), "")],
@@ -157,6 +162,7 @@ FIRST_CASES: dict[str, Callable[[], list[tuple[dict[str, Any], list[Line] | None
     ],
     "07_thousands_dot": lambda: [
         (SEMICOLON, None, "1.000"),
+        (SEMICOLON | {"data.thousands": "."}, _each(_thousands), ""),
         (SEMICOLON | {"data.decimal": ",", "data.thousands": "."}, None, r"'[0-9]\.[0-9]+'|data.decimal"),
     ],
     "09_ipynb_checkpoints": lambda: [({}, control(), "")],

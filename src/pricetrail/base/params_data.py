@@ -109,7 +109,7 @@ class FileFormat(Section):
 
     @model_validator(mode="after")
     def _marks_differ(self) -> Self:
-        if self.thousands and self.thousands == ("." if self.decimal == "auto" else self.decimal):
+        if self.thousands and self.thousands == self.decimal:
             raise ValueError(f"must have a thousands mark that is not the decimal mark {self.thousands!r}")
         return self
 
