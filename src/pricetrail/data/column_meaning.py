@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Final
 
 _NUM: Final = r"(?:no|nr|num|number|nummer|numero|n|id|code|ref|reference|referenz|key)"
@@ -107,20 +107,14 @@ def plain_name(name: str) -> str:
     return short if short and text != short and not text.startswith("date") else text
 
 
-def named_like(meaning: str, header: Sequence[str]) -> list[int]:
-    """Columns whose name has this meaning, of the best kind of name that there is."""
-    return next(iter(by_kind(meaning, header)), [])
-
-
-def by_kind(meaning: str, header: Sequence[str]) -> list[list[int]]:
+def by_kind(meaning: str, header: Iterable[str]) -> list[list[str]]:
     """Columns whose name has this meaning, by kind of name, best first; kinds without columns are left out."""
-    plain = [plain_name(name) for name in header]
-    kinds = [[at for at, name in enumerate(plain) if re.fullmatch(kind, name)] for kind in _NAMES[meaning]]
+    plain = {name: plain_name(name) for name in header}
+    kinds = [[name for name, text in plain.items() if re.fullmatch(kind, text)] for kind in _NAMES[meaning]]
     return [kind for kind in kinds if kind]
 
 
-def meanings(header: Sequence[str]) -> int:
+def meanings(header: Iterable[str]) -> int:
     """How many of the columns that a shop needs have names that tell them."""
     needed = ("invoice", "sku", "quantity", "invoiced_at", "unit_price", "description", "customer_id", TOTALS)
-    found = {tuple(named_like(meaning, header)) for meaning in needed} - {()}
-    return len(found)
+    return len({tuple(found[0]) for meaning in needed if (found := by_kind(meaning, header))})

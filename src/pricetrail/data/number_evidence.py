@@ -2,96 +2,74 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import Final
 
-_NUMBER: Final = re.compile(r"\(?([^\d.,()+\-−]*)[+\-−]?([^\d.,()+\-−]*)(\d[\d.,'’\s]*?|[.,]\d+)\s*([^\d.,()\s]*)\)?")
-_SPACES: Final = re.compile(r"[\s\u00a0\u202f]")
+_NUMBER: Final = re.compile(r"\(?([^\d.,()+\-−]*)[+\-−]?([^\d.,()+\-−]*)(\d[\d.,'’ ]*?|[.,]\d+) ?([^\d.,() ]*)\)?")
+_FEW_LETTERS = 4  # of a currency or a unit
 
 
-@dataclass(frozen=True)
+@dataclass
 class NumberEvidence:
     """The notation of a column.
 
     Attributes:
-        numbers: values that are numbers in some notation.
-        others: values that are none, first ones.
-        count: all values.
-        decimals: decimal marks, each with a text that proves it.
-        thousands: the same, of marks between thousands.
+        share: of the values that are numbers in some notation.
+        decimals, thousands: marks, each with a text that proves it.
         open: marks that could be either, with a text.
-        signs: what stands before or behind the number, with a count.
-        has_decimals: whether a value has decimals that are not all zeros.
+        signs: what stands before or behind the numbers, with a count.
     """
 
-    numbers: int
-    others: tuple[str, ...]
-    count: int
-    decimals: Mapping[str, str]
-    thousands: Mapping[str, str]
-    open: Mapping[str, str]
-    signs: Mapping[str, int]
+    share: float = 0.0
+    decimals: dict[str, str] = field(default_factory=dict)
+    thousands: dict[str, str] = field(default_factory=dict)
+    open: dict[str, str] = field(default_factory=dict)
+    signs: Counter[str] = field(default_factory=Counter)
 
 
 def number_evidence(values: Iterable[object]) -> NumberEvidence:
-    """Look at every value; typed numbers (Excel, Parquet) are in no notation.
-
-    Args:
-        values: cells that are not missing.
-    """
-    decimals, thousands, unsure, signs = dict[str, str](), dict[str, str](), dict[str, str](), Counter[str]()
-    others, count, good = list[str](), 0, 0
-    for text, times in Counter(values).items():
-        count += times
-        if isinstance(text, bool):
-            others.append(str(text))
-            continue
-        if isinstance(text, int | float):
+    """Look at every value that is not missing; typed numbers (Excel, Parquet) are in no notation."""
+    found, counts, good = NumberEvidence(), Counter(values), 0
+    for value, times in counts.items():
+        if isinstance(value, int | float) and not isinstance(value, bool):
             good += times
-            continue
-        match = _NUMBER.fullmatch(_SPACES.sub(" ", str(text)).strip())
-        if match is None:
-            others.append(str(text))
-            continue
-        before, inner, core, after = match.groups()
-        good += times
-        for sign in {before.strip(), inner.strip(), after.strip()} - {""}:
-            signs[sign] += times
-        _marks(core.strip().replace("’", "'"), str(text), decimals, thousands, unsure)
-    unsure = {mark: text for mark, text in unsure.items() if mark not in decimals and mark not in thousands}
-    return NumberEvidence(good, tuple(others[:5]), count, decimals, thousands, unsure, dict(signs))
+        elif match := _NUMBER.fullmatch(_plain(value)):
+            signs = {match[1].strip(), match[2].strip(), match[4]} - {""}
+            if max(map(len, signs), default=0) <= _FEW_LETTERS:
+                good += times
+                found.signs.update(dict.fromkeys(signs, times))
+                _look(match[3].replace("’", "'"), str(value), found)
+    found.share = good / max(1, counts.total())
+    found.open = {mark: text for mark, text in found.open.items() if mark not in found.decimals | found.thousands}
+    return found
 
 
-def _marks(core: str, text: str, decimals: dict[str, str], thousands: dict[str, str], unsure: dict[str, str]) -> None:
+def _plain(value: object) -> str:
+    return re.sub(r"\s", " ", str(value)).strip()
+
+
+def _look(core: str, text: str, found: NumberEvidence) -> None:
     marks = re.findall(r"[.,' ]", core)
-    last = core.rfind(marks[-1]) if marks else 0
-    head, tail = core[:last], core[last + 1 :]
     if not marks:
         return
+    head, tail = core.rsplit(marks[-1], 1)
     if len(set(marks)) > 1:
-        decimals.setdefault(marks[-1], text)
-        for mark in set(marks) - {marks[-1]}:
-            thousands.setdefault(mark, text)
+        found.decimals.setdefault(marks[-1], text)
+        found.thousands.setdefault(marks[0], text)
     elif len(marks) > 1 or marks[0] in "' ":
-        thousands.setdefault(marks[0], text)
-    elif len(tail) != 3 or len(head) > 3 or head in {"", "0", "00", "000"}:
-        decimals.setdefault(marks[0], text)
+        found.thousands.setdefault(marks[0], text)
+    elif len(tail) == 3 and 1 <= len(head) <= 3 and head.strip("0"):  # a group of thousands
+        found.open.setdefault(marks[0], text)
     else:
-        unsure.setdefault(marks[0], text)
+        found.decimals.setdefault(marks[0], text)
 
 
-def as_number(value: object, decimal: str, thousands: str) -> float | None:
-    """The number of a cell; None where it is none."""
-    if isinstance(value, int | float):
-        return float(value)
-    text = _SPACES.sub(" ", str(value)).strip()
-    match = _NUMBER.fullmatch(text)
-    if match is None:
-        return None
-    core = match[3].replace("’", "'").replace(thousands, "") if thousands else match[3]
-    core = core.replace("," if decimal == "," else ".", ".")
-    try:
-        return float(core) * (-1 if re.search(r"[-−(]", text) else 1)
-    except ValueError:
-        return None
+def as_number(value: object, decimal: str, thousands: str) -> float:
+    """The number of a cell; NaN where it is none."""
+    match = _NUMBER.fullmatch(_plain(value))
+    if isinstance(value, int | float) or value is None or match is None:
+        return float(value) if isinstance(value, int | float) else float("nan")
+    core = match[3].replace("’", "'").replace(thousands or "\0", "").replace("," if decimal == "," else ".", ".")
+    sign = -1 if re.search(r"[-−(]", _plain(value)) else 1
+    return sign * float(core) if re.fullmatch(r"[\d.]+", core) and core.count(".") <= 1 else float("nan")

@@ -2,7 +2,6 @@
 
 import datetime as dt
 import glob
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
@@ -10,48 +9,41 @@ from typing import Any, Final
 
 from pricetrail.base.errors import SourceError
 from pricetrail.base.json_type import Json
-from pricetrail.data.column_proposal import ColumnChoice, choose_columns, present
+from pricetrail.data.column_proposal import choose_columns, present
 from pricetrail.data.date_evidence import DateEvidence, DateReading, date_evidence
 from pricetrail.data.number_evidence import NumberEvidence, number_evidence
-from pricetrail.data.question import Question
-from pricetrail.data.shop_proposal import ShopTable, propose_shop
-from pricetrail.data.unseen_files import UnseenTable
+from pricetrail.data.shop_proposal import Told, propose_shop
+from pricetrail.data.unseen_files import Question, UnseenTable
 
 DATE_ORDER: Final = "date_order"  # of the answers: not a setting, but tells data.datetime_format
-_DEFAULTS: Final[Mapping[str, Json]] = {
-    **{"datetime_format": "ISO8601", "timezone": "", "prove_date_order": True, "delimiter": ",", "quote": '"'},
-    **{"encoding": "auto", "decimal": "auto", "thousands": ""},
+_RESET: Final[Mapping[str, Json]] = {  # what an earlier shop's files needed is not told of these
+    **{"data.datetime_format": "ISO8601", "data.prove_date_order": True, "data.delimiter": ",", "data.quote": '"'},
+    **{"data.encoding": "auto", "data.decimal": "auto", "data.thousands": "", "data.timezone": "", "data.files": {}},
+    **{"shop.unit": "units", "shop.cancelled_status": [], "shop.whole_units": None, "shop.not_products": None},
+    **{"shop.cancellation_prefix": None},
 }
+_OTHER: Final = {".": ",", ",": "."}
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """What `pricetrail init` would write.
+    """What `pricetrail init` would write: a value and its evidence by dotted key, and what must be asked first."""
 
-    Attributes:
-        settings: by dotted key.
-        evidence: why, by dotted key.
-        questions: what must be answered first.
-        notes: what a person should know beside it.
-    """
-
-    settings: Mapping[str, Json]
-    evidence: Mapping[str, str]
+    told: Told
     questions: tuple[Question, ...]
     notes: tuple[str, ...]
 
 
 @dataclass
 class _File:
-    """What one file says: a setting that is not there is one that it tells nothing of."""
+    """What one file tells; a setting that it tells nothing of is not there."""
 
     name: str
     tables: list[UnseenTable]
-    choice: ColumnChoice
-    settings: dict[str, Json] = field(default_factory=dict)
-    evidence: dict[str, str] = field(default_factory=dict)
+    columns: dict[str, str | None]
+    dates: DateEvidence
+    told: Told = field(default_factory=dict)
     questions: list[Question] = field(default_factory=list)
-    dates: DateEvidence = field(default_factory=lambda: DateEvidence(()))
 
 
 def propose(
@@ -69,218 +61,157 @@ def propose(
         SourceError: a file is written in two ways at once, or contradicts an answer.
     """
     words = frozenset(word.lower() for word in missing) | {""}
-    files = [_look(group, words, answers, today) for group in _by_file(tables)]
-    _settle_dates(files, answers)
-    questions = [question for file in files for question in (*file.choice.questions, *file.questions)]
-    settings, evidence = _first(files)
-    settings["data.files"] = changes = _changes(files, settings)
-    for name, change in changes.items():
-        evidence[f"data.files: {name}"] = "it differs from the first file in " + ", ".join(change)
-    shop_tables = [
-        ShopTable(table, file.choice.columns, *_marks_of(file, settings)) for file in files for table in file.tables
-    ]
-    shop = propose_shop(shop_tables, words, answers)
-    given = {key: value for key, value in answers.items() if key != DATE_ORDER and not key.startswith("data.columns.")}
-    return Proposal(
-        settings | shop.settings | given,
-        evidence | shop.evidence | dict.fromkeys(given, "as asked"),
-        tuple({question.key + question.text: question for question in (*questions, *shop.questions)}.values()),
-        (*(note for file in files for note in _notes(file)), *shop.notes),
-    )
-
-
-def _by_file(tables: Sequence[UnseenTable]) -> list[list[UnseenTable]]:
     names = dict.fromkeys(table.file for table in tables)
-    return [[table for table in tables if table.file == name] for name in names]
+    files = [_look([table for table in tables if table.file == name], words, answers, today) for name in names]
+    _settle_dates(files, answers)
+    told: Told = {
+        key: next(file.told[key] for file in files if key in file.told) for file in files for key in file.told
+    }
+    if changes := _changes(files, told):
+        told["files"] = (changes, "they differ from the first file")
+    marks = [[str(file.told.get(key, told.get(key, ("",)))[0]) for key in ("decimal", "thousands")] for file in files]
+    parts = [(table, file.columns, *mark) for file, mark in zip(files, marks, strict=True) for table in file.tables]
+    shop, asked = propose_shop(parts, words, answers)
+    given = {key: value for key, value in answers.items() if key != DATE_ORDER and not key.startswith("data.columns.")}
+    questions = {each.text: each for each in (*(each for file in files for each in file.questions), *asked)}
+    return Proposal(
+        {f"data.{key}": value for key, value in told.items()}
+        | shop
+        | {key: (v, "as asked") for key, v in given.items()},
+        tuple(questions.values()),
+        tuple(note for file in files for note in _notes(file)),
+    )
 
 
 def _look(tables: list[UnseenTable], missing: frozenset[str], answers: Mapping[str, Any], today: dt.date) -> _File:
     choices = [choose_columns(table, missing, answers, today) for table in tables]
-    for table, choice in zip(tables[1:], choices[1:], strict=True):
-        if choice.columns != choices[0].columns:
-            rule = f"must have the columns of {tables[0].name}: save the other sheets as a file, or set data.sheet"
-            raise SourceError(table.name, rule, ", ".join(table.header))
-    file = _File(tables[0].file, tables, choices[0])
-    file.settings |= tables[0].written
-    file.evidence |= tables[0].evidence
-    file.questions += [question for table in tables for question in table.questions]
-    cells = {ours: _cells(file, ours, missing) for ours in ("quantity", "unit_price", "invoiced_at")}
-    numbers = {ours: number_evidence(cells[ours]) for ours in ("quantity", "unit_price")}
-    _settle_marks(file, numbers, answers)
+    columns, evidence, _ = choices[0]
+    for table, (other, *_) in zip(tables, choices, strict=True):
+        if other != columns:
+            rule = f"must have the columns of {tables[0].name}, or be a file of its own (or narrow data.sheet)"
+            raise SourceError(table.name, rule, ", ".join(table.columns))
+    cells = {
+        ours: [cell for table in tables for cell in present(table.columns[str(columns[ours])], missing)]
+        if columns[ours]
+        else []
+        for ours in ("quantity", "unit_price", "invoiced_at")
+    }
     typed = all(isinstance(cell, dt.date) for cell in cells["invoiced_at"])
-    if cells["invoiced_at"] and not typed:
-        file.dates = date_evidence(cells["invoiced_at"], today)
+    file = _File(tables[0].file, tables, columns, date_evidence([] if typed else cells["invoiced_at"], today))
+    file.told = {f"columns.{ours}": (theirs, evidence.get(ours, "")) for ours, theirs in columns.items()}
+    file.told |= tables[0].settings
+    file.questions = [each for _, _, asked in choices for each in asked] + [
+        each for t in tables for each in t.questions
+    ]
+    _settle_marks(file, {ours: number_evidence(cells[ours]) for ours in ("quantity", "unit_price")}, answers)
     return file
-
-
-def _cells(file: _File, ours: str, missing: frozenset[str]) -> list[Any]:
-    name = file.choice.columns[ours]
-    return [] if name is None else [cell for table in file.tables for cell in present(table.values(name), missing)]
 
 
 def _settle_marks(file: _File, numbers: Mapping[str, NumberEvidence], answers: Mapping[str, Any]) -> None:
     """Decimal and thousands mark of a file: a mark that could be either is told by the other mark, or asked for."""
-    decimals = {mark: f"{text!r} ({ours})" for ours, seen in numbers.items() for mark, text in seen.decimals.items()}
-    thousands = {mark: f"{text!r} ({ours})" for ours, seen in numbers.items() for mark, text in seen.thousands.items()}
-    decimal, mark = answers.get("data.decimal"), answers.get("data.thousands") or ""
-    if decimal in {".", ","} and decimal not in decimals and {".", ","} & decimals.keys():
-        raise SourceError(
-            file.name, f"writes a decimal {decimal!r} nowhere, but {' '.join(decimals.values())}: --decimal is wrong"
-        )
-    if len(decimals) > 1 or decimals.keys() & thousands.keys() or len(thousands) > 1:
-        both = [*decimals.values(), *thousands.values()]
-        raise SourceError(file.name, "must write all numbers with the same marks: export it anew", " and ".join(both))
-    asked = decimal in {".", ","}
-    decimal = decimal if asked else next(iter(decimals), "")
-    mark = mark or next(iter(thousands), "")
+    proof = {mark: f"{text!r} ({ours})" for ours, seen in numbers.items() for mark, text in seen.decimals.items()}
+    groups = {mark: f"{text!r} ({ours})" for ours, seen in numbers.items() for mark, text in seen.thousands.items()}
+    asked = str(answers.get("data.decimal", "")).replace("auto", "")
+    decimal = asked or next(iter(proof), "") or next((_OTHER[mark] for mark in groups if mark in _OTHER), "")
     for ours, seen in numbers.items():
-        for open_mark, text in seen.open.items():
-            if open_mark == mark or (asked and open_mark == decimal):
-                continue
-            if (decimal and open_mark != decimal) or (mark and not asked):
-                thousands[open_mark] = f"{text!r} ({ours}), for the decimal mark is {decimal!r}"
-                if mark and open_mark != mark:
-                    raise SourceError(file.name, f"must write thousands with one mark: {thousands}")
-                mark = open_mark
-                continue
-            file.questions.append(_one_or_thousand(file, ours, text, open_mark))
-    if not decimal and mark in {".", ","}:
-        decimal = "," if mark == "." else "."
-    if decimal or mark:
-        file.settings["decimal"] = decimal if decimal == "," or mark == "," or asked else "auto"
-        file.settings["thousands"] = mark
-        proof = decimals.get(decimal, "as asked" if asked else f"the mark between thousands is {mark!r}")
-        file.evidence["decimal"] = f"{decimal or 'none'}: {proof}"
-        file.evidence["thousands"] = thousands.get(mark, "no number has one" if not mark else "as asked")
-
-
-def _one_or_thousand(file: _File, ours: str, text: str, mark: str) -> Question:
-    head, tail = text.rsplit(mark, 1)
-    other = "," if mark == "." else "."
-    readings = ((mark, f"{text} is {head}.{tail}"), (other, f"{text} is {head}{tail}"))
-    told = f"{file.name}: {ours} {text!r} can be read in two ways, and no other value of the column tells which"
-    return Question("data.decimal", told, readings, f"--decimal {mark} or --decimal {other}")
+        for mark, text in seen.open.items():
+            if mark in groups or (decimal and mark != decimal):
+                groups.setdefault(mark, f"{text!r} ({ours}), for the decimal mark is {decimal!r}")
+            elif not asked:
+                one = (
+                    (mark, f"{text} is {text.replace(mark, '.')}"),
+                    (_OTHER[mark], f"{text} is {text.replace(mark, '')}"),
+                )
+                tell = f"{file.name}: {ours} {text!r} can be read in two ways, and no other value of the column tells which"
+                file.questions.append(
+                    Question("data.decimal", tell, one, f"--decimal {mark} or --decimal {_OTHER[mark]}")
+                )
+    if (
+        len(proof.keys() | {decimal}) > 1 + (not decimal)
+        or proof.keys() & groups.keys()
+        or len(groups) > 1
+        or decimal in groups
+    ):
+        found = " and ".join(
+            [*(f"decimal {each}" for each in proof.values()), *(f"thousands {each}" for each in groups.values())]
+        )
+        raise SourceError(
+            file.name, f"must write all numbers with the same marks{', as --decimal says' if asked else ''}", found
+        )
+    if decimal or groups:
+        thousands, grouped = next(iter(groups.items()), ("", ""))
+        plain = decimal in {"", "."} and thousands != "," and not asked
+        why = proof.get(decimal) or ("as asked" if asked else f"{thousands!r} stands between thousands")
+        file.told |= {"decimal": ("auto" if plain else decimal, why), "thousands": (thousands, grouped)}
 
 
 def _settle_dates(files: Sequence[_File], answers: Mapping[str, Any]) -> None:
     """The date format of every file; one that reads in several ways is told by the others, or asked for."""
     proven = {file.dates.readings[0].format for file in files if len(file.dates.readings) == 1}
-    for file in files:
-        readings = file.dates.readings
-        if file.dates.unlike and "data.datetime_format" not in answers:
-            rule = "must write all dates in one way: a spreadsheet may have turned some of them; export it anew"
-            raise SourceError(
-                f"{file.name}: {file.choice.columns['invoiced_at']}", rule, " and ".join(file.dates.unlike)
-            )
-        if not readings:
-            continue
-        by_others = [reading for reading in readings if reading.format in proven]
+    for file in files if "data.datetime_format" not in answers else ():
+        readings, name = file.dates.readings, file.columns["invoiced_at"]
+        if file.dates.unlike:
+            rule = "must write all dates in one way that is known; a spreadsheet may have turned some: export it anew"
+            raise SourceError(f"{file.name}: {name}", rule, " and ".join(file.dates.unlike))
         by_answer = [reading for reading in readings if reading.order == answers.get(DATE_ORDER)]
+        by_others = [reading for reading in readings if proven == {reading.format}]
         if len(readings) == 1:
-            _use(file, readings[0], f"{readings[0]}; {_why(readings[0])}", sure=False)
+            _use(
+                file,
+                readings[0],
+                f"{readings[0].proof!r} reads in no other order" if readings[0].proof else "",
+                sure=False,
+            )
         elif len(by_answer) == 1:
-            _use(file, by_answer[0], f"{by_answer[0]}; the order as asked", sure=True)
-        elif len(by_others) == 1 and len(proven) == 1:
-            _use(file, by_others[0], f"{by_others[0]}; other files prove the order", sure=False)
-        elif "data.datetime_format" not in answers:
-            told = (
-                f"{file.name}: {file.choice.columns['invoiced_at']!r}: no day above 12 proves which number is the day"
-            )
-            orders = tuple((reading.order, str(reading)) for reading in readings)
-            file.questions.append(
-                Question(DATE_ORDER, told, orders, "--date-order " + "|".join(order for order, _ in orders))
-            )
-        _settle_zone(file, answers)
+            _use(file, by_answer[0], "the order as asked", sure=True)
+        elif by_others:
+            _use(file, by_others[0], "the other files prove the order", sure=False)
+        elif readings:
+            text = f"{file.name}: {name!r}: no day above 12 proves which number is the day"
+            orders = tuple((each.order, f"{each.format}: {each.days}") for each in readings)
+            option = "--date-order " + " or ".join(order for order, _ in orders)
+            file.questions.append(Question(DATE_ORDER, text, orders, option))
+        offsets = file.dates.offsets
+        if offsets and offsets[-1] - offsets[0] > 1 and not answers.get("data.timezone"):
+            text = f"{file.name}: its times are {offsets[0]:+g} to {offsets[-1]:+g} hours from UTC: in which zone is the shop?"
+            file.questions.append(Question("data.timezone", text, (), "--timezone Europe/London"))
 
 
 def _use(file: _File, reading: DateReading, why: str, *, sure: bool) -> None:
-    file.settings["datetime_format"], file.evidence["datetime_format"] = reading.format, why
-    if sure or not reading.proof:
-        file.settings["prove_date_order"] = False
-        file.evidence["prove_date_order"] = "the other order was ruled out here, not by a day above 12"
+    file.told["datetime_format"] = (reading.format, f"{reading.days}; {why}".rstrip("; "))
+    prove = not sure and (bool(reading.proof) or reading.order in {"iso", "excel", "ybd"} or "%b" in reading.format)
+    file.told["prove_date_order"] = (prove, "" if prove else "no day above 12: told in another way")
 
 
-def _why(reading: DateReading) -> str:
-    if reading.order in {"iso", "excel"}:
-        return {"iso": "year, month, day, as ISO 8601", "excel": "serial numbers of days"}[reading.order]
-    return f"{reading.proof!r} reads in no other order" if reading.proof else "the other order gives days after today"
-
-
-def _settle_zone(file: _File, answers: Mapping[str, Any]) -> None:
-    offsets = file.dates.offsets
-    if offsets and offsets[-1] - offsets[0] > 1 and not answers.get("data.timezone"):
-        told = f"{file.name}: its times are of several time zones ({offsets[0]:+g} to {offsets[-1]:+g} hours): which is the shop's?"
-        file.questions.append(Question("data.timezone", told, (), "--timezone Europe/London"))
-
-
-def _first(files: Sequence[_File]) -> tuple[dict[str, Json], dict[str, str]]:
-    """Settings of ``data``: of each the first file's that tells it."""
-    settings, evidence = dict[str, Json](), dict[str, str]()
-    for ours, theirs in files[0].choice.columns.items():
-        settings[f"data.columns.{ours}"] = theirs
-        evidence[f"data.columns.{ours}"] = files[0].choice.evidence.get(ours, "")
-    for key, default in _DEFAULTS.items():
-        teller = next((file for file in files if key in file.settings), files[0])
-        settings[f"data.{key}"] = teller.settings.get(key, default)
-        if key in teller.evidence:
-            evidence[f"data.{key}"] = teller.evidence[key]
-    return settings, evidence
-
-
-def _changes(files: Sequence[_File], main: Mapping[str, Json]) -> dict[str, Json]:
+def _changes(files: Sequence[_File], main: Told) -> dict[str, Json]:
     """What files say in another way than ``data``, by glob."""
     found = dict[str, dict[str, Json]]()
     for file in files:
-        change: dict[str, Json] = {
+        change = {
             key: value
-            for key, value in file.settings.items()
-            if value != main[f"data.{key}"] and not _is_tab(file, key)
+            for key, (value, _) in file.told.items()
+            if value != main[key][0] and not key.startswith("columns.")
         }
-        columns = {o: t for o, t in file.choice.columns.items() if t != main[f"data.columns.{o}"]}
-        if columns:
-            change["columns"] = columns
-        if (
-            main["data.prove_date_order"] is False
-            and "datetime_format" in file.settings
-            and "prove_date_order" not in file.settings
-        ):
-            change["prove_date_order"] = True
-        if change:
-            found[file.name] = change
-    unlike = {repr(change): [name for name, each in found.items() if each == change] for change in found.values()}
-    names = [file.name for file in files]
-    globs = dict[str, Json]()
-    for group in unlike.values():
-        shared = _glob(group, names)
-        globs |= {each: found[group[0]] for each in ([shared] if shared else map(glob.escape, group))}
+        if ".tsv" in file.name.lower():
+            change.pop("delimiter", None)  # it has tabs, whatever is said
+        columns = {ours: theirs for ours, theirs in file.columns.items() if theirs != main[f"columns.{ours}"][0]}
+        if change or columns:
+            found[file.name] = change | ({"columns": columns} if columns else {})
+    names, globs = [file.name for file in files], dict[str, Json]()
+    for name, change in found.items():
+        alike = [other for other in names if found.get(other) == change]
+        pattern = f"*{''.join(PurePosixPath(name).suffixes[-1:])}"
+        shared = len(alike) > 1 and [other for other in names if PurePosixPath(other).match(pattern)] == alike
+        globs[pattern if shared else glob.escape(name)] = change
     return globs
 
 
-def _is_tab(file: _File, key: str) -> bool:
-    return key == "delimiter" and file.settings[key] == "\t" and ".tsv" in file.name.lower()
-
-
-def _glob(group: Sequence[str], names: Sequence[str]) -> str:
-    """A pattern of several files that no other file matches; empty where there is none."""
-    if len(group) == 1:
-        return ""
-    kind = "".join(PurePosixPath(group[0]).suffixes[-1:])
-    pattern = f"{glob.escape(os.path.commonprefix(list(group)))}*{kind}"
-    return pattern if [name for name in names if PurePosixPath(name).match(pattern)] == list(group) else ""
-
-
-def _marks_of(file: _File, main: Mapping[str, Json]) -> tuple[str, str]:
-    decimal, thousands = (file.settings.get(key, main[f"data.{key}"]) for key in ("decimal", "thousands"))
-    return str(decimal), str(thousands)
-
-
 def _notes(file: _File) -> list[str]:
-    notes = list[str]()
-    if file.dates.unread:
-        notes.append(f"{file.name}: {len(file.dates.unread)} values are no dates, such as {file.dates.unread[0]!r}")
-    if file.dates.offsets == (0.0,):
-        notes.append(f"{file.name}: all times are UTC: set data.timezone where the shop's clock is another")
-    unused = [name for name in file.tables[0].header if name and name not in file.choice.columns.values()]
-    if unused:
-        notes.append(f"{file.name}: not read: {', '.join(unused)}")
-    return notes
+    unused = [name for name in file.tables[0].columns if name not in file.columns.values()]
+    told = {
+        "not read": unused,
+        "are no dates": file.dates.unread[:3],
+        "all times are UTC; set data.timezone where the shop's clock is another": file.dates.offsets == (0.0,)
+        and ["Z"],
+    }
+    return [f"{file.name}: {why}: {', '.join(map(str, found))}" for why, found in told.items() if found]
