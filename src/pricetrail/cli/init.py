@@ -5,10 +5,12 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from ruamel.yaml.error import YAMLError
 
 from pricetrail.base import files
 from pricetrail.base.errors import OperationError, PricetrailError, SourceError
@@ -45,9 +47,7 @@ def init(
 ) -> None:
     """Look at files of lines, and write the settings that read them into params.yaml."""
     answers = {f"data.columns.{key}": value or None for key, value in _pairs("--column", column)}
-    answers |= {
-        key: value if len(value) == 1 else load_yaml(f"x: {value}")["x"] for key, value in _pairs("--set", settings)
-    }
+    answers |= {key: _setting(value) for key, value in _pairs("--set", settings)}
     named = {DATE_ORDER: date_order, "data.decimal": decimal, "data.encoding": encoding, "data.timezone": timezone}
     named["shop.currency"] = currency
     answers |= {key: value for key, value in named.items() if value is not None}
@@ -82,6 +82,12 @@ def _pairs(option: str, given: list[str] | None) -> Iterable[tuple[str, str]]:
         if not equals:
             raise OperationError(option, "must be NAME=VALUE", each)
         yield key.strip(), value.strip() or value
+
+
+def _setting(text: str) -> Any:  # noqa: ANN401  a setting is of any kind
+    with suppress(YAMLError):
+        return text if len(text) == 1 else load_yaml(f"x: {text}")["x"]
+    return text  # such as %d.%m.%Y
 
 
 def _answered(found: list[Path], params: Params, answers: dict[str, Any]) -> Proposal:

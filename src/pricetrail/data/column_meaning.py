@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Final
 
 _NUM: Final = r"(?:no|nr|num|number|nummer|numero|n|id|code|ref|reference|referenz|key)"
-_OF: Final = r"(?:(?:no|nr|n|num|numero|nummer|id|code|ref|cod|codigo|codice) (?:de |d |del |della |dell |du |of )?)"
+_OF: Final = r"(?:(?:no|nr|n|num|numero|nummer|id|code|ref|cod|codigo|codice|reference|referencia) (?:de |d |del |della |dell |du |of )?)"
 
 
 def _coded(words: str) -> str:

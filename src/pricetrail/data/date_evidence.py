@@ -19,7 +19,8 @@ _DAYS: Final = {
     "ybd": "%Y-%b-%d %y-%b-%d",
 }
 _CLOCKS: Final = "%H:%M %H:%M:%S %H:%M:%S.%f %I:%M_%p %I:%M:%S_%p %I:%M%p %H.%M %H%M %H%M%S".split()
-_ZONE: Final = r" ?(?:Z|[+-]\d\d:?\d\d)$"
+_ZONE: Final = r"(:\d\d(?:[.,]\d+)?) ?(?:Z|[+-]\d\d:?\d\d)$"
+_RUN: Final = r"(?:%[dmYyHMS]){2,}"  # strptime would take one digit for any of them
 _ISO: Final = r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?: ?(?:Z|[+-]\d\d:?\d\d))?)?"
 _SERIAL: Final = r"(?:[2-7]\d{4}|1[5-9]\d{3})(?:[.,]\d+)?"  # of days: 1941 to 2119
 _OLDEST, _LIKELY = pd.Timestamp("1900-01-01"), pd.Timestamp("1950-01-01")
@@ -82,9 +83,9 @@ def date_evidence(values: Iterable[object], today: dt.date) -> DateEvidence:
         today: most of the days lie before it, or a reading is left out where another is there.
     """
     texts = pd.Series([str(value) for value in dict.fromkeys(values)], dtype="str").drop_duplicates(ignore_index=True)
-    shapes = set(texts.str.replace(_ZONE, "", regex=True).map(_skeleton))
+    shapes = set(texts.str.replace(_ZONE, r"\1", regex=True).map(_skeleton))
     names = [name for name in _FORMATS if name in {"ISO8601", "excel"} or _skeleton(name) in shapes]
-    if texts.str.contains(r":\d\d" + _ZONE).any():
+    if texts.str.contains(_ZONE).any():
         zone = " %z" if texts.str.contains(r"\d (?:[+-]\d\d:?\d\d|Z)$").any() else "%z"
         names += [name + zone for name in names[2:]]
     read = {name: times for name in names if (times := _read(texts, name)).notna().any()}
@@ -116,10 +117,13 @@ def _read(texts: pd.Series, name: str) -> pd.Series:
     if name == "excel":
         serial = pd.to_numeric(texts.where(texts.str.fullmatch(_SERIAL)).str.replace(",", "."), errors="coerce")
         return pd.Series(pd.to_datetime(serial, unit="D", origin="1899-12-30")).astype("datetime64[us]")
+    for run in re.findall(_RUN, name):
+        digits = 2 * run.count("%") + 2 * run.count("%Y")
+        texts = texts.where(texts.str.contains(rf"(?:^|\D)\d{{{digits}}}(?:\D|$)"))
     if name == "ISO8601":
         texts = texts.where(texts.str.fullmatch(_ISO))
     if name == "ISO8601" or name.endswith("%z"):
-        texts = texts.where(texts.str.contains(_ZONE) | (name == "ISO8601")).str.replace(_ZONE, "", regex=True)
+        texts = texts.where(texts.str.contains(_ZONE) | (name == "ISO8601")).str.replace(_ZONE, r"\1", regex=True)
     times = pd.to_datetime(texts, format=name.removesuffix("%z").rstrip(), errors="coerce").astype("datetime64[us]")
     return times.where(times >= _OLDEST)
 

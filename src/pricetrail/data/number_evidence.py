@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 _NUMBER: Final = re.compile(r"\(?([^\d.,()+\-−]*)[+\-−]?([^\d.,()+\-−]*)(\d[\d.,'’ ]*?|[.,]\d+) ?([^\d.,() ]*)\)?")
-_FEW_LETTERS = 4  # of a currency or a unit
+_FEW_LETTERS = 3  # of a currency or a unit
 
 
 @dataclass

@@ -83,10 +83,14 @@ def _quantiles(values: pd.Series) -> str:
 
 
 def _rows(table: pd.DataFrame) -> list[dict[str, Json]]:
-    shown = table.reindex(columns=[SOURCE_FILE, SOURCE_ROW, *LINE_COLUMNS, REASON]).dropna(axis=1, how="all")
+    """A row each: where it stands, and what it says, by our names."""
+    names = [name for name in (REASON, *LINE_COLUMNS) if name in table]
     return [
-        {name: "" if pd.isna(v) else v if isinstance(v, int | float) else str(v) for name, v in row.items()}
-        for row in shown.to_dict("records")
+        {
+            "row": f"{row[SOURCE_FILE]}: {row[SOURCE_ROW]}",
+            "says": "; ".join(f"{name} {row[name]}" for name in names if not pd.isna(row[name])),
+        }
+        for row in table.to_dict("records")
     ]
 
 
@@ -115,12 +119,12 @@ def _warnings(lines: pd.DataFrame) -> list[str]:
     if fees := sorted({sku for sku in lines["sku"].unique() if FEE.fullmatch(sku)}):
         found.append(f"SKUs {', '.join(fees[:5])} may be fees: shop.not_products")
     skus = pd.Series(lines["sku"].unique())
-    spelt = skus.groupby(skus.str.replace(r"[\W_]", "", regex=True)).agg(list)
+    spelt = skus.groupby([re.sub(r"[\W_]", "", sku) for sku in skus]).agg(list)
     if len(twice := spelt[spelt.map(len) > 1]):
         found.append(f"{len(twice)} SKUs are spelt in two ways, such as {' and '.join(twice.iloc[0][:2])}")
     for name in ("description", "country"):
         texts = pd.Series(lines[name].dropna().unique(), dtype="str")
-        if len(broken := texts[texts.str.contains(_MOJIBAKE)]):
+        if len(broken := texts[[bool(re.search(_MOJIBAKE, text)) for text in texts]]):
             found.append(f"{name} {broken.iloc[0]!r} was written in one encoding and read in another: data.encoding")
     if (lines["country"] == UNSPECIFIED).all() != (lines["country"] == UNSPECIFIED).any():
         found.append(f"{(lines['country'] == UNSPECIFIED).mean():.0%} of the lines have no country")

@@ -187,24 +187,25 @@ def _dialect(name: str, sample: str, told: str) -> tuple[str, str, str]:
     """Delimiter, quote and why: what clevercsv finds, where it divides the header into names that are known."""
     found = clevercsv.Detector().detect(sample, delimiters=list(get_args(Delimiter)), verbose=False)
     sniffed = found.delimiter if found is not None else ""
-    quote = "'" if found is not None and found.quotechar == "'" and _is_quoted(sample, sniffed) else '"'
-    if told or name.lower().removesuffix(".gz").endswith((".tsv", ".tsv]")):
-        return told or "\t", quote, "as it says itself or as asked"
-    known = {each: _known_names(sample, each, quote) for each in get_args(Delimiter)}
+    if told or re.search(r"(?i)\.tsv(\.gz)?\]?$", name):
+        return told or "\t", _quote(sample, told or "\t"), "as the file says, or as asked"
+    known = {each: _known_names(sample, each) for each in get_args(Delimiter)}
     best = [each for each, names in known.items() if names == max(known.values())]
-    if sniffed in best:
-        return sniffed, quote, "as clevercsv finds"
-    if len(best) > 1:
+    if len(best) > 1 and sniffed not in best:
         raise SourceError(name, "must be divided by a delimiter that can be told: use --set 'data.delimiter=;'")
-    return best[0], quote, f"it divides the header into {known[best[0]]} known names"
+    if sniffed in best:
+        return sniffed, _quote(sample, sniffed), "as clevercsv finds"
+    return best[0], _quote(sample, best[0]), f"it divides the header into {known[best[0]]} known names"
 
 
-def _known_names(sample: str, delimiter: str, quote: str) -> int:
-    rows = _rows(sample, delimiter, quote)[:_HEADER_ROWS]
+def _known_names(sample: str, delimiter: str) -> int:
+    rows = [row for quote in "\"'" for row in _rows(sample, delimiter, quote)[:_HEADER_ROWS]]
     return max((meanings([cell.strip() for cell in row]) for row in rows if len(row) >= _MIN_COLUMNS), default=0)
 
 
-def _is_quoted(sample: str, delimiter: str) -> bool:
-    """Whether a column has nothing but values in single quotes: an apostrophe is none."""
-    rows = [row for row in csv.reader(io.StringIO(sample), delimiter=delimiter, quoting=csv.QUOTE_NONE) if row][1:]
-    return any(all(re.fullmatch("'.*'", value) for value in values) for values in zip(*rows, strict=False))
+def _quote(sample: str, delimiter: str) -> str:
+    """The quote; an apostrophe is none, unless a column has nothing but such values, or they alone even the rows."""
+    bare = [row for row in csv.reader(io.StringIO(sample), delimiter=delimiter, quoting=csv.QUOTE_NONE) if row][1:]
+    always = any(all(re.fullmatch("'.*'", value) for value in values) for values in zip(*bare, strict=False))
+    widths = {quote: {len(row) for row in _rows(sample, delimiter, quote) if row} for quote in "\"'"}
+    return "'" if always or len(widths["'"]) == 1 < len(widths['"']) else '"'
