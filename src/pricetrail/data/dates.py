@@ -36,6 +36,7 @@ FORMATS: Final = tuple(
 )
 _CLOCK_WORDS: Final = frozenset({"now", "today"})  # pandas reads the clock for them, against law 1
 _EXCEL_DAY_0: Final = pd.Timestamp("1899-12-30")
+_YEAR_1: Final = np.datetime64("0001-01-01", "us")
 _NEVER: Final = np.datetime64("NaT", "us")
 
 
@@ -73,7 +74,8 @@ def _times(texts: Sequence[str], datetime_format: str) -> NDArray[np.datetime64]
     """Times of texts by one format, NaT where it reads none."""
     texts = ["" if text.lower() in _CLOCK_WORDS else text for text in texts]
     parsed = pd.to_datetime(pd.Series(texts, dtype="str"), format=datetime_format, errors="coerce", utc=True)
-    return parsed.dt.tz_localize(None).to_numpy().astype("datetime64[us]")
+    times = parsed.dt.tz_localize(None).to_numpy().astype("datetime64[us]")
+    return np.where(times < _YEAR_1, _NEVER, times)
 
 
 def _read(cells: Cells, datetime_format: str) -> _Read:
@@ -125,7 +127,8 @@ def _require_format(cells: Cells, read: _Read, datetime_format: str) -> None:
     cells.refuse(cells.rows(epoch), f"{rule}, and may be seconds or milliseconds since 1970: export dates and times")
     cells.refuse(cells.rows(serial), f"{rule}, and may be a serial number of Excel: set data.datetime_format: excel")
     texts = [text for text, missed in zip(read.bare, unread, strict=True) if missed]
-    known = {form: read_by for form in FORMATS if texts and (read_by := ~np.isnat(_times(texts, form))).any()}
+    likely = [form for form in FORMATS if any({*re.sub("%.", "", form)} <= {*text} for text in texts)]
+    known = {form: read_by for form in likely if (read_by := ~np.isnat(_times(texts, form))).any()}
     if not known:
         return
     dates = unread.copy()
@@ -218,7 +221,7 @@ def far_from_the_rest(times: pd.Series) -> pd.Series:
                 break
             rest = ends[far[-1] + 1]
             for day in ends[: far[-1] + 1]:
-                reasons[day] = f"{day:%Y-%m-%d} is {abs((day - rest).days):,} days {words} but these"
+                reasons[day] = f"{day.date()} is {abs((day - rest).days):,} days {words} but these"
             counts = counts[~counts.index.isin([*reasons])]
     why: pd.Series = days.map(reasons).fillna("").astype("str")
     return why

@@ -24,6 +24,7 @@ from pricetrail.lineage.commit import Commit
 from pricetrail.lineage.dvc_cache import dvc
 from pricetrail.lineage.git import git
 from pricetrail.lineage.lock import parse_source
+from pricetrail.lineage.place import changed
 from pricetrail.operation.ingest.released_days import released, rewriting
 from pricetrail.operation.ingest.source_file import SourceFile, read_files, span
 from pricetrail.operation.ingest.source_folder import SourceFolder, source_folder
@@ -101,7 +102,7 @@ def ingest_files(
             done = replace(done, changed=(), commit=_commit(done))
         if target is not None:
             s3.ensure_running(Path())
-            dvc("push", "-q", folder.pointer)
+            dvc("push", folder.pointer)
             git("push", "-q", "--no-follow-tags", target.repository, f"HEAD:refs/heads/{target.name}")
             done = replace(done, pushed_to=f"{target.name} of {redacted(target.repository)}")
     return done
@@ -206,7 +207,7 @@ def _write(done: Ingestion, staged: Mapping[str, Path], folder: SourceFolder, pa
     except OSError as error:
         raise OperationError(folder.path, f"must take new files: {error.strerror}; ingest them again") from None
     if not _is_named(folder, done.added):
-        dvc("add", "-q", folder.path)
+        dvc("add", folder.path)  # quiet, it would not even say why it fails
 
 
 def _is_named(folder: SourceFolder, added: Sequence[SourceFile]) -> bool:
@@ -221,9 +222,8 @@ def _is_named(folder: SourceFolder, added: Sequence[SourceFile]) -> bool:
 def _changed(dot_dvc: str) -> tuple[str, ...]:
     """What an ingest leaves to git: the ``.dvc`` file, the rule that hides the folder, the reasons of restatements."""
     ignore = str(PurePosixPath(dot_dvc).parent / ".gitignore")
-    told = git("status", "--porcelain", "-z", "--untracked-files=all", "--", dot_dvc, ignore)
-    changed = [entry[3:] for entry in told.split("\0") if entry]
-    return tuple(changed if _restated_as_committed() else [*changed, FILE])
+    found = changed(Path(), dot_dvc, ignore, untracked=True)
+    return found if _restated_as_committed() else (*found, FILE)
 
 
 def _restated_as_committed() -> bool:
