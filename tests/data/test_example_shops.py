@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 
 import openpyxl
 import pytest
 
+from pricetrail.data.proposal import propose
 from pricetrail.data.reading import read_shop
+from pricetrail.data.unseen_files import look_at
 from support import example_shops, shop_cases
 from support.shop_cases import Trial, params_with, shared_trials, try_out
 
@@ -35,6 +38,25 @@ def test_the_files_are_what_the_script_makes(name: str, tmp_path: Path) -> None:
         made, kept = tmp_path / file, example_shops.FOLDER / name / file
         assert kept.stat().st_size < 100_000
         assert _cells(made) == _cells(kept)
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_init_asks_only_what_the_file_does_not_tell(name: str) -> None:
+    settings, (file, *_) = params_with({}).data, example_shops.EXAMPLES[name]().files
+    tables = look_at(example_shops.FOLDER / name / file, settings, {})
+    proposal = propose(tables, settings.missing, {}, dt.date(2026, 1, 1))
+    assert {question.key.split(".")[-1] for question in proposal.questions} == OPEN[name]
+
+
+OPEN = {
+    "uci": {"encoding", "currency"},
+    "online_retail_2": {"currency"},
+    "shopify": {"country"},
+    "woocommerce": {"quantity", "unit_price", "currency"},
+    "square": {"unit_price", "currency"},
+    "german": {"encoding", "currency"},
+    "till": {"invoiced_at", "currency"},
+}
 
 
 def _cells(file: Path) -> object:
