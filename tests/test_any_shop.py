@@ -17,9 +17,7 @@ SMALL = {key: value for key, value in TINY.items() if not key.startswith(("demo.
 ANSWERS: dict[str, Sequence[str]] = {
     "uci": ["--encoding", "iso-8859-1", "--currency", "GBP"],
     "online_retail_2": ["--currency", "GBP", "--set", "data.max_dropped_share=0.2"],
-    "shopify": [
-        *("--column", "country=Shipping Country", "--timezone", "America/New_York"),
-    ],
+    "shopify": ["--timezone", "America/New_York"],
     "woocommerce": [
         *("--column", "quantity=Quantity (- Refund)", "--column", "unit_price=Item Cost", "--currency", "EUR"),
     ],

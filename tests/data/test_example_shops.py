@@ -51,7 +51,7 @@ def test_init_asks_only_what_the_file_does_not_tell(name: str) -> None:
 OPEN = {
     "uci": {"encoding", "currency"},
     "online_retail_2": {"currency"},
-    "shopify": {"country"},
+    "shopify": set(),
     "woocommerce": {"quantity", "unit_price", "currency"},
     "square": {"unit_price", "currency"},
     "german": {"encoding", "currency"},
