@@ -88,8 +88,13 @@ def test_a_code_that_a_spreadsheet_changed_is_refused(column: str, values: list[
 
 @pytest.mark.parametrize(
     ("kind", "value", "code"),
-    [("n", "12345.0", "12345"), ("n", "8939010102358479872", None), ("d", "2011-03-01 00:00:00", None), ("t", "1234567890123456", "1234567890123456")],
-)  # fmt: skip
+    [
+        ("n", "12345.0", "12345"),
+        ("n", "8939010102358479872", None),
+        ("d", "2011-03-01 00:00:00", None),
+        ("t", "1234567890123456", "1234567890123456"),
+    ],
+)
 def test_a_cell_s_type_tells_what_its_code_was(kind: str, value: str, code: str | None) -> None:
     raw = with_column("sku", [value, "7"]).assign(cell_types=[f"t{kind}tttttt", None])
     if code:

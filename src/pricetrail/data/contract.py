@@ -30,11 +30,9 @@ from pricetrail.data.text import (
 
 SOURCE_FILE: Final = text.SOURCE_FILE
 SOURCE_ROW: Final = text.SOURCE_ROW
+CELL_TYPES: Final = text.CELL_TYPES
 REASON: Final = "reason"
 STATUS: Final = "status"
-# What the cells of LINE_COLUMNS are in a workbook, a letter for each: t text, n number, d date, b boolean, e error,
-# - empty. Null where all are text (CSV), or of the column's type (Parquet).
-CELL_TYPES: Final = text.CELL_TYPES
 
 LINE_COLUMNS: Final = (
     "invoice",

@@ -9,7 +9,8 @@ import pyarrow.compute as pc
 
 from pricetrail.base.errors import SourceError
 from pricetrail.base.params_data import FileFormat
-from pricetrail.data.contract import CELL_TYPES, LINE_COLUMNS, SOURCE_FILE, SOURCE_ROW
+from pricetrail.data.contract import LINE_COLUMNS, SOURCE_FILE, SOURCE_ROW
+from pricetrail.data.text import CELL_TYPES
 
 INVOICE, CURRENCY = "invoice", "currency"
 _MIDNIGHT: Final = r"[ T]00:00:00(\.0+)?$"  # what Excel puts behind a day
