@@ -184,7 +184,7 @@ def has_object(windows: Windows, column: str, next_to_none: float) -> bool:
     sides = [rows.loc[rows[column].notna(), keys] for rows in windows_rows]
     if all(len(known) < next_to_none * len(rows) for known, rows in zip(sides, windows_rows, strict=True)):
         return False
-    return not keys or any(len(known.drop_duplicates()) >= FEWEST_KEYS for known in sides)
+    return not keys or any(known.nunique().min() >= FEWEST_KEYS for known in sides)
 
 
 def missing_share(rows: pd.DataFrame, column: str) -> float:

@@ -206,6 +206,11 @@ class SensitiveColumn:
     figures: Mapping[str, GroupGap]
     groups: Mapping[str, GroupResult]
 
+    @property
+    def has_object(self) -> bool:
+        """Whether the shop has groups to compare; of one group there is no figure, and it closes nothing."""
+        return not self.passed or any(gap.value is not None for gap in self.figures.values())
+
 
 @dataclass(frozen=True)
 class FairnessResult:

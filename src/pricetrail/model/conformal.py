@@ -35,15 +35,6 @@ LOWEST: Final = math.log1p(1.0)
 _SLACK: Final = 1e-9  # prediction ± offset is rounded; the row that set the offset must not fall out by that
 
 
-def buyers(rows: pd.DataFrame) -> NDArray[np.str_]:
-    """The group of each row that intervals are calibrated by, ``registered`` or ``guest``, shape (n,).
-
-    Args:
-        rows: with the feature ``registered``, shape (n, …).
-    """
-    return np.where(rows["registered"] > 0, "registered", "guest")
-
-
 @dataclass(frozen=True)
 class Cell:
     """Rows of one group whose predictions are in one bin.
