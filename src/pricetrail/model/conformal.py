@@ -219,7 +219,11 @@ def coverage(
         figures |= {f"coverage_{100 * level:g}": covered, f"mean_width_{100 * level:g}": high[:, i] - low[:, i]}
     table = pd.DataFrame(figures)
     cuts = {"overall": np.full(len(table), "all"), "month": predictions[DAY].dt.strftime("%Y-%m").to_numpy()}
-    cuts |= {column: predictions[column].to_numpy() for column in ("registered", "country_group")}
+    cuts |= {
+        name: predictions[name].to_numpy()
+        for name in ("registered", "country_group")
+        if predictions[name].nunique() > 1
+    }
     rows = pd.concat([_by_group(table, column, groups) for column, groups in cuts.items()]).to_dict("records")
     widths = (float(rows[0][f"mean_width_{100 * level:g}"]) for level in conformal.levels)
     lowest, highest = (LevelCoverage(o.value, o.low, o.high, width) for o, width in zip(overall, widths, strict=True))
