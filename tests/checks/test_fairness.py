@@ -281,7 +281,7 @@ def test_a_group_that_was_there_and_is_lost_fails_closed(column: str) -> None:
     report = assess(now, earlier=before)
     assert not report.verdict.passed
     assert report.verdict.value is None
-    assert "lost in the days before the test days, and not in these" in report.verdict.reason
+    assert "no line of lost in the test days, which the days before have" in report.verdict.reason
     lost = next(entry for entry in report.columns if entry.column == column)
     assert lost.result().has_object
 

@@ -189,7 +189,7 @@ def _expected(found: GroupFigures, predictions: pd.DataFrame, earlier: pd.DataFr
     before, now = (set(known_groups(rows[column])) for rows in (earlier, predictions))
     if before - now and (found.verdict.passed or len(now) == 1):
         gone = ", ".join(sorted(before - now))
-        reason = f"{column}: {gone} in the days before the test days, and not in these: nobody can tell its error"
+        reason = f"{column}: no line of {gone} in the test days, which the days before have: nobody can tell its error"
         return replace(found, verdict=not_computed("fairness", threshold, reason))
     if len(now) > 1:
         return found
