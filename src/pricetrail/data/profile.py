@@ -45,13 +45,14 @@ def profile(reading: Reading) -> Profile:
     days = lines["invoiced_at"].dt.normalize()
     sources: list[dict[str, Json]] = [
         {
-            "source": source.name,
-            "rows": source.rows,
-            "encoding": source.written.encoding,
-            "delimiter": source.written.delimiter,
-            "notes": "; ".join(source.notes),
+            "source": each.source.name,
+            "rows": each.source.rows,
+            "lost": sum(each.dropped.values()) + each.quarantined,
+            "days": " to ".join(map(str, each.days or ())),
+            "written": ", ".join((each.source.written.encoding, repr(each.source.written.delimiter))),
+            "notes": "; ".join((*each.source.notes, *(f"repeats {n:,} lines of {o}" for o, n in each.repeats.items()))),
         }
-        for source in reading.sources
+        for each in reading.by_source()
     ]
     who = lines["customer_id"]
     figures = {
