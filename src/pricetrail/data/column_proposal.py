@@ -14,7 +14,8 @@ REQUIRED: Final = ("invoice", "sku", "quantity", "invoiced_at", "unit_price")
 OPTIONAL: Final = ("customer_id", "country", "status", "description")  # the description takes what no other has
 _MOST, _FEW_ROWS = 0.9, 20
 CANCELLED: Final = re.compile(
-    r"(?i)(?:wc-)?(?:cancel+ed|cancel|refund(?:ed)?|void(?:ed)?|failed|return(?:ed)?|credit(?: note)?|stornier[t]?|storno"
+    r"(?i)(?:wc-)?(?:cancel+ed|cancel|refund(?:ed)?|void(?:ed)?|failed|return(?:ed)?|credit(?: note)?"
+    r"|stornier[t]?|storno"
     r"|gutschrift|retoure|erstattet|annul\w*|rembours\w*|avoir|retour|cancelad[oa]|devoluci[oó]n|devuelto|reembols\w*"
     r"|geannuleerd|terugbetaald|creditnota|rimborsat[oa]|reso|nota di credito)"
 )

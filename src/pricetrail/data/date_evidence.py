@@ -18,7 +18,7 @@ _DAYS: Final = {
     + (" %A,_%B_%d,_%Y"),
     "ybd": "%Y-%b-%d %y-%b-%d",
 }
-_CLOCKS: Final = "%H:%M %H:%M:%S %H:%M:%S.%f %I:%M_%p %I:%M:%S_%p %I:%M%p %H.%M %H%M %H%M%S".split()
+_CLOCKS: Final = ("%H:%M", "%H:%M:%S", "%H:%M:%S.%f", "%I:%M_%p", "%I:%M:%S_%p", "%I:%M%p", "%H.%M", "%H%M", "%H%M%S")
 _ZONE: Final = r":\d\d(?:[.,]\d+)? ?(?:Z|[+-]\d\d:?\d\d)$"
 _RUN: Final = r"(?:%[dmYyHMS]){2,}"  # strptime would take one digit for any of them
 _ISO: Final = r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?: ?(?:Z|[+-]\d\d:?\d\d))?)?"

@@ -54,7 +54,7 @@ def profile(reading: Reading) -> Profile:
         }
         for each in reading.by_source()
     ]
-    who = lines["customer_id"]
+    first, who, countries = days.min(), lines["customer_id"], lines["country"].value_counts(normalize=True)
     figures = {
         "rows": f"{reading.rows:,}",
         "sales": f"{len(lines):,}",
@@ -62,12 +62,10 @@ def profile(reading: Reading) -> Profile:
             reason.replace("_", " "): f"{count:,} dropped" for reason, count in reading.cleaned.dropped.items() if count
         },
         **({"quarantined": f"{len(bad):,}"} if len(bad) else {}),
-        "days": f"{days.nunique():,} of {(days.max() - days.min()).days + 1:,}, {days.min():%Y-%m-%d} to {days.max():%Y-%m-%d}",
+        "days": f"{days.nunique():,} of {(days.max() - first).days + 1:,}, {first:%Y-%m-%d} to {days.max():%Y-%m-%d}",
         "SKUs": f"{lines['sku'].nunique():,}",
         "customers": f"{who.nunique():,}; {who.isna().mean():.0%} of the lines are guests'",
-        "countries": ", ".join(
-            f"{name} {share:.0%}" for name, share in lines["country"].value_counts(normalize=True).head(4).items()
-        ),
+        "countries": ", ".join(f"{name} {share:.0%}" for name, share in countries.head(4).items()),
         f"quantity, {reading.rules.unit}": _quantiles(lines["quantity"]),
         f"unit price, {reading.rules.currency}": _quantiles(lines["unit_price"]),
     }

@@ -70,7 +70,7 @@ def propose(
     if changes := _changes(files, told):
         told["files"] = (changes, "they differ from the first file")
     marks = [[str(file.told.get(key, told.get(key, ("",)))[0]) for key in ("decimal", "thousands")] for file in files]
-    parts = [(table, file.columns, *mark) for file, mark in zip(files, marks, strict=True) for table in file.tables]
+    parts = [(table, f.columns, m[0], m[1]) for f, m in zip(files, marks, strict=True) for table in f.tables]
     shop, asked = propose_shop(parts, words, answers)
     given = {key: value for key, value in answers.items() if key != DATE_ORDER and not key.startswith("data.columns.")}
     questions = {each.text: each for each in (*(each for file in files for each in file.questions), *asked)}
@@ -122,7 +122,7 @@ def _settle_marks(file: _File, numbers: Mapping[str, NumberEvidence], answers: M
                     (mark, f"{text} is {text.replace(mark, '.')}"),
                     (_OTHER[mark], f"{text} is {text.replace(mark, '')}"),
                 )
-                tell = f"{file.name}: {ours} {text!r} can be read in two ways, and no other value of the column tells which"
+                tell = f"{file.name}: {ours} {text!r} can be read in two ways: no other value of the column tells which"
                 file.questions.append(
                     Question("data.decimal", tell, one, f"--decimal {mark} or --decimal {_OTHER[mark]}")
                 )
@@ -173,7 +173,7 @@ def _settle_dates(files: Sequence[_File], answers: Mapping[str, Any]) -> None:
             file.questions.append(Question(DATE_ORDER, text, orders, option))
         offsets = file.dates.offsets
         if offsets and offsets[-1] - offsets[0] > 1 and not answers.get("data.timezone"):
-            text = f"{file.name}: its times are {offsets[0]:+g} to {offsets[-1]:+g} hours from UTC: in which zone is the shop?"
+            text = f"{file.name}: its times are {offsets[0]:+g} to {offsets[-1]:+g} hours from UTC: where is the shop?"
             file.questions.append(Question("data.timezone", text, (), "--timezone Europe/London"))
 
 

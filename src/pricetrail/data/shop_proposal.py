@@ -142,6 +142,7 @@ def _grows(lines: pd.DataFrame) -> bool:
     """Whether the price of most SKUs grows with the quantity, as the total of a line does."""
     sales = lines[(lines["quantity"] > 0) & (lines["unit_price"] > 0)]
     sales = sales.assign(each=sales["unit_price"] / sales["quantity"])
-    spread = sales.groupby("sku")[["quantity", "unit_price", "each"]].agg(lambda part: part.std() / part.mean())
+    groups = sales.groupby("sku")[["quantity", "unit_price", "each"]]
+    spread = groups.std() / groups.mean()
     spread = spread[spread["quantity"] > 0.1]
     return len(spread) > 0 and (2 * spread["each"] < spread["unit_price"]).mean() > 0.5
