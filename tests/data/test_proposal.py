@@ -108,7 +108,8 @@ def test_two_columns_that_could_be_it_are_asked_for(ours: str, names: list[str],
     at = [*REQUIRED[:2], "description", "quantity", "invoiced_at", "unit_price", "customer_id", "country"].index(ours)
     header = [name for name in NAMES if name != NAMES[at]] + names
     table = [
-        [*(cell for n, cell in enumerate(row) if n != at), row[at], rows()[(k + 13) % 80][at]] for k, row in enumerate(rows())
+        [*(cell for n, cell in enumerate(row) if n != at), row[at], rows()[(k + 13) % 80][at]]
+        for k, row in enumerate(rows())
     ]
     assert asked(proposed(tmp_path, a=text(table, header))) == {f"data.columns.{ours}"}
     chosen = proposed(tmp_path, {f"data.columns.{ours}": names[1]}, a=text(table, header))
@@ -313,7 +314,7 @@ def test_init_asks_and_writes_nothing_without_a_terminal(project: Path) -> None:
 def test_init_writes_what_reads_the_files(project: Path) -> None:
     assert CliRunner().invoke(app, ["init", "shop", "--currency", "EUR", "--dry-run"]).exit_code == 0
     assert (project / "params.yaml").read_text() == PARAMS.read_text()
-    done = CliRunner().invoke(app, ["init", "shop", "--currency", "EUR"])
+    done = CliRunner().invoke(app, ["init", "shop", "--currency", "EUR", "--set", "shop.sku_width=5"])
     assert (done.exit_code, done.exception) == (0, None)
     params = read_params()
     assert (params.data.path, params.shop.currency, params.data.columns.country) == ("shop", "EUR", "Land")

@@ -25,7 +25,7 @@ class Profile:
     """Rows of tables for a person.
 
     Attributes:
-        sources: a file, sheet or member each.
+        sources: a file each.
         figures: of all sales, by name.
         examples: sales as understood.
         quarantined: rows that were not.
@@ -43,16 +43,25 @@ def profile(reading: Reading) -> Profile:
     """Tell what the files of a shop say."""
     lines, bad = reading.cleaned.lines, reading.parsed.quarantine
     days = lines["invoiced_at"].dt.normalize()
+    written = {
+        file: " | ".join(
+            f"{source.name.removeprefix(file).strip() or source.written.encoding}: {source.rows:,}"
+            + "".join(f", {note}" for note in source.notes)
+            for source in reading.sources
+            if source.file == file
+        )
+        for file in {source.file for source in reading.sources}
+    }
     sources: list[dict[str, Json]] = [
         {
-            "source": each.source.name,
-            "rows": each.source.rows,
+            "file": file,
+            "rows": each.rows,
             "lost": sum(each.dropped.values()) + each.quarantined,
-            "days": " to ".join(map(str, each.days or ())),
-            "written": ", ".join((each.source.written.encoding, repr(each.source.written.delimiter))),
-            "notes": "; ".join((*each.source.notes, *(f"repeats {n:,} lines of {o}" for o, n in each.repeats.items()))),
+            "days": f"{each.first_day} to {each.last_day}",
+            "parts": written[file],
+            "repeats": ", ".join(f"{count:,} of {other}" for other, count in each.repeats.items()),
         }
-        for each in reading.by_source()
+        for file, each in reading.by_file().items()
     ]
     first, who, countries = days.min(), lines["customer_id"], lines["country"].value_counts(normalize=True)
     figures = {
