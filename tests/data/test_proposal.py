@@ -37,7 +37,8 @@ def rows(days: int = 40, when: str = "%Y-%m-%d %H:%M:%S", price: str = "{:.2f}")
     """Two lines a day of six products to nine customers; the prices are 2.50 to 7.50."""
     return [
         [
-            f"{50000 + n // 2}", f"A{n % 6:04d}", f"THING {n % 6}", 1 + n % 4, f"{FIRST + dt.timedelta(days=n // 2):{when}}",
+            f"{50000 + n // 2}", f"A{n % 6:04d}", f"THING {n % 6}", 1 + n % 4,
+            f"{FIRST + dt.timedelta(days=n // 2):{when}}",
             price.format(2.5 + n % 6), f"{700 + n % 9}", ("France", "Spain")[n % 2],
         ]
         for n in range(2 * days)
@@ -72,11 +73,11 @@ def asked(proposal: Proposal) -> set[str]:
 @pytest.mark.parametrize(
     "header",
     [
-        "Rechnungsnr;Artikelnummer;Bezeichnung;Menge;Rechnungsdatum;Einzelpreis (EUR);Kundennr.;Land;Gesamtpreis;Status",
-        "N° de facture;Référence article;Désignation;Quantité;Date;Prix unitaire HT;Code client;Pays;Montant;Statut",
-        "Numero de pedido;Código artículo;Descripción;Cantidad;Fecha;Precio unitario;Código cliente;País;Importe;Estado",
+        "Rechnungsnr;Artikelnummer;Bezeichnung;Menge;Datum;Einzelpreis (EUR);Kundennr.;Land;Gesamtpreis;Status",
+        "N° facture;Réf. article;Désignation;Quantité;Date;Prix unitaire HT;Code client;Pays;Montant;Statut",
+        "N.º pedido;Código artículo;Descripción;Cantidad;Fecha;Precio unitario;Código cliente;País;Importe;Estado",
         "Factuurnummer;Artikelnummer;Omschrijving;Aantal;Factuurdatum;Stuksprijs;Klantnummer;Land;Bedrag;Status",
-        "Numero fattura;Codice articolo;Descrizione;Quantità;Data fattura;Prezzo unitario;Codice cliente;Paese;Totale;Stato",
+        "N. fattura;Codice articolo;Descrizione;Quantità;Data fattura;Prezzo unitario;Cod. cliente;Paese;Totale;Stato",
         "order_id;sku;product_name;qty;order_date;unit_price;customer_id;country;total;order_status",
         "Order ID;Product ID;Product Name;Qty;Order Date;Price;Customer ID;Country;Sales;Status",
     ],
