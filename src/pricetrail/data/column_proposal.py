@@ -8,7 +8,7 @@ from typing import Any, Final
 from pricetrail.data.column_meaning import TOTALS, by_kind
 from pricetrail.data.date_evidence import look_like_dates
 from pricetrail.data.number_evidence import number_evidence
-from pricetrail.data.unseen_files import Question, UnseenTable
+from pricetrail.data.unseen_files import PARTS, Question, UnseenTable
 
 REQUIRED: Final = ("invoice", "sku", "quantity", "invoiced_at", "unit_price")
 OPTIONAL: Final = ("customer_id", "country", "status", "description")  # the description takes what no other has
@@ -41,6 +41,9 @@ def choose_columns(
     columns, evidence, questions = dict[str, str | None](), dict[str, str](), list[Question]()
     for ours in (*REQUIRED, *OPTIONAL):
         said = answers.get(f"data.columns.{ours}", "")
+        if ours == "unit_price" and f"data.columns.{TOTALS}" in answers:  # its cells are looked at as prices are
+            said = answers[f"data.columns.{TOTALS}"]
+        said = PARTS.join(said) if isinstance(said, list) else said
         if said is None or said in table.columns:
             columns[ours], evidence[ours] = said, "as asked"
     for ours in (each for each in (*REQUIRED, *OPTIONAL) if each not in columns):
@@ -118,11 +121,15 @@ def _examples(table: UnseenTable, name: str, missing: frozenset[str]) -> str:
 
 
 def _which(ours: str, table: UnseenTable, names: Sequence[str], missing: frozenset[str], why: str) -> Question:
-    if ours == "unit_price" and (totals := by_kind(TOTALS, table.columns)):
+    totals = by_kind(TOTALS, table.columns)
+    if ours == "unit_price" and totals:
         why += f"; {totals[0][0]!r} looks like the total of a line"
     readings = tuple((name, _examples(table, name, missing)) for name in names[:12])
     told = f"{table.name}: which column is {ours}? {why}"
-    return Question(f"data.columns.{ours}", told, readings, f"--column {ours}='{names[0] if names else 'NAME'}'")
+    option = f"--column {ours}='{names[0] if names else 'NAME'}'"
+    if ours == "unit_price" and totals:
+        option = f"--column {TOTALS}='{totals[0][0]}', or {option}"
+    return Question(f"data.columns.{ours}", told, readings, option)
 
 
 def _unnamed_people(table: UnseenTable, columns: Mapping[str, str | None], missing: frozenset[str]) -> list[Question]:

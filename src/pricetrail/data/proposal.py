@@ -7,14 +7,17 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any, Final
 
+import pandas as pd
+
 from pricetrail.base.errors import SourceError
 from pricetrail.base.json_type import Json
 from pricetrail.data.column_proposal import choose_columns, present
 from pricetrail.data.date_evidence import DateEvidence, DateReading, date_evidence
 from pricetrail.data.number_evidence import NumberEvidence, number_evidence
 from pricetrail.data.shop_proposal import Told, propose_shop
-from pricetrail.data.unseen_files import Question, UnseenTable
+from pricetrail.data.unseen_files import PARTS, Question, UnseenTable
 
+FILLED: Final = ("invoiced_at", "customer_id", "country", "status")  # what belongs to an order as a whole
 DATE_ORDER: Final = "date_order"  # of the answers: not a setting, but tells data.datetime_format
 _RESET: Final[Mapping[str, Json]] = {  # what an earlier shop's files needed is not told of these
     **{"data.datetime_format": "ISO8601", "data.prove_date_order": True, "data.delimiter": ",", "data.quote": '"'},
@@ -69,6 +72,13 @@ def propose(
     }
     if changes := _changes(files, told):
         told["files"] = (changes, "they differ from the first file")
+    for ours in ("line_total", "currency"):
+        if said := answers.get(f"data.columns.{ours}"):
+            told[f"columns.{ours}"] = (said, "as asked")
+    if PARTS in (at := str(told["columns.invoiced_at"][0])):
+        told["columns.invoiced_at"] = (at.split(PARTS), "the day and the time stand apart")
+    if "data.columns.line_total" in answers:
+        told["columns.unit_price"] = (None, "line_total is divided by the quantity")
     marks = [[str(file.told.get(key, told.get(key, ("",)))[0]) for key in ("decimal", "thousands")] for file in files]
     parts = [(table, f.columns, m[0], m[1]) for f, m in zip(files, marks, strict=True) for table in f.tables]
     shop, asked = propose_shop(parts, words, answers)
@@ -100,11 +110,27 @@ def _look(tables: list[UnseenTable], missing: frozenset[str], answers: Mapping[s
     file = _File(tables[0].file, tables, columns, date_evidence([] if typed else cells["invoiced_at"], today))
     file.told = {f"columns.{ours}": (theirs, evidence.get(ours, "")) for ours, theirs in columns.items()}
     file.told |= tables[0].settings
+    if once := [
+        ours for ours in FILLED if columns[ours] and _stands_once(tables, str(columns["invoice"]), columns[ours])
+    ]:
+        file.told["fill_down"] = (list(once), "other lines of the invoices that have a value have none")
     file.questions = [each for _, _, asked in choices for each in asked] + [
         each for t in tables for each in t.questions
     ]
     _settle_marks(file, {ours: number_evidence(cells[ours]) for ours in ("quantity", "unit_price")}, answers)
     return file
+
+
+def _stands_once(tables: Sequence[UnseenTable], invoice: str, name: str | None) -> bool:
+    """Whether a column is empty in lines of invoices that have one value, and one only, in other lines."""
+    told = pd.DataFrame(
+        {
+            each: [cell for table in tables for cell in table.columns[str(of)]]
+            for each, of in (("no", invoice), ("is", name))
+        }
+    )
+    values = told.groupby("no")["is"].agg(["nunique", "count", "size"])
+    return bool((values["count"].between(1, values["size"] - 1)).any() and values["nunique"].max() == 1)
 
 
 def _settle_marks(file: _File, numbers: Mapping[str, NumberEvidence], answers: Mapping[str, Any]) -> None:

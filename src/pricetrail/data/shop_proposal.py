@@ -78,10 +78,17 @@ def propose_shop(
     if cancelled:
         kept = ", ".join(word for word in words.index if word not in cancelled)
         told["shop.cancelled_status"] = (list(cancelled), f"{words[cancelled].sum():,} lines; kept are those of {kept}")
-    if "data.columns.unit_price" not in answers and _grows(lines):
+    if not {"data.columns.unit_price", "data.columns.line_total"} & answers.keys() and _grows(lines):
         name = str(tables[0][1]["unit_price"])
         text = f"{name!r} grows with the quantity, so it may be the total of a line: is it the price of one unit?"
-        questions.append(Question("data.columns.unit_price", text, ((name, "yes"),), f"--column unit_price='{name}'"))
+        questions.append(
+            Question(
+                "data.columns.unit_price",
+                text,
+                ((name, "yes"),),
+                f"--column unit_price='{name}', or --column line_total='{name}'",
+            )
+        )
     return told, questions
 
 

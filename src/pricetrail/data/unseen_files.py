@@ -6,7 +6,7 @@ import io
 import re
 import zipfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, get_args
 
@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from pricetrail.base.errors import SourceError
 from pricetrail.base.limits import MB, memory_limit
 from pricetrail.base.params_data import Data, Delimiter
-from pricetrail.data.column_meaning import meanings
+from pricetrail.data.column_meaning import by_kind, meanings
 from pricetrail.data.source_limits import Allowance
 
 _SAMPLE_LINES, _HEADER_ROWS, _MIN_COLUMNS = 200, 20, 4
@@ -26,6 +26,8 @@ _MARKS: Final = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe\0\0": "utf-32", b"\0\0
     **{b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 }
 _USUAL: Final = ("cp1252", "iso8859-15", "cp850", "mac-roman", "cp1250", "cp1251")
+PARTS: Final = " + "  # between the names of columns that are one of ours
+_CLOCK: Final = re.compile(r"\d{1,2}:\d\d(:\d\d)?( ?[AaPp][Mm])?")
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,24 @@ def look_at(path: Path, data: Data, answers: Mapping[str, Any]) -> list[UnseenTa
     if not found:
         raise SourceError(str(path), "must have a header and lines, and has none")
     best = max(meanings(table.columns) for table in found)
-    return [table for table in found if 2 * meanings(table.columns) >= best]
+    return [_with_parts(table, answers) for table in found if 2 * meanings(table.columns) >= best]
+
+
+def _with_parts(table: UnseenTable, answers: Mapping[str, Any]) -> UnseenTable:
+    """The table with a day and a time that stand apart as one column: as a person said, or where values are such."""
+    said = answers.get("data.columns.invoiced_at")
+    if said is None:
+        dated = [name for kind in by_kind("invoiced_at", table.columns) for name in kind]
+        days = [name for name in dated if ":" not in "".join(map(str, table.columns[name]))]
+        clocks = [name for name, cells in table.columns.items() if all(_CLOCK.fullmatch(str(cell)) for cell in cells)]
+        pairs = [[day, clock] for day in days for clock in clocks if by_kind("invoiced_at", [f"{day} {clock}"])]
+        said = pairs[0] if len(pairs) == 1 else None
+    if not isinstance(said, list) or not set(said) <= table.columns.keys():
+        return table
+    rows = zip(*(table.columns[name] for name in said), strict=True)
+    joined = [None if None in row else " ".join(str(cell).removesuffix(" 00:00:00") for cell in row) for row in rows]
+    others = {name: cells for name, cells in table.columns.items() if name not in said}
+    return replace(table, columns={PARTS.join(said): joined, **others})
 
 
 def _tables(path: Path, allowance: Allowance, answers: Mapping[str, Any]) -> list[UnseenTable]:
