@@ -106,7 +106,8 @@ def plain_name(name: str) -> str:
     >>> [plain_name(name) for name in ("UnitPrice", "N° de facture", "Stückpreis (EUR) netto", "customer_ID")]
     ['unit price', 'n de facture', 'stuckpreis', 'customer id']
     """
-    text = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", re.sub("[º°ª]", " ", name).replace("ß", "ss"))
+    text = re.sub("[º°ª]", " ", name).replace("ß", "ss")
+    text = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", text)
     text = "".join(letter for letter in unicodedata.normalize("NFKD", text) if not unicodedata.combining(letter))
     text = re.sub(r"[^a-z0-9]+", " ", text.lower()).strip()
     short = " ".join(re.sub(_MONEY, " ", re.sub(_WAYS, " ", text)).split())

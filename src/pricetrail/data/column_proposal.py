@@ -44,7 +44,7 @@ def choose_columns(
         if ours == "unit_price" and f"data.columns.{TOTALS}" in answers:  # its cells are looked at as prices are
             said = answers[f"data.columns.{TOTALS}"]
         said = PARTS.join(said) if isinstance(said, list) else said
-        if said is None or said in table.columns:
+        if said is None or (isinstance(said, str) and said in table.columns):
             columns[ours], evidence[ours] = said, "as asked"
     for ours in (each for each in (*REQUIRED, *OPTIONAL) if each not in columns):
         free = [name for name in table.columns if name not in columns.values()]
