@@ -37,7 +37,8 @@ def rows(days: int = 40, when: str = "%Y-%m-%d %H:%M:%S", price: str = "{:.2f}")
     """Two lines a day of six products to nine customers; the prices are 2.50 to 7.50."""
     return [
         [
-            f"{50000 + n // 2}", f"A{n % 6:04d}", f"THING {n % 6}", 1 + n % 4, f"{FIRST + dt.timedelta(days=n // 2):{when}}",
+            f"{50000 + n // 2}", f"A{n % 6:04d}", f"THING {n % 6}", 1 + n % 4,
+            f"{FIRST + dt.timedelta(days=n // 2):{when}}",
             price.format(2.5 + n % 6), f"{700 + n % 9}", ("France", "Spain")[n % 2],
         ]
         for n in range(2 * days)
@@ -72,11 +73,11 @@ def asked(proposal: Proposal) -> set[str]:
 @pytest.mark.parametrize(
     "header",
     [
-        "Rechnungsnr;Artikelnummer;Bezeichnung;Menge;Rechnungsdatum;Einzelpreis (EUR);Kundennr.;Land;Gesamtpreis;Status",
-        "N° de facture;Référence article;Désignation;Quantité;Date;Prix unitaire HT;Code client;Pays;Montant;Statut",
-        "Numero de pedido;Código artículo;Descripción;Cantidad;Fecha;Precio unitario;Código cliente;País;Importe;Estado",
+        "Rechnungsnr;Artikelnummer;Bezeichnung;Menge;Datum;Einzelpreis (EUR);Kundennr.;Land;Gesamtpreis;Status",
+        "N° facture;Réf. article;Désignation;Quantité;Date;Prix unitaire HT;Code client;Pays;Montant;Statut",
+        "N.º pedido;Código artículo;Descripción;Cantidad;Fecha;Precio unitario;Código cliente;País;Importe;Estado",
         "Factuurnummer;Artikelnummer;Omschrijving;Aantal;Factuurdatum;Stuksprijs;Klantnummer;Land;Bedrag;Status",
-        "Numero fattura;Codice articolo;Descrizione;Quantità;Data fattura;Prezzo unitario;Codice cliente;Paese;Totale;Stato",
+        "N. fattura;Codice articolo;Descrizione;Quantità;Data fattura;Prezzo unitario;Cod. cliente;Paese;Totale;Stato",
         "order_id;sku;product_name;qty;order_date;unit_price;customer_id;country;total;order_status",
         "Order ID;Product ID;Product Name;Qty;Order Date;Price;Customer ID;Country;Sales;Status",
     ],
@@ -108,7 +109,8 @@ def test_two_columns_that_could_be_it_are_asked_for(ours: str, names: list[str],
     at = [*REQUIRED[:2], "description", "quantity", "invoiced_at", "unit_price", "customer_id", "country"].index(ours)
     header = [name for name in NAMES if name != NAMES[at]] + names
     table = [
-        [*(cell for n, cell in enumerate(row) if n != at), row[at], rows()[(k + 13) % 80][at]] for k, row in enumerate(rows())
+        [*(cell for n, cell in enumerate(row) if n != at), row[at], rows()[(k + 13) % 80][at]]
+        for k, row in enumerate(rows())
     ]
     assert asked(proposed(tmp_path, a=text(table, header))) == {f"data.columns.{ours}"}
     chosen = proposed(tmp_path, {f"data.columns.{ours}": names[1]}, a=text(table, header))
@@ -313,7 +315,7 @@ def test_init_asks_and_writes_nothing_without_a_terminal(project: Path) -> None:
 def test_init_writes_what_reads_the_files(project: Path) -> None:
     assert CliRunner().invoke(app, ["init", "shop", "--currency", "EUR", "--dry-run"]).exit_code == 0
     assert (project / "params.yaml").read_text() == PARAMS.read_text()
-    done = CliRunner().invoke(app, ["init", "shop", "--currency", "EUR"])
+    done = CliRunner().invoke(app, ["init", "shop", "--currency", "EUR", "--set", "shop.sku_width=5"])
     assert (done.exit_code, done.exception) == (0, None)
     params = read_params()
     assert (params.data.path, params.shop.currency, params.data.columns.country) == ("shop", "EUR", "Land")

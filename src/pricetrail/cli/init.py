@@ -86,7 +86,7 @@ def _pairs(option: str, given: list[str] | None) -> Iterable[tuple[str, str]]:
 
 def _setting(text: str) -> Any:  # noqa: ANN401  a setting is of any kind
     with suppress(YAMLError):
-        return text if len(text) == 1 else load_yaml(f"x: {text}")["x"]
+        return text if len(text) == 1 and not text.isalnum() else load_yaml(f"x: {text}")["x"]
     return text  # such as %d.%m.%Y
 
 

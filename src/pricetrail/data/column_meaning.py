@@ -6,16 +6,11 @@ from collections.abc import Iterable
 from typing import Final
 
 _NUM: Final = r"(?:no|nr|num|number|nummer|numero|n|id|code|ref|reference|referenz|key)"
-_OF: Final = r"(?:(?:no|nr|n|num|numero|nummer|id|code|ref|cod|codigo|codice|reference|referencia) (?:de |d |del |della |dell |du |of )?)"
-
-
-def _coded(words: str) -> str:
-    """A word with or without what says that it is a number: Order, Order ID, Rechnungsnr, numéro de facture."""
-    return rf"{_OF}?(?:{words})(?: ?{_NUM})?"
+_OF: Final = rf"(?:(?:{_NUM[3:-1]}|cod|codigo|codice|referencia) (?:de |d |del |della |dell |du |of )?)"
 
 
 def _code(words: str) -> str:
-    """The same, with it."""
+    """A word with what says that it is a number: Order ID, Rechnungsnr, numéro de facture."""
     return rf"(?:{_OF}(?:{words})|(?:{words}) ?{_NUM})"
 
 
@@ -50,14 +45,17 @@ _NAMES: Final[dict[str, tuple[str, ...]]] = {
     ),
     "quantity": (
         r"(?:lineitem |item |order |ordered )?(?:quantity|qty|qte|qta)(?: ordered| sold)?|menge|anzahl|stuck(?:zahl)?"
-        r"|stueck(?:zahl)?|quantite|cantidad|cant|aantal|hoeveelheid|quantita|units(?: sold)?|pieces|pcs|unidades|unites",
+        r"|stueck(?:zahl)?|quantite|cantidad|cant|aantal|hoeveelheid|quantita|units(?: sold)?|pieces|pcs|unidades"
+        r"|unites",
         r"count|number of (?:items|units)|quantum",
     ),
     "invoiced_at": (
         rf"(?:{_ORDERS}|sold|purchase|purchased|kauf|verkaufs?|achat|compra) ?(?:{_WHEN}|at|on)"
         rf"|(?:date|datum|fecha|data) (?:de |della |del |d |van )?(?:la |l )?(?:{_ORDERS}|achat|vente|compra|verkoop)"
-        r"|rechnungsdatum|belegdatum|bestelldatum|auftragsdatum|kaufdatum|verkaufsdatum|factuurdatum|besteldatum|orderdatum",
-        rf"{_WHEN}|day|tag|dag|date heure|date et heure|datum uhrzeit|fecha hora|fecha y hora|data ora|created at|created"
+        r"|rechnungsdatum|belegdatum|bestelldatum|auftragsdatum|kaufdatum|verkaufsdatum|factuurdatum|besteldatum"
+        r"|orderdatum",
+        rf"{_WHEN}|day|tag|dag|date heure|date et heure|datum uhrzeit|fecha hora|fecha y hora|data ora|created at"
+        rf"|created"
         r"|paid at|time|dato",
     ),
     "unit_price": (
@@ -65,7 +63,8 @@ _NAMES: Final[dict[str, tuple[str, ...]]] = {
         r"|einzel ?preis|stuck ?preis|stueck ?preis|einheits ?preis|preis (?:pro|je) (?:stuck|stueck|einheit)"
         r"|prix unitaire|prix (?:a l )?unite|pu|precio (?:unitario|unidad|por unidad)|(?:eenheids|stuks) ?prijs"
         r"|prijs per (?:stuk|eenheid)|prezzo unitario|prezzo (?:per|a) unita",
-        r"price|preis|prix|precio|prijs|prezzo|each|rate|(?:sale|sales|selling|retail) price|verkaufs ?preis|vk ?preis|vk"
+        r"price|preis|prix|precio|prijs|prezzo|each|rate|(?:sale|sales|selling|retail) price|verkaufs ?preis"
+        r"|vk ?preis|vk"
         r"|prix de vente|precio (?:de )?venta|verkoop ?prijs|prezzo (?:di )?vendita",
     ),
     "customer_id": (
@@ -75,22 +74,29 @@ _NAMES: Final[dict[str, tuple[str, ...]]] = {
     ),
     "country": (
         r"country(?: region| code| name)?|land|pays|pais|paese|nation|kundenland|customer country",
-        r"(?:shipping|ship to|delivery|liefer|billing|bill to) ?(?:country|land)(?: code)?|country(?: code)? \w+|region",
+        r"(?:shipping|ship to|delivery|liefer|billing|bill to) ?(?:country|land)(?: code)?|country(?: code)? \w+"
+        r"|region",
     ),
     "status": (
-        r"(?:order |financial |payment |invoice |line ?item |bestell|auftrags?|zahlungs)?status|state|statut|estado|stato"
-        r"|(?:event|order|transaction|document|line|sale|invoice|record) type|type|typ|belegart|vorgangsart|typ?e|tipo|soort",
+        r"(?:order |financial |payment |invoice |line ?item |bestell|auftrags?|zahlungs)?status|state|statut"
+        r"|estado|stato"
+        r"|(?:event|order|transaction|document|line|sale|invoice|record) type|type|typ|belegart|vorgangsart|typ?e"
+        r"|tipo|soort",
     ),
     "currency": (r"(?:order |invoice )?(?:currency|currency code|wahrung|waehrung|devise|moneda|valuta|munt)",),
     "line_total": (
         r"net sales",
-        r"(?:line|item|order item|lineitem|row|position|zeilen|positions) ?(?:total|amount|sum|summe)|gesamt ?preis|sales"
+        r"(?:line|item|order item|lineitem|row|position|zeilen|positions) ?(?:total|amount|sum|summe)"
+        r"|gesamt ?preis|sales"
         r"|total(?: price)?|amount|betrag|montant|importe|bedrag|importo|summe|umsatz|revenue|line ?total|totale?"
         r"|gross sales|extended price|subtotal",
     ),
 }
 TOTALS: Final = "line_total"
-_WAYS: Final = r"\b(?:net|netto|ht|gross|brutto|ttc|incl?|excl?|including|excluding|inkl|exkl|zzgl|of|vat|tax|mwst|ust|btw|iva|tva|in)\b"
+_WAYS: Final = (
+    r"\b(?:net|netto|ht|gross|brutto|ttc|incl?|excl?|including|excluding|inkl|exkl|zzgl|of|vat|tax|mwst|ust|btw|iva"
+    r"|tva|in)\b"
+)
 _MONEY: Final = r"\b(?:eur|euros?|usd|gbp|chf|sek|nok|dkk|pln|czk|aud|cad|nzd|jpy|cny|inr|kg|g|st|stk|pcs)\b"
 
 
@@ -100,7 +106,8 @@ def plain_name(name: str) -> str:
     >>> [plain_name(name) for name in ("UnitPrice", "N° de facture", "Stückpreis (EUR) netto", "customer_ID")]
     ['unit price', 'n de facture', 'stuckpreis', 'customer id']
     """
-    text = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", name.replace("ß", "ss"))
+    text = re.sub("[º°ª]", " ", name).replace("ß", "ss")
+    text = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", text)
     text = "".join(letter for letter in unicodedata.normalize("NFKD", text) if not unicodedata.combining(letter))
     text = re.sub(r"[^a-z0-9]+", " ", text.lower()).strip()
     short = " ".join(re.sub(_MONEY, " ", re.sub(_WAYS, " ", text)).split())

@@ -14,7 +14,8 @@ REQUIRED: Final = ("invoice", "sku", "quantity", "invoiced_at", "unit_price")
 OPTIONAL: Final = ("customer_id", "country", "status", "description")  # the description takes what no other has
 _MOST, _FEW_ROWS = 0.9, 20
 CANCELLED: Final = re.compile(
-    r"(?i)(?:wc-)?(?:cancel+ed|cancel|refund(?:ed)?|void(?:ed)?|failed|return(?:ed)?|credit(?: note)?|stornier[t]?|storno"
+    r"(?i)(?:wc-)?(?:cancel+ed|cancel|refund(?:ed)?|void(?:ed)?|failed|return(?:ed)?|credit(?: note)?"
+    r"|stornier[t]?|storno"
     r"|gutschrift|retoure|erstattet|annul\w*|rembours\w*|avoir|retour|cancelad[oa]|devoluci[oó]n|devuelto|reembols\w*"
     r"|geannuleerd|terugbetaald|creditnota|rimborsat[oa]|reso|nota di credito)"
 )
@@ -43,7 +44,7 @@ def choose_columns(
         if ours == "unit_price" and f"data.columns.{TOTALS}" in answers:  # its cells are looked at as prices are
             said = answers[f"data.columns.{TOTALS}"]
         said = PARTS.join(said) if isinstance(said, list) else said
-        if said is None or said in table.columns:
+        if said is None or (isinstance(said, str) and said in table.columns):
             columns[ours], evidence[ours] = said, "as asked"
     for ours in (each for each in (*REQUIRED, *OPTIONAL) if each not in columns):
         free = [name for name in table.columns if name not in columns.values()]

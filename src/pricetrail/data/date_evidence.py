@@ -18,8 +18,8 @@ _DAYS: Final = {
     + (" %A,_%B_%d,_%Y"),
     "ybd": "%Y-%b-%d %y-%b-%d",
 }
-_CLOCKS: Final = "%H:%M %H:%M:%S %H:%M:%S.%f %I:%M_%p %I:%M:%S_%p %I:%M%p %H.%M %H%M %H%M%S".split()
-_ZONE: Final = r"(:\d\d(?:[.,]\d+)?) ?(?:Z|[+-]\d\d:?\d\d)$"
+_CLOCKS: Final = ("%H:%M", "%H:%M:%S", "%H:%M:%S.%f", "%I:%M_%p", "%I:%M:%S_%p", "%I:%M%p", "%H.%M", "%H%M", "%H%M%S")
+_ZONE: Final = r":\d\d(?:[.,]\d+)? ?(?:Z|[+-]\d\d:?\d\d)$"
 _RUN: Final = r"(?:%[dmYyHMS]){2,}"  # strptime would take one digit for any of them
 _ISO: Final = r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?: ?(?:Z|[+-]\d\d:?\d\d))?)?"
 _SERIAL: Final = r"(?:[2-7]\d{4}|1[5-9]\d{3})(?:[.,]\d+)?"  # of days: 1941 to 2119
@@ -83,7 +83,7 @@ def date_evidence(values: Iterable[object], today: dt.date) -> DateEvidence:
         today: most of the days lie before it, or a reading is left out where another is there.
     """
     texts = pd.Series([str(value) for value in dict.fromkeys(values)], dtype="str").drop_duplicates(ignore_index=True)
-    shapes = set(texts.str.replace(_ZONE, r"\1", regex=True).map(_skeleton))
+    shapes = set(_local(texts).map(_skeleton))
     names = [name for name in _FORMATS if name in {"ISO8601", "excel"} or _skeleton(name) in shapes]
     if texts.str.contains(_ZONE).any():
         zone = " %z" if texts.str.contains(r"\d (?:[+-]\d\d:?\d\d|Z)$").any() else "%z"
@@ -123,9 +123,14 @@ def _read(texts: pd.Series, name: str) -> pd.Series:
     if name == "ISO8601":
         texts = texts.where(texts.str.fullmatch(_ISO))
     if name == "ISO8601" or name.endswith("%z"):
-        texts = texts.where(texts.str.contains(_ZONE) | (name == "ISO8601")).str.replace(_ZONE, r"\1", regex=True)
+        texts = _local(texts.where(texts.str.contains(_ZONE) | (name == "ISO8601")))
     times = pd.to_datetime(texts, format=name.removesuffix("%z").rstrip(), errors="coerce").astype("datetime64[us]")
     return times.where(times >= _OLDEST)
+
+
+def _local(texts: pd.Series) -> pd.Series:
+    """Times without the offset at their end."""
+    return texts.str.replace(_ZONE.replace(":", "(:", 1).replace(" ?", ") ?", 1), r"\1", regex=True)
 
 
 def _is_likely(times: pd.Series, today: dt.date) -> bool:

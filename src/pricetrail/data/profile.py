@@ -25,7 +25,7 @@ class Profile:
     """Rows of tables for a person.
 
     Attributes:
-        sources: a file, sheet or member each.
+        sources: a file each.
         figures: of all sales, by name.
         examples: sales as understood.
         quarantined: rows that were not.
@@ -43,17 +43,27 @@ def profile(reading: Reading) -> Profile:
     """Tell what the files of a shop say."""
     lines, bad = reading.cleaned.lines, reading.parsed.quarantine
     days = lines["invoiced_at"].dt.normalize()
+    written = {
+        file: " | ".join(
+            f"{source.name.removeprefix(file).strip() or source.written.encoding}: {source.rows:,}"
+            + "".join(f", {note}" for note in source.notes)
+            for source in reading.sources
+            if source.file == file
+        )
+        for file in {source.file for source in reading.sources}
+    }
     sources: list[dict[str, Json]] = [
         {
-            "source": source.name,
-            "rows": source.rows,
-            "encoding": source.written.encoding,
-            "delimiter": source.written.delimiter,
-            "notes": "; ".join(source.notes),
+            "file": file,
+            "rows": each.rows,
+            "lost": sum(each.dropped.values()) + each.quarantined,
+            "days": f"{each.first_day} to {each.last_day}",
+            "parts": written[file],
+            "repeats": ", ".join(f"{count:,} of {other}" for other, count in each.repeats.items()),
         }
-        for source in reading.sources
+        for file, each in reading.by_file().items()
     ]
-    who = lines["customer_id"]
+    first, who, countries = days.min(), lines["customer_id"], lines["country"].value_counts(normalize=True)
     figures = {
         "rows": f"{reading.rows:,}",
         "sales": f"{len(lines):,}",
@@ -61,12 +71,10 @@ def profile(reading: Reading) -> Profile:
             reason.replace("_", " "): f"{count:,} dropped" for reason, count in reading.cleaned.dropped.items() if count
         },
         **({"quarantined": f"{len(bad):,}"} if len(bad) else {}),
-        "days": f"{days.nunique():,} of {(days.max() - days.min()).days + 1:,}, {days.min():%Y-%m-%d} to {days.max():%Y-%m-%d}",
+        "days": f"{days.nunique():,} of {(days.max() - first).days + 1:,}, {first:%Y-%m-%d} to {days.max():%Y-%m-%d}",
         "SKUs": f"{lines['sku'].nunique():,}",
         "customers": f"{who.nunique():,}; {who.isna().mean():.0%} of the lines are guests'",
-        "countries": ", ".join(
-            f"{name} {share:.0%}" for name, share in lines["country"].value_counts(normalize=True).head(4).items()
-        ),
+        "countries": ", ".join(f"{name} {share:.0%}" for name, share in countries.head(4).items()),
         f"quantity, {reading.rules.unit}": _quantiles(lines["quantity"]),
         f"unit price, {reading.rules.currency}": _quantiles(lines["unit_price"]),
     }

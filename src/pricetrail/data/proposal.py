@@ -23,7 +23,8 @@ _RESET: Final[Mapping[str, Json]] = {  # what an earlier shop's files needed is 
     **{"data.datetime_format": "ISO8601", "data.prove_date_order": True, "data.delimiter": ",", "data.quote": '"'},
     **{"data.encoding": "auto", "data.decimal": "auto", "data.thousands": "", "data.timezone": "", "data.files": {}},
     **{"shop.unit": "units", "shop.cancelled_status": [], "shop.whole_units": None, "shop.not_products": None},
-    **{"shop.cancellation_prefix": None},
+    **{"shop.cancellation_prefix": None, "data.columns.line_total": None, "data.columns.currency": None},
+    "data.fill_down": [],
 }
 _OTHER: Final = {".": ",", ",": "."}
 
@@ -80,9 +81,11 @@ def propose(
     if "data.columns.line_total" in answers:
         told["columns.unit_price"] = (None, "line_total is divided by the quantity")
     marks = [[str(file.told.get(key, told.get(key, ("",)))[0]) for key in ("decimal", "thousands")] for file in files]
-    parts = [(table, file.columns, *mark) for file, mark in zip(files, marks, strict=True) for table in file.tables]
+    parts = [(table, f.columns, m[0], m[1]) for f, m in zip(files, marks, strict=True) for table in f.tables]
     shop, asked = propose_shop(parts, words, answers)
-    given = {key: value for key, value in answers.items() if key != DATE_ORDER and not key.startswith("data.columns.")}
+    # A column that is told as a list, or is none of those that were looked for, is taken as it is said.
+    found = {DATE_ORDER, *(f"data.{key}" for key in told if key.startswith("columns."))}
+    given = {key: value for key, value in answers.items() if key not in found or isinstance(value, list)}
     questions = {each.text: each for each in (*(each for file in files for each in file.questions), *asked)}
     return Proposal(
         {f"data.{key}": value for key, value in told.items()}
@@ -100,11 +103,13 @@ def _look(tables: list[UnseenTable], missing: frozenset[str], answers: Mapping[s
         if other != columns:
             rule = f"must have the columns of {tables[0].name}, or be a file of its own (or narrow data.sheet)"
             raise SourceError(table.name, rule, ", ".join(table.columns))
+    priced = columns["unit_price"] or answers.get("data.columns.line_total")
+    sources = {name: columns[name] for name in ("quantity", "invoiced_at")} | {"unit_price": priced}
+    priced = columns["unit_price"] or answers.get("data.columns.line_total")
+    sources = {name: columns[name] for name in ("quantity", "invoiced_at")} | {"unit_price": priced}
     cells = {
-        ours: [cell for table in tables for cell in present(table.columns[str(columns[ours])], missing)]
-        if columns[ours]
-        else []
-        for ours in ("quantity", "unit_price", "invoiced_at")
+        ours: [cell for table in tables for cell in present(table.columns.get(theirs, ()), missing)] if theirs else []
+        for ours, theirs in sources.items()
     }
     typed = all(isinstance(cell, dt.date) for cell in cells["invoiced_at"])
     file = _File(tables[0].file, tables, columns, date_evidence([] if typed else cells["invoiced_at"], today))
@@ -148,7 +153,7 @@ def _settle_marks(file: _File, numbers: Mapping[str, NumberEvidence], answers: M
                     (mark, f"{text} is {text.replace(mark, '.')}"),
                     (_OTHER[mark], f"{text} is {text.replace(mark, '')}"),
                 )
-                tell = f"{file.name}: {ours} {text!r} can be read in two ways, and no other value of the column tells which"
+                tell = f"{file.name}: {ours} {text!r} can be read in two ways: no other value of the column tells which"
                 file.questions.append(
                     Question("data.decimal", tell, one, f"--decimal {mark} or --decimal {_OTHER[mark]}")
                 )
@@ -199,7 +204,7 @@ def _settle_dates(files: Sequence[_File], answers: Mapping[str, Any]) -> None:
             file.questions.append(Question(DATE_ORDER, text, orders, option))
         offsets = file.dates.offsets
         if offsets and offsets[-1] - offsets[0] > 1 and not answers.get("data.timezone"):
-            text = f"{file.name}: its times are {offsets[0]:+g} to {offsets[-1]:+g} hours from UTC: in which zone is the shop?"
+            text = f"{file.name}: its times are {offsets[0]:+g} to {offsets[-1]:+g} hours from UTC: where is the shop?"
             file.questions.append(Question("data.timezone", text, (), "--timezone Europe/London"))
 
 

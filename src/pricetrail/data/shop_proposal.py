@@ -57,6 +57,25 @@ def propose_shop(
     units = Counter(unit for table, columns, _, _ in tables for unit in _units(table, columns))
     if len(units) == 1:
         told["shop.unit"] = (next(iter(units)), "it stands at the quantities")
+    _sales(tables, lines, told)
+    if not {"data.columns.unit_price", "data.columns.line_total"} & answers.keys() and _grows(lines):
+        name = str(tables[0][1]["unit_price"])
+        text = f"{name!r} grows with the quantity, so it may be the total of a line: is it the price of one unit?"
+        questions.append(
+            Question(
+                "data.columns.unit_price",
+                text,
+                ((name, "yes"),),
+                f"--column unit_price='{name}', or --column line_total='{name}'",
+            )
+        )
+    return told, questions
+
+
+def _sales(
+    tables: Sequence[tuple[UnseenTable, Mapping[str, str | None], str, str]], lines: pd.DataFrame, told: Told
+) -> None:
+    """Preset, cancellations and fees."""
     prefix, below = _prefix(lines), int((lines["quantity"] < 0).sum())
     uci = all(
         re.fullmatch(_UCI, " ".join(name.lower().replace(" ", "") for name in table.columns)) for table, *_ in tables
@@ -78,18 +97,6 @@ def propose_shop(
     if cancelled:
         kept = ", ".join(word for word in words.index if word not in cancelled)
         told["shop.cancelled_status"] = (list(cancelled), f"{words[cancelled].sum():,} lines; kept are those of {kept}")
-    if not {"data.columns.unit_price", "data.columns.line_total"} & answers.keys() and _grows(lines):
-        name = str(tables[0][1]["unit_price"])
-        text = f"{name!r} grows with the quantity, so it may be the total of a line: is it the price of one unit?"
-        questions.append(
-            Question(
-                "data.columns.unit_price",
-                text,
-                ((name, "yes"),),
-                f"--column unit_price='{name}', or --column line_total='{name}'",
-            )
-        )
-    return told, questions
 
 
 def _lines(
@@ -149,6 +156,7 @@ def _grows(lines: pd.DataFrame) -> bool:
     """Whether the price of most SKUs grows with the quantity, as the total of a line does."""
     sales = lines[(lines["quantity"] > 0) & (lines["unit_price"] > 0)]
     sales = sales.assign(each=sales["unit_price"] / sales["quantity"])
-    spread = sales.groupby("sku")[["quantity", "unit_price", "each"]].agg(lambda part: part.std() / part.mean())
+    groups = sales.groupby("sku")[["quantity", "unit_price", "each"]]
+    spread = groups.std() / groups.mean()
     spread = spread[spread["quantity"] > 0.1]
     return len(spread) > 0 and (2 * spread["each"] < spread["unit_price"]).mean() > 0.5

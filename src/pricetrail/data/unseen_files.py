@@ -12,7 +12,7 @@ from typing import Any, Final, get_args
 
 import charset_normalizer
 import clevercsv
-import openpyxl
+import openpyxl  # type: ignore[import-untyped]
 import pyarrow.parquet as pq
 
 from pricetrail.base.errors import SourceError
@@ -205,10 +205,10 @@ def _decodes(content: bytes, codec: str) -> bool:
 def _dialect(name: str, sample: str, told: str) -> tuple[str, str, str]:
     """Delimiter, quote and why: what clevercsv finds, where it divides the header into names that are known."""
     found = clevercsv.Detector().detect(sample, delimiters=list(get_args(Delimiter)), verbose=False)
-    sniffed = found.delimiter if found is not None else ""
+    sniffed = (found.delimiter or "") if found is not None else ""
     if told or re.search(r"(?i)\.tsv(\.gz)?\]?$", name):
         return told or "\t", _quote(sample, told or "\t"), "as the file says, or as asked"
-    known = {each: _known_names(sample, each) for each in get_args(Delimiter)}
+    known: dict[str, int] = {each: _known_names(sample, each) for each in get_args(Delimiter)}
     best = [each for each, names in known.items() if names == max(known.values())]
     if len(best) > 1 and sniffed not in best:
         raise SourceError(name, "must be divided by a delimiter that can be told: use --set 'data.delimiter=;'")
