@@ -112,9 +112,7 @@ def _answered(found: list[Path], params: Params, answers: dict[str, Any]) -> Pro
     for question in proposal.questions:
         typer.echo(seen("\n".join([*_asked(question.text, question.readings), f"  answer with {question.option}"])))
     options = ", ".join(dict.fromkeys(question.option for question in proposal.questions))
-    raise OperationError(
-        "init", f"nothing is written, for {len(proposal.questions)} settings cannot be told: {options}"
-    )
+    raise OperationError("init", f"nothing is written while questions are open: {options}")
 
 
 def _asked(text: str, readings: Iterable[tuple[str, str]]) -> list[str]:

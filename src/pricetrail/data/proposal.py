@@ -148,15 +148,14 @@ def _settle_marks(file: _File, numbers: Mapping[str, NumberEvidence], answers: M
         for mark, text in seen.open.items():
             if mark in groups or (decimal and mark != decimal):
                 groups.setdefault(mark, f"{text!r} ({ours}), for the decimal mark is {decimal!r}")
-            elif not asked:
+            elif not asked and answers.get("data.thousands") != mark:
                 one = (
-                    (mark, f"{text} is {text.replace(mark, '.')}"),
+                    (mark, f"{text} is {float(text.replace(mark, '.')):g}"),
                     (_OTHER[mark], f"{text} is {text.replace(mark, '')}"),
                 )
                 tell = f"{file.name}: {ours} {text!r} can be read in two ways: no other value of the column tells which"
-                file.questions.append(
-                    Question("data.decimal", tell, one, f"--decimal {mark} or --decimal {_OTHER[mark]}")
-                )
+                option = f"--decimal {mark} or --set data.thousands={mark}"
+                file.questions.append(Question("data.decimal", tell, one, option))
     if (
         len(proof.keys() | {decimal}) > 1 + (not decimal)
         or proof.keys() & groups.keys()
