@@ -1,0 +1,77 @@
+"""What the one reading path makes of a dialect's file: the same table, a refusal, or a third that must not be."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from ruamel.yaml import YAML
+
+from pricetrail.base.errors import PricetrailError
+from pricetrail.base.params import Params
+from pricetrail.data.reading import Reading, read_shop
+from support.dialects import Dialect, Line, Settings, right_settings, shipped_settings, truth, write, wrong_settings
+from support.mutations import Read, read_of
+
+SHIPPED: Final[dict[str, Any]] = YAML(typ="safe").load(
+    (Path(__file__).resolve().parents[2] / "params.yaml").read_text(encoding="utf-8")
+)
+EQUAL, REFUSED, MISREAD = "equal", "refused", "misread"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a reading ended: ``equal``, ``refused`` or ``misread``, and a person's word on it."""
+
+    how: str
+    why: str = ""
+
+
+def params_of(path: Path, settings: Settings) -> Params:
+    """The shipped parameters with another path and some settings, ``section.name: value``."""
+    tree = {section: dict(own) if isinstance(own, dict) else own for section, own in SHIPPED.items()}
+    tree["data"]["path"] = str(path)
+    for key, value in settings.items():
+        section, name = key.split(".")
+        tree[section][name] = value
+    return Params.model_validate(tree)
+
+
+def lines_of(reading: Reading) -> list[Read]:
+    """The clean lines as plain values."""
+    table = reading.cleaned.lines
+    rows = table.astype(object).where(table.notna(), None).itertuples(index=False, name=None)
+    return [(*row[:3], float(row[3]), row[4].to_pydatetime(), *row[5:]) for row in rows]
+
+
+def outcome(path: Path, settings: Settings, lines: list[Line]) -> Outcome:
+    """Read a file and hold it against its truth; any error but our own is a misreading too."""
+    try:
+        params = params_of(path, settings)
+    except ValueError as error:  # settings that contradict each other are refused before a file is opened
+        return Outcome(REFUSED, f"params: {error}")
+    try:
+        read = lines_of(read_shop(params))
+    except PricetrailError as error:
+        return Outcome(REFUSED, str(error))
+    except Exception as error:
+        return Outcome(MISREAD, f"{type(error).__name__}: {error}")
+    found, wanted = Counter(read), Counter(map(read_of, lines))
+    if found == wanted:
+        return Outcome(EQUAL)
+    odd, lost = next(iter(found - wanted), None), next(iter(wanted - found), None)
+    return Outcome(MISREAD, f"{len(read)} lines of {len(lines)}; read {odd}, true {lost}")
+
+
+def trials(folder: Path, dialect: Dialect, wrong: int) -> list[tuple[str, Settings, Outcome]]:
+    """Read a dialect with the right settings, the shipped ones and some of the wrong ones, drawn by its own text."""
+    folder.mkdir()
+    path, lines = write(folder, dialect), truth(dialect)
+    others = list(wrong_settings(dialect))
+    step = max(1, len(others) // wrong) if wrong else len(others)
+    tried = [("right", right_settings(dialect)), ("shipped", shipped_settings(dialect))]
+    start = sum(map(ord, str(dialect))) % step
+    tried += [("wrong", settings) for settings in others[start::step][:wrong]]
+    return [(name, settings, outcome(path, settings, lines)) for name, settings in tried]

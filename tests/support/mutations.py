@@ -1,0 +1,341 @@
+"""Files with one thing wrong: a byte, a cell, a row, a column or a whole file; and what may become of each.
+
+Seeded, and independent of the code under test as ``dialects`` is.
+"""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import io
+import random
+import re
+import shutil
+import zipfile
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Final
+
+from support.dialects import OURS, Dialect, Line, cells, csv_bytes, header, truth, write_rows
+
+COUNT: Final = 150  # lines a file: one bad line is fewer than data.max_bad_share
+BASES: Final = (
+    Dialect(),
+    Dialect(delimiter=";", decimal=",", thousands=".", dates="%d.%m.%Y %H:%M", encoding="cp1252", line_end="\r\n"),
+    Dialect(kind="tsv", quoting="all"),
+    Dialect(kind="csv.gz"),
+    Dialect(kind="csv.zip", quoting="nonnumeric"),
+    Dialect(kind="xlsx typed"),
+    Dialect(kind="xlsx text", missing="NULL"),
+    Dialect(kind="parquet typed"),
+    Dialect(kind="parquet text", dates="%d/%m/%Y %H:%M"),
+)
+NASTY: Final[tuple[object, ...]] = (
+    "", " ", "0", "00", "-1", "-0", "+3", "1e3", "1E400", "NaN", "inf", "-inf", "1,5", "1.5", "1.000", "1,000", "1.000,00", "1,000.00",
+    "1 000", "1\u00a0000", "£2.2", "2.2 €", "$1,000", "(5)", "5-", "\u22125", "\u0663", "\uff11\uff12", "1_000", "0x10", "TRUE",
+    "now", "today", "2011-12-08", "2101-01-01 00:00:00", "1970-01-01 00:00:00", "2011-02-30 10:00:00", "08/12/2011 10:00",
+    "12/08/2011 10:00", "2011-12-08 10:00:00+05:00", "2011-12-08T10:00:00Z", "0011-12-08 10:00:00", "40885.5", "20111208", "2011",
+    "NULL", "n/a", "#REF!", "#N/A", "=1+1", "'", '"', '"x', 'x"', "a\nb", "a\r\nb", "\u00a0", "\u200b12", "12\u200b", "5.01E+12", "12345.0",
+    "x" * 5000, "\ufeff1", "1 2", "12 pcs", "12kg", "½", "1.5.2", "1..5", ".5", "5.", "--5", "1e-3", "9" * 25, "0.1" + "0" * 40,
+    0, -3, 1.5, 10**20, float("nan"), float("inf"), True, False, dt.datetime(2011, 12, 9, 10), dt.datetime(2101, 1, 1), dt.date(2011, 12, 9),
+    dt.time(10, 30),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A folder with one thing wrong.
+
+    Attributes:
+        base: how its file is written.
+        what: was done, for a person.
+        path: to read.
+        untouched: lines that must come out as they are, unless all is refused.
+        says: the rows that were touched, as a person reads their cells, text or values in our order; None where no person could.
+        must_refuse: nothing but a refusal is right.
+    """
+
+    base: Dialect
+    what: str
+    path: Path
+    untouched: tuple[Line, ...]
+    says: tuple[tuple[object, ...], ...] | None
+    must_refuse: bool = False
+
+
+Rows = list[list[object]]
+
+
+def mutant(folder: Path, seed: int) -> Mutant:
+    """The mutant of a seed, written below a folder."""
+    rng = random.Random(seed)
+    base = BASES[seed % len(BASES)]
+    lines = truth(base, COUNT)
+    make = (_cell, _cell, _row, _column, _file, _byte, _byte)[seed // len(BASES) % 7]
+    return make(folder, base, lines, rng)
+
+
+def _without(lines: Sequence[Line], *gone: int) -> tuple[Line, ...]:
+    return tuple(line for i, line in enumerate(lines) if i not in gone)
+
+
+def _cell(folder: Path, base: Dialect, lines: list[Line], rng: random.Random) -> Mutant:
+    rows, i, column = cells(lines, base), rng.randrange(COUNT), rng.randrange(len(OURS))
+    value = rng.choice(NASTY)
+    if base.is_text or base.kind.endswith("text"):
+        value = str(value)
+    rows[i + 1][column] = value
+    path = _write(folder, rows, base)
+    return Mutant(base, f"row {i + 2}: {OURS[column]} = {value!r}", path, _without(lines, i), (tuple(rows[i + 1]),))
+
+
+def _write(folder: Path, rows: Rows, base: Dialect) -> Path:
+    """A sheet or a column that cannot hold the value holds its text."""
+    try:
+        return write_rows(folder, rows, base)
+    except (ValueError, TypeError, OverflowError, Exception):  # openpyxl and pyarrow have errors of their own
+        header_row, *rest = rows
+        safe = [[re.sub(r"[\x00-\x08]", "", str(it)) if it is not None else None for it in row] for row in rest]
+        rows[1:] = safe  # type: ignore[assignment]
+        return write_rows(folder, [header_row, *safe], base)
+
+
+def _row(folder: Path, base: Dialect, lines: list[Line], rng: random.Random) -> Mutant:
+    rows, i, width = cells(lines, base), rng.randrange(COUNT), len(OURS)
+    row, nothing = rows[i + 1], "" if base.is_text else None
+    says: tuple[tuple[object, ...], ...] = ()
+    untouched = tuple(lines)
+    what = rng.choice(
+        ["delete", "twice", "swap", "blank", "left", "right", "header again", "total", "note", "short", "long"]
+    )
+    if what == "delete":
+        del rows[i + 1]
+        untouched = _without(lines, i)
+    elif what == "twice":
+        rows.insert(i + 1, list(row))
+        untouched = (*lines, lines[i])
+    elif what == "swap":
+        rows[i + 1], rows[1] = rows[1], rows[i + 1]
+    elif what == "blank":
+        rows.insert(i + 1, [nothing] * width)
+    elif what in ("left", "right"):
+        rows[i + 1] = [*row[1:], nothing] if what == "left" else [nothing, *row[:-1]]
+        untouched, says = _without(lines, i), (tuple(rows[i + 1]),)
+    elif what == "header again":
+        rows.insert(i + 1, list(header(base)))
+    elif what == "total":
+        rows.append(["Total", nothing, nothing, 12345, nothing, 17, nothing, nothing])
+    elif what == "note":
+        rows.append(["Printed by the till", *[nothing] * (width - 1)])
+    elif what == "short":
+        rows[i + 1] = row[:4] if base.is_text else [*row[:4], *[nothing] * 4]
+        untouched = _without(lines, i)
+    else:
+        rows[i + 1] = [*row, "7"] if base.is_text else row
+        untouched = _without(lines, i) if base.is_text else untouched
+        says = (tuple(row),) if base.is_text else ()
+    return Mutant(base, f"row {i + 2}: {what}", _write(folder, rows, base), untouched, says)
+
+
+def _column(folder: Path, base: Dialect, lines: list[Line], rng: random.Random) -> Mutant:
+    rows, column = cells(lines, base), rng.randrange(len(OURS))
+    what = rng.choice(["delete", "rename", "twice", "move", "extra", "blank name", "spaces", "case"])
+    name = str(rows[0][column])
+    must_refuse = what in ("delete", "rename", "twice", "blank name")
+    if what == "delete":
+        rows = [row[:column] + row[column + 1 :] for row in rows]
+    elif what == "twice":
+        rows = [[*row, row[(column + (i > 0)) % len(OURS)] if i else name] for i, row in enumerate(rows)]
+    elif what == "move":
+        rows = [row[:column] + row[column + 1 :] + [row[column]] for row in rows]
+    elif what == "extra":
+        rows = [["Line" if i == 0 else i, *row] for i, row in enumerate(rows)]
+    else:
+        rows[0][column] = {"rename": "Other", "blank name": "", "spaces": f" {name} ", "case": name}[what]
+    path = _write(folder, rows, base)
+    return Mutant(base, f"column {name}: {what}", path, tuple(lines), (), must_refuse)
+
+
+def _file(folder: Path, base: Dialect, lines: list[Line], rng: random.Random) -> Mutant:
+    rows = cells(lines, base)
+    inside = folder / "shop"
+    inside.mkdir()
+    path = write_rows(inside, rows, base)
+    what = rng.choice(["cut", "empty", "wrong suffix", "copy", "hidden", "stranger", "header only", "again", "lock file"])
+    untouched, says, must_refuse = tuple(lines), (), False
+    if what == "cut":
+        content = path.read_bytes()
+        at = rng.randrange(1, len(content) - 1)
+        path.write_bytes(content[:at])
+        if base.kind in ("csv", "tsv"):
+            untouched = tuple(line for line, (_, end) in zip(lines, _spans(rows, base)[1:], strict=True) if end <= at)
+            return Mutant(base, f"file cut at {at}", inside, untouched, None, not untouched)
+        must_refuse = True
+    elif what == "empty":
+        path.write_bytes(b"")
+        must_refuse = True
+    elif what == "wrong suffix":
+        path.rename(inside / ("lines.csv" if not base.is_text or "." in base.kind else "lines.xlsx"))
+        must_refuse = True
+    elif what == "copy":
+        shutil.copy(path, inside / f"copy of {path.name}")
+    elif what == "hidden":
+        (inside / ".old").mkdir()
+        shutil.copy(path, inside / ".old" / path.name)
+        shutil.copy(path, inside / f".{path.name}")
+    elif what == "stranger":
+        (inside / "lines.ods").write_bytes(b"PK\x03\x04")
+        must_refuse = True
+    elif what == "header only":
+        write_rows(inside, rows[:1], base, "second")
+    elif what == "lock file":  # that Excel leaves beside an open workbook
+        (inside / f"~${path.name}").write_bytes(b"\x05user")
+    else:  # half of the lines once more under another name, in another order
+        write_rows(inside, [rows[0], *reversed(rows[1:80])], base, "w2")
+    return Mutant(base, f"file: {what}", inside, untouched, says, must_refuse)
+
+
+def _spans(rows: Rows, base: Dialect) -> list[tuple[int, int]]:
+    """From which byte to which each row of an unpacked text file lies."""
+    spans, at = [], 0
+    for row in rows:
+        size = len(csv_bytes([row], base))
+        spans.append((at, at + size))
+        at += size
+    return spans
+
+
+def _byte(folder: Path, base: Dialect, lines: list[Line], rng: random.Random) -> Mutant:
+    rows = cells(lines, base)
+    path = write_rows(folder, rows, base)
+    content = bytearray(csv_bytes(rows, base) if base.is_text else path.read_bytes())
+    at = rng.randrange(len(content))
+    what = rng.choice(["flip", "set", "insert", "delete"])
+    mark = rng.choice(b'",;\t\n\r\'\\ 0123456789.-\x00\xe9\xff/:ENa')
+    if what == "flip":
+        content[at] ^= 1 << rng.randrange(8)
+    elif what == "set":
+        content[at] = mark
+    elif what == "insert":
+        content.insert(at, mark)
+    else:
+        del content[at]
+    told = f"byte {at}: {what} {bytes([mark])!r}"
+    if not base.is_text:
+        path.write_bytes(content)  # what a sheet or a Parquet file has no check for cannot be told: see the test
+        return Mutant(base, told, path, tuple(lines) if base.kind.startswith("xlsx") else (), None)
+    if base.kind in ("csv", "tsv"):
+        path.write_bytes(content)
+    else:
+        _pack(path, bytes(content))
+    near = [i for i, (start, end) in enumerate(_spans(rows, base)) if start - 1 <= at <= end]
+    if 0 in near:  # of the header
+        return Mutant(base, told, path, tuple(lines), ())
+    return Mutant(base, told, path, _without(lines, *(i - 1 for i in near)), _as_read(bytes(content), base))
+
+
+def _pack(path: Path, content: bytes) -> None:
+    import gzip
+
+    if path.suffix == ".gz":
+        path.write_bytes(gzip.compress(content, mtime=0))
+        return
+    with zipfile.ZipFile(path, "w") as packed:
+        packed.writestr("lines.csv", content)
+
+
+def _as_read(content: bytes, base: Dialect) -> tuple[tuple[object, ...], ...] | None:
+    """Every row of a text file as Python's csv module has it; None where it is no text."""
+    try:
+        text = content.decode(base.encoding)
+        return tuple(tuple(row) for row in csv.reader(io.StringIO(text, newline=""), delimiter=base.delimiter))
+    except (UnicodeDecodeError, csv.Error):
+        return None
+
+
+# What a person reads in a cell.
+
+MISSING: Final = ("", "null", "n/a", "na?", "none", "-", "#n/a", "nan", "\\n")
+
+
+def says_number(cell: object, base: Dialect) -> Decimal | None:
+    """The plain number of a cell, signs of money and a word behind it left out."""
+    if isinstance(cell, bool) or cell is None:
+        return None
+    if isinstance(cell, int | float):
+        return Decimal(repr(cell))
+    text = str(cell).strip().strip("£$€").strip().replace("\u2212", "-")
+    marked = re.fullmatch(r"([+-]?[0-9. ',\u00a0]+?)\s*(pcs|kg|€|units)?", text)
+    text = marked.group(1) if marked else text
+    if base.thousands and re.fullmatch(rf"[+-]?[0-9]{{1,3}}(?:{re.escape(base.thousands)}[0-9]{{3}})+(?:\D.*)?", text):
+        text = text.replace(base.thousands, "")
+    text = text.replace(base.decimal, ".") if base.decimal != "." and "." not in text else text
+    try:
+        return Decimal(text) if re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?", text) else None
+    except InvalidOperation:
+        return None
+
+
+def says_time(cell: object, base: Dialect) -> dt.datetime | None:
+    """The time of a cell in the base's format, without its zone."""
+    if isinstance(cell, dt.datetime):
+        return cell.replace(tzinfo=None)
+    if isinstance(cell, dt.date):
+        return dt.datetime.combine(cell, dt.time())
+    text = str(cell).strip()
+    try:
+        if base.dates == "ISO8601" or re.match(r"\d{4}-\d\d-\d\d", text):
+            return dt.datetime.fromisoformat(text).replace(tzinfo=None)
+        return dt.datetime.strptime(text, base.dates)
+    except ValueError:
+        return None
+
+
+def says_text(cell: object) -> str | None:
+    """The text of a cell; a word for nothing is None."""
+    text = "" if cell is None else str(cell).strip()
+    return None if text.lower() in MISSING else text
+
+
+Read = tuple[str, str, str | None, float, dt.datetime, float, str | None, str]
+
+
+def read_of(line: Line) -> Read:
+    """A true line as the clean table must have it."""
+    return (
+        line.invoice, line.sku, line.description, float(line.quantity), line.invoiced_at, float(line.unit_price),
+        line.customer_id, line.country,
+    )  # fmt: skip
+
+
+def is_said(read: Read, row: Sequence[object], base: Dialect) -> bool:
+    """Whether a line that was read is what a person reads in a row."""
+    if len(row) < len(OURS):
+        return False
+    quantity, price, time = says_number(row[3], base), says_number(row[5], base), says_time(row[4], base)
+    code: Callable[[object], str | None] = lambda cell: (says_text(cell) or "").removesuffix(".0") or None
+    return (
+        read[0] == code(row[0])
+        and read[1] == (code(row[1]) or "").upper()
+        and read[2] == says_text(row[2])
+        and quantity is not None and read[3] == float(quantity)
+        and read[4] == time
+        and price is not None and abs(read[5] - float(price)) <= 1e-9 * abs(read[5])
+        and read[6] == code(row[6])
+        and read[7] == (says_text(row[7]) or "Unspecified")
+    )  # fmt: skip
+
+
+def unexplained(reads: Sequence[Read], mutant: Mutant) -> str:
+    """Why what was read of a mutant is none of the things that may become of it; empty where it is."""
+    left = Counter(reads)
+    wanted = Counter(map(read_of, mutant.untouched))
+    if lost := wanted - left:
+        return f"{lost.total()} untouched lines are not there as they were, such as {next(iter(lost))}"
+    for read in (left - wanted).elements():
+        if mutant.says is not None and not any(is_said(read, row, mutant.base) for row in mutant.says):
+            return f"no row says {read}"
+    return ""
