@@ -42,6 +42,8 @@ def params_of(path: Path, settings: Settings) -> Params:
 def lines_of(reading: Reading) -> list[Read]:
     """The clean lines as plain values."""
     table = reading.cleaned.lines
+    odd = table["invoiced_at"][~table["invoiced_at"].dt.year.between(1, 9999)]  # that Python's dates do not reach
+    assert odd.empty, f"a time of the year {odd.dt.year.iloc[0]}"
     rows = table.astype(object).where(table.notna(), None).itertuples(index=False, name=None)
     return [(*row[:3], float(row[3]), row[4].to_pydatetime(), *row[5:]) for row in rows]
 
