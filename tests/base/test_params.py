@@ -9,7 +9,7 @@ from pricetrail.base.errors import ParamsError
 from pricetrail.base.params import Params, parse_params
 from support.tables import PARAMS
 
-DATE_RULE = "must be ISO8601 or a strptime format that tells the day, such as %d/%m/%Y %H:%M"
+DATE_RULE = "must be ISO8601, excel or a strptime format that tells the day, such as %d/%m/%Y %H:%M"
 GLOB_RULE = "must be a glob inside data.path, such as **/*.csv"
 
 
@@ -186,7 +186,7 @@ def test_invalid_yaml_is_named_with_its_line() -> None:
         ("", "must be a mapping of sections"),
         ("# only a comment\n", "must be a mapping of sections"),
         ("- seed\n", "must be a mapping of sections, got ['seed']"),
-        ("seed: 1\n", "threads is missing (and 13 more)"),
+        ("seed: 1\n", "threads is missing (and 14 more)"),
         ("a: 1\n---\nb: 2\n", "line 2: must be YAML 1.2: but found another document"),
         (
             "seed: !!python/object:os.system x\n",

@@ -17,9 +17,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from pricetrail.base.errors import SourceError
-from pricetrail.base.params_schema import Data
+from pricetrail.base.params_data import Data
 from pricetrail.data import contract, source_files
-from support.tables import HEADER, SHOP, Row, csv_text, data_settings
+from support.tables import HEADER, SHOP, Row, cleaned_table, csv_text, data_settings, parsed_files
 
 Line = tuple[str, str, str | None, int, dt.datetime, float, str | None, str]
 Cells = Sequence[Sequence[object]]
@@ -44,9 +44,9 @@ TYPED: Cells = (
 
 
 def lines_of(data: Data) -> list[Line]:
-    parsed = contract.parse(source_files.read_lines(data), data.datetime_format)
+    parsed = parsed_files(data)
     assert parsed.quarantine["reason"].tolist() == []
-    table = contract.clean(parsed.lines).lines
+    table = cleaned_table(parsed).lines
     rows = table.astype(object).where(table.notna(), None).itertuples(index=False, name=None)
     return [(*row[:3], int(row[3]), row[4].to_pydatetime(), *row[5:]) for row in rows]
 
@@ -140,7 +140,7 @@ def test_the_same_shop_gives_the_same_lines(tmp_path: Path, write: Callable[[Pat
 
 
 def test_an_empty_cell_is_missing_in_the_raw_table(tmp_path: Path) -> None:
-    raw = source_files.read_lines(data_settings(as_csv(tmp_path)))
+    raw = source_files.read_lines(data_settings(as_csv(tmp_path))).table
     assert raw["customer_id"].isna().tolist() == [False, False, True, False]
     assert raw["description"].isna().tolist() == [False, False, False, True]
 
@@ -261,7 +261,7 @@ def test_files_are_read_by_name_and_rows_counted_in_each(tmp_path: Path, monkeyp
     for path in names:
         path.write_text(csv_text(SHOP[:2]))
     monkeypatch.setattr(Path, "glob", lambda *_: iter(names))  # the order of a file system is its own
-    raw = source_files.read_lines(data_settings(tmp_path))
+    raw = source_files.read_lines(data_settings(tmp_path)).table
     assert places(raw) == [(name, row) for name in ("a.csv", "b.csv", "c.csv") for row in (2, 3)]
 
 
@@ -271,18 +271,22 @@ def test_a_row_has_the_number_that_a_spreadsheet_shows(tmp_path: Path, end: str)
     quoted = first.replace("WHITE HEART", '"two\n\nlines"')
     path = tmp_path / "shop.csv"
     path.write_bytes("\n".join([header, quoted, "", "", second, third, "", ""]).replace("\n", end).encode())
-    assert places(source_files.read_lines(data_settings(path))) == [("shop.csv", 2), ("shop.csv", 5), ("shop.csv", 6)]
+    assert places(source_files.read_lines(data_settings(path)).table) == [
+        ("shop.csv", 2),
+        ("shop.csv", 5),
+        ("shop.csv", 6),
+    ]
 
 
 def test_a_blank_line_above_the_header_counts_too(tmp_path: Path) -> None:
     path = tmp_path / "shop.csv"
     path.write_text("\n" + csv_text(SHOP))
-    assert places(source_files.read_lines(data_settings(path))) == [("shop.csv", row) for row in (3, 4, 5, 6)]
+    assert places(source_files.read_lines(data_settings(path)).table) == [("shop.csv", row) for row in (3, 4, 5, 6)]
 
 
 def test_a_blank_row_of_a_sheet_keeps_the_numbers_below_it(tmp_path: Path) -> None:
     write_xlsx(tmp_path / "a.xlsx", [TYPED[0], [None] * 8, TYPED[1]])
-    raw = source_files.read_lines(data_settings(tmp_path))
+    raw = source_files.read_lines(data_settings(tmp_path)).table
     assert raw.loc[raw["quantity"] == "2", "source_row"].tolist() == [4]
 
 

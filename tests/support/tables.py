@@ -10,9 +10,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pricetrail.base.params import parse_params
-from pricetrail.base.params_schema import Data
-from pricetrail.data.contract import LINE_COLUMNS, SOURCE_FILE, SOURCE_ROW
+from pricetrail.base.params import Params, parse_params
+from pricetrail.base.params_data import Data
+from pricetrail.data import contract
+from pricetrail.data.cleaning import Cleaned, clean
+from pricetrail.data.contract import LINE_COLUMNS, SOURCE_FILE, SOURCE_ROW, Parsed
+from pricetrail.data.shop_rules import shop_rules
+from pricetrail.data.source_files import read_lines
 
 PARAMS = (Path(__file__).resolve().parent.parent.parent / "params.yaml").read_text()
 HEADER = ("InvoiceNo", "StockCode", "Description", "Quantity", "InvoiceDate", "UnitPrice", "CustomerID", "Country")
@@ -44,6 +48,32 @@ def raw_table(rows: Sequence[Row], file: str = "a.csv") -> pd.DataFrame:
     """Rows as ``sources.read_lines`` hands them over: text in our columns, empty cells missing, where each row was."""
     cells = {name: pd.Series([row[i] or None for row in rows], dtype="str") for i, name in enumerate(LINE_COLUMNS)}
     return pd.DataFrame({**cells, SOURCE_FILE: file, SOURCE_ROW: range(2, len(rows) + 2)})
+
+
+def shop_settings(path: Path | str = "lines", preset: str = "uci", **dials: object) -> Params:
+    """The shipped parameters with another path, the rules of a preset, and some of section ``data`` changed."""
+    shipped = parse_params(PARAMS)
+    shop = shipped.shop.model_copy(update={"preset": preset})
+    return shipped.model_copy(update={"data": data_settings(path, **dials), "shop": shop})
+
+
+def parsed_table(raw: pd.DataFrame, **dials: object) -> Parsed:
+    """A raw table, parsed by the UCI shop's rules."""
+    params = shop_settings(**dials)  # type: ignore[arg-type]
+    written = {str(name): params.data.format_of(str(name)) for name in raw[SOURCE_FILE].unique()}
+    return contract.parse(raw, written, shop_rules(params))
+
+
+def parsed_files(data: Data, preset: str = "uci") -> Parsed:
+    """The files of ``data.path``, parsed."""
+    raw = read_lines(data)
+    rules = shop_rules(shop_settings(preset=preset))
+    return contract.parse(raw.table, {source.name: source.written for source in raw.sources}, rules)
+
+
+def cleaned_table(parsed: Parsed, preset: str = "uci") -> Cleaned:
+    """The same, cleaned."""
+    return clean(parsed, shop_rules(shop_settings(preset=preset)))
 
 
 HALF_LIFE_DAYS = 5.0

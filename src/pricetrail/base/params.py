@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field, ValidationError
 from pydantic_core import ErrorDetails
 from ruamel.yaml.error import YAMLError
 
+from pricetrail.base import params_data
 from pricetrail.base import params_schema as schema
 from pricetrail.base.errors import ParamsError
 from pricetrail.base.limits import load_yaml
@@ -21,7 +22,8 @@ class Params(schema.Section):
 
     seed: int = Field(ge=0, lt=2**63)
     threads: int = Field(ge=1, le=256)
-    data: schema.Data
+    data: params_data.Data
+    shop: params_data.Shop
     demo: schema.Demo
     features: schema.Features
     split: schema.Split

@@ -1,12 +1,10 @@
 """The sections of ``params.yaml`` as frozen types, each with its rules."""
 
 import datetime as dt
-import re
 import zoneinfo
-from pathlib import PurePosixPath
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -15,85 +13,12 @@ Dropout = Annotated[float, Field(ge=0, lt=1)]
 Reason = Annotated[str, Field(pattern=r"\S")]
 CategoricalMethod = Literal["Jensen-Shannon distance", "Hellinger distance", "PSI"]
 NumericMethod = Literal["Normed Wasserstein distance", CategoricalMethod]
-Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]  # headers are read stripped too
-_TIME = dt.datetime(2011, 12, 31, 13, 45, tzinfo=dt.UTC)
 
 
 class Section(BaseModel):
     """A frozen group of settings; unknown keys and implicit conversions are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
-
-
-class Columns(Section):
-    """Our column names, each with its name in the user's files."""
-
-    invoice: Name
-    sku: Name
-    description: Name
-    quantity: Name
-    invoiced_at: Name
-    unit_price: Name
-    customer_id: Name
-    country: Name
-
-    @model_validator(mode="after")
-    def _no_name_twice(self) -> Self:
-        names = list(self.model_dump().values())
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            raise ValueError(f"must name each column once, {twice[0]!r} is named twice")
-        return self
-
-
-class Data(Section):
-    """Where the lines are and how their files are written."""
-
-    path: str = Field(min_length=1)
-    pattern: str = Field(min_length=1)
-    columns: Columns
-    datetime_format: str = Field(min_length=1)
-    delimiter: Literal[",", ";", "\t", "|", ":", "^", "~", " "]
-    encoding: str = Field(min_length=1)
-    max_bad_share: float = Field(ge=0, lt=1)
-    max_files: Count
-    max_rows: Count
-    max_mb: Positive
-    max_expansion: float = Field(ge=1)
-    sku: str
-    restated: dict[str, Reason]
-
-    @field_validator("sku", mode="before")
-    @classmethod
-    def _number_is_a_code(cls, sku: object) -> object:
-        return str(sku) if type(sku) is int else sku  # YAML reads `-S data.sku=22423` as a number
-
-    @field_validator("path")
-    @classmethod
-    def _is_no_pattern(cls, path: str) -> str:
-        if set("*?[") & set(path):
-            parent = PurePosixPath(path).parent
-            raise ValueError(f"must be a file or folder that DVC tracks, such as {parent}; a glob goes in data.pattern")
-        return path
-
-    @field_validator("pattern")
-    @classmethod
-    def _stays_inside(cls, pattern: str) -> str:
-        parts = PurePosixPath(pattern).parts  # outside of data.path no file is a dependency that DVC hashes (law 3)
-        if not parts or {"/", ".."} & set(parts) or any("**" in part and part != "**" for part in parts):
-            raise ValueError("must be a glob inside data.path, such as **/*.csv")
-        return pattern
-
-    @field_validator("datetime_format")
-    @classmethod
-    def _tells_the_day(cls, text: str) -> str:
-        try:
-            told = text == "ISO8601" or dt.datetime.strptime(format(_TIME, text), text).date() == _TIME.date()
-        except (ValueError, re.error):  # an unknown directive, or one that stands twice
-            told = False
-        if not told:
-            raise ValueError("must be ISO8601 or a strptime format that tells the day, such as %d/%m/%Y %H:%M")
-        return text
 
 
 class Demo(Section):

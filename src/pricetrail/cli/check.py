@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from pricetrail.base import files
-from pricetrail.data import source_files
+from pricetrail.data.reading import read_shop
 
 
 def check(
@@ -16,6 +16,6 @@ def check(
     """Check params.yaml, and with --data the source files, before any work."""
     params = files.read_params()
     if with_data:
-        raw = source_files.read_lines(params.data)
-        typer.echo(f"{params.data.path}: {len(raw):,} rows")
+        reading = read_shop(params)
+        typer.echo(f"{params.data.path}: {reading.rows:,} rows")
     typer.echo("params.yaml is right")

@@ -24,8 +24,9 @@ import pyarrow.csv as pacsv
 
 from pricetrail.base.errors import SourceError
 from pricetrail.base.limits import MB, memory_limit
-from pricetrail.base.params_schema import Data
-from pricetrail.data.contract import SOURCE_FILE, SOURCE_ROW
+from pricetrail.base.params_data import Data, FileFormat
+from pricetrail.data.contract import LINE_COLUMNS, SOURCE_FILE, SOURCE_ROW
+from pricetrail.data.source import RawLines, Source
 from pricetrail.data.source_limits import (
     RAISE,
     Allowance,
@@ -43,19 +44,18 @@ _CACHED: Final = re.compile(r"/[0-9a-f]{2}/[0-9a-f]{30}$")  # an object of a DVC
 _TEXT_CONTROLS: Final = frozenset(b"\t\n\r\f")
 
 
-def read_lines(data: Data) -> pd.DataFrame:
+def read_lines(data: Data) -> RawLines:
     """Read every file of ``data.path`` in order of name.
-
-    Returns:
-        One row an invoice line, in our column names plus ``source_file`` and ``source_row``.
 
     Raises:
         SourceError: naming the file, the rule and what was found.
     """
     files = find_files(data.path, data)
-    tables, rows, size = list[pa.Table](), 0, 0
+    tables, sources, rows, size = list[pa.Table](), list[Source](), 0, 0
     for file in files:
-        tables.append(_named(file, *_read(file, data, rows), data))
+        written = data.format_of(_inside(file, data.path))
+        tables.append(_named(file, *_read(file, data, written, rows), written))
+        sources.append(Source(str(file), str(file), written, tables[-1].num_rows))
         rows, size = rows + tables[-1].num_rows, size + tables[-1].nbytes
         if size > data.max_mb * MB:
             rule = f"must bring the lines to no more than data.max_mb {data.max_mb:g} in memory ({RAISE})"
@@ -64,8 +64,12 @@ def read_lines(data: Data) -> pd.DataFrame:
     if table.num_rows == 0:
         raise SourceError(data.path, "must hold at least one line below the header", 0)
     log.info("read %s rows from %s files of %s", f"{table.num_rows:,}", len(files), data.path)
-    raw: pd.DataFrame = table.to_pandas()
-    return raw
+    return RawLines(table.to_pandas(), tuple(sources))
+
+
+def _inside(file: Path, path: str) -> str:
+    """The path of a file inside ``data.path``; its name where that is the file."""
+    return file.name if file == Path(path) else file.relative_to(path).as_posix()
 
 
 def find_files(path: str, data: Data) -> list[Path]:
@@ -111,13 +115,13 @@ def require_regular(file: Path, root: Path) -> None:
         raise SourceError(str(file), f"must be a file, no link to what lies outside of {root}", str(target))
 
 
-def _read(file: Path, data: Data, rows_before: int) -> tuple[pa.Table, pa.Array]:
+def _read(file: Path, data: Data, written: FileFormat, rows_before: int) -> tuple[pa.Table, pa.Array]:
     """One file as an Arrow table in the user's column names, and the row number of each of its lines."""
     kind = file.name.lower().rsplit(".", 1)[-1].replace("gz", "gzip")
     try:
         allowance = Allowance(file, file.stat().st_size / MB, data, rows_before)
         with memory_limit(allowance.working_mb):
-            table, numbers = _read_kind(kind, allowance)
+            table, numbers = _read_kind(kind, allowance, written)
         allowance.require_rows(table.num_rows)
         return table, numbers
     except SourceError:
@@ -132,7 +136,7 @@ def _read(file: Path, data: Data, rows_before: int) -> tuple[pa.Table, pa.Array]
         raise SourceError(str(file), f"must be a readable {kind} file: {error}") from None
 
 
-def _read_kind(kind: str, allowance: Allowance) -> tuple[pa.Table, pa.Array]:
+def _read_kind(kind: str, allowance: Allowance, written: FileFormat) -> tuple[pa.Table, pa.Array]:
     if kind == "xlsx":
         require_zip(allowance)
         return _read_excel(allowance)
@@ -142,7 +146,7 @@ def _read_kind(kind: str, allowance: Allowance) -> tuple[pa.Table, pa.Array]:
     with allowance.file.open("rb") as packed:
         stream = gzip.GzipFile(fileobj=packed) if kind == "gzip" else packed
         content = read_text_bytes(stream, packed, allowance)
-    return _read_csv(to_utf8(allowance.file, content, allowance.data.encoding), allowance)
+    return _read_csv(to_utf8(allowance.file, content, written.encoding), allowance, written.delimiter)
 
 
 def _rows(table: pa.Table) -> pa.Array:
@@ -197,9 +201,8 @@ def to_utf8(file: Path, content: bytes, encoding: str) -> bytes:
     return content.removeprefix(_UTF8_BOM)
 
 
-def _read_csv(content: bytes, allowance: Allowance) -> tuple[pa.Table, pa.Array]:
+def _read_csv(content: bytes, allowance: Allowance, delimiter: str) -> tuple[pa.Table, pa.Array]:
     """A CSV file with every column as text, and the row number of each line."""
-    delimiter = allowance.data.delimiter
     header = next((row for row in _csv_rows(content, delimiter) if row), None)
     if header is None:
         raise SourceError(str(allowance.file), "must have a header and lines, the file is empty")
@@ -228,14 +231,14 @@ def _csv_rows(content: bytes, delimiter: str) -> Iterator[list[str]]:
     return csv.reader(io.TextIOWrapper(io.BytesIO(content), "utf-8", newline=""), delimiter=delimiter)
 
 
-def _named(file: Path, table: pa.Table, rows: pa.Array, data: Data) -> pa.Table:
+def _named(file: Path, table: pa.Table, rows: pa.Array, written: FileFormat) -> pa.Table:
     """Our columns under our names, with where each row came from.
 
     Raises:
         SourceError: a column that is missing, stands twice or holds no plain values.
     """
     header = [name.strip() for name in table.column_names]
-    wanted = data.columns.model_dump()
+    wanted = {ours: theirs for ours, theirs in written.columns.model_dump().items() if theirs}
     for ours, theirs in wanted.items():
         if header.count(theirs) > 1:
             raise SourceError(str(file), f"must have column {theirs!r} once, it stands {header.count(theirs)} times")
@@ -244,7 +247,11 @@ def _named(file: Path, table: pa.Table, rows: pa.Array, data: Data) -> pa.Table:
             raise SourceError(str(file), rule, ", ".join(header))
     columns = [_plain(file, theirs, table.column(header.index(theirs))) for theirs in wanted.values()]
     source = pa.DictionaryArray.from_arrays(pa.array([0] * table.num_rows, pa.int32()), [str(file)])
-    return pa.table([*columns, source, rows], names=[*wanted, SOURCE_FILE, SOURCE_ROW])
+    table = pa.table([*columns, source, rows], names=[*wanted, SOURCE_FILE, SOURCE_ROW])
+    for ours in ("description", "customer_id", "country"):
+        if ours not in wanted:
+            table = table.append_column(ours, pa.nulls(table.num_rows, pa.string()))
+    return table.select([*LINE_COLUMNS, *wanted.keys() - {*LINE_COLUMNS}, SOURCE_FILE, SOURCE_ROW])
 
 
 def _plain(file: Path, name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from pricetrail.base.errors import SourceError
 from pricetrail.base.limits import MB
-from pricetrail.base.params_schema import Data
+from pricetrail.base.params_data import Data
 
 FREE_MB: Final = 64  # that any file may unpack to: a small file of one product's lines packs well
 WORKING_MB, WORKING_TIMES = 256, 4  # what readers hold beside the unpacked bytes: copies, Python's objects

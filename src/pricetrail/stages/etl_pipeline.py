@@ -4,9 +4,10 @@ import logging
 from pathlib import Path
 
 from pricetrail.base import files
-from pricetrail.data import contract, source_files
+from pricetrail.data import contract
 from pricetrail.data.etl_result import Dropped, EtlResult
 from pricetrail.data.features import DAY, build_features
+from pricetrail.data.reading import read_shop
 from pricetrail.stages import run_stage
 
 ORIGINAL, PROCESSED = Path("data/original"), Path("data/processed")
@@ -17,15 +18,11 @@ log = logging.getLogger(__name__)
 
 
 def main() -> None:
-    """Read, parse, clean, compute features; write only when all of it went well."""
+    """Read the shop, compute features; write only when all of it went well."""
     params = files.read_params()
-    raw = source_files.read_lines(params.data)
-    parsed = contract.parse(raw, params.data.datetime_format)
-    contract.require_parseable(parsed, params.data.max_bad_share)
-    cleaned = contract.clean(parsed.lines)
-    lines = contract.validate(cleaned.lines, params.data.path)
-    contract.require_conservation(len(raw), len(lines), len(parsed.quarantine), cleaned.dropped)
-    table = build_features(lines, params.features.half_life_days)
+    reading = read_shop(params)
+    parsed, cleaned = reading.parsed, reading.cleaned
+    table = build_features(cleaned.lines, params.features.half_life_days)
 
     files.write_partitions(ORIGINAL, parsed.lines, contract.iso_week(parsed.lines["invoiced_at"]))
     files.write_partitions(PROCESSED, table.lines, contract.iso_week(table.lines["invoiced_at"]))
@@ -33,8 +30,8 @@ def main() -> None:
     files.write_table(STATE, table.product_state)
     days = table.lines[DAY]
     result = EtlResult(
-        rows_read=len(raw),
-        rows_kept=len(lines),
+        rows_read=reading.rows,
+        rows_kept=len(cleaned.lines),
         rows_dropped=sum(cleaned.dropped.values()),
         rows_quarantined=len(parsed.quarantine),
         dropped=tuple(Dropped(reason, rows) for reason, rows in cleaned.dropped.items()),
@@ -42,7 +39,7 @@ def main() -> None:
     )
     files.write_record(METRICS, result)
     dropped = ", ".join(f"{rows:,} {reason}" for reason, rows in cleaned.dropped.items())
-    log.info("%s of %s rows kept; dropped: %s", f"{len(lines):,}", f"{len(raw):,}", dropped)
+    log.info("%s of %s rows kept; dropped: %s", f"{len(cleaned.lines):,}", f"{reading.rows:,}", dropped)
     if len(parsed.quarantine):
         log.warning("%s unparseable rows went to %s", f"{len(parsed.quarantine):,}", QUARANTINE)
 

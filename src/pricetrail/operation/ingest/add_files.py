@@ -117,9 +117,9 @@ def _plan(
     restated: dict[str, str] = {}
     for number, path in enumerate(paths):
         copied = _stage(path, params, staging / str(number))
-        found = read_source_file(copied, params.data, path.name, str(path))
+        found = read_source_file(copied, params, path.name, str(path))
         if found.md5 in names:
-            known.append(read_source_file(copied, params.data, names[found.md5], str(path)))
+            known.append(read_source_file(copied, params, names[found.md5], str(path)))
             continue
         if path.name in staged:
             raise OperationError(str(path), "must have a name of its own among the files given", path.name)
@@ -131,7 +131,7 @@ def _plan(
     for name in _source_files(folder, params):
         if name not in staged and name in folder.pending:
             place = f"{folder.path}/{name}"
-            found = read_source_file(Path(place), params.data, name, place)
+            found = read_source_file(Path(place), params, name, place)
             rewritten = rewriting(found, place if name in folder.tracked else "", release)
             completed.append(found)
             restated |= _restating(found, rewritten, explained.get(name))

@@ -53,7 +53,7 @@ def check_update(release: Released | None, rev: str = "HEAD") -> tuple[SourceFil
         name = file.relative_to(path).as_posix()
         if before.get(name) == present[name]:
             continue
-        found = read_source_file(file, params.data, name, str(file))
+        found = read_source_file(file, params, name, str(file))
         rewritten = rewriting(found, str(file) if name in before else "", release)
         if rewritten and name not in params.data.restated:
             raise OperationError(str(file), f"must not rewrite history: {rewritten}; {_remedy(name)}")

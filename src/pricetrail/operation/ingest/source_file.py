@@ -6,8 +6,9 @@ from pathlib import Path
 
 from pricetrail.base.dvc_hashes import md5_of
 from pricetrail.base.errors import PricetrailError
-from pricetrail.base.params_schema import Data
+from pricetrail.base.params import Params
 from pricetrail.data import contract, source_files
+from pricetrail.data.shop_rules import shop_rules
 
 
 @dataclass(frozen=True)
@@ -33,12 +34,12 @@ class SourceFile:
     last_day: dt.date
 
 
-def read_source_file(file: Path, data: Data, name: str, place: str) -> SourceFile:
+def read_source_file(file: Path, params: Params, name: str, place: str) -> SourceFile:
     """Read and parse a whole file by itself.
 
     Args:
         file: where its bytes lie.
-        data: how source files are written; ``path`` and ``pattern`` play no part.
+        params: how source files are written, and the shop; ``data.path`` and ``pattern`` play no part.
         name: its path inside the source folder.
         place: what messages call it.
 
@@ -47,8 +48,10 @@ def read_source_file(file: Path, data: Data, name: str, place: str) -> SourceFil
         ContractError: more than ``data.max_bad_share`` of its rows cannot be parsed.
     """
     try:
-        raw = source_files.read_lines(data.model_copy(update={"path": str(file)}))
-        parsed = contract.parse(raw, data.datetime_format)
+        data = params.data.model_copy(update={"path": str(file)})
+        raw = source_files.read_lines(data)
+        written = {source.name: source.written for source in raw.sources}
+        parsed = contract.parse(raw.table, written, shop_rules(params))
         contract.require_parseable(parsed, data.max_bad_share)
     except PricetrailError as error:
         raise type(error)(error.place.replace(str(file), place), error.rule, error.value) from None
@@ -57,7 +60,7 @@ def read_source_file(file: Path, data: Data, name: str, place: str) -> SourceFil
         name=name,
         place=place,
         md5=md5_of(file),
-        rows=len(raw),
+        rows=len(raw.table),
         unparseable=len(parsed.quarantine),
         first_day=days.min().date(),
         last_day=days.max().date(),

@@ -1,0 +1,191 @@
+"""Sections ``data`` and ``shop`` of ``params.yaml``: where the lines are, how they are written, and what a sale is."""
+
+import datetime as dt
+import re
+import zoneinfo
+from pathlib import PurePosixPath
+from typing import Annotated, Literal, Self
+
+from babel.core import get_global
+from pydantic import Field, StringConstraints, field_validator, model_validator
+
+from pricetrail.base.params_schema import Count, Positive, Reason, Section, Share
+
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]  # headers are read stripped too
+Words = Annotated[tuple[str, ...], Field(strict=False)]  # a YAML list is read as a tuple
+Delimiter = Literal[",", ";", "\t", "|", ":", "^", "~", " "]
+Quote = Literal['"', "'"]
+Decimal = Literal["auto", ".", ","]
+Thousands = Literal["", ",", ".", " ", "'"]
+LineColumn = Literal["invoice", "sku", "description", "quantity", "invoiced_at", "unit_price", "customer_id", "country"]
+_TIME = dt.datetime(2011, 12, 31, 13, 45, tzinfo=dt.UTC)
+
+
+class Columns(Section):
+    """Our column names, each with its name in the user's files; null for what the shop does not have."""
+
+    invoice: Name
+    sku: Name
+    description: Name | None
+    quantity: Name
+    invoiced_at: Name
+    unit_price: Name
+    customer_id: Name | None
+    country: Name | None
+    status: Name | None = None
+
+    @model_validator(mode="after")
+    def _no_name_twice(self) -> Self:
+        names = [name for name in self.model_dump().values() if name]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"must name each column once, {twice[0]!r} is named twice")
+        return self
+
+
+class FileFormat(Section):
+    """How the lines of a file are written."""
+
+    columns: Columns
+    datetime_format: str = Field(min_length=1)
+    timezone: str
+    prove_date_order: bool
+    delimiter: Delimiter
+    quote: Quote
+    encoding: str = Field(min_length=1)
+    decimal: Decimal
+    thousands: Thousands
+    missing: Words
+    sheet: str
+    header_row: int = Field(ge=0)
+
+    @field_validator("datetime_format")
+    @classmethod
+    def _tells_the_day(cls, text: str) -> str:
+        try:
+            told = (
+                text in {"ISO8601", "excel"} or dt.datetime.strptime(format(_TIME, text), text).date() == _TIME.date()
+            )
+        except (ValueError, re.error):  # an unknown directive, or one that stands twice
+            told = False
+        if not told:
+            raise ValueError("must be ISO8601, excel or a strptime format that tells the day, such as %d/%m/%Y %H:%M")
+        return text
+
+    @field_validator("timezone")
+    @classmethod
+    def _is_known(cls, name: str) -> str:
+        if name and name not in zoneinfo.available_timezones():
+            raise ValueError("must be empty or a time zone of the IANA list, such as Europe/London")
+        return name
+
+    @model_validator(mode="after")
+    def _marks_differ(self) -> Self:
+        if self.thousands and self.thousands == ("." if self.decimal == "auto" else self.decimal):
+            raise ValueError(f"must have a thousands mark that is not the decimal mark {self.thousands!r}")
+        return self
+
+
+class FormatChange(Section):
+    """What some files write in another way: any setting of ``FileFormat``; of the columns those that differ."""
+
+    columns: dict[LineColumn | Literal["status"], Name | None] = Field(default_factory=dict)
+    datetime_format: str | None = None
+    timezone: str | None = None
+    prove_date_order: bool | None = None
+    delimiter: Delimiter | None = None
+    quote: Quote | None = None
+    encoding: str | None = None
+    decimal: Decimal | None = None
+    thousands: Thousands | None = None
+    missing: Words | None = None
+    sheet: str | None = None
+    header_row: int | None = None
+
+
+class Data(FileFormat):
+    """Where the lines are, how their files are written, and how much of them may be lost."""
+
+    path: str = Field(min_length=1)
+    pattern: str = Field(min_length=1)
+    files: dict[str, FormatChange]
+    max_bad_share: float = Field(ge=0, lt=1)
+    max_dropped_share: Share | None
+    max_files: Count
+    max_rows: Count
+    max_mb: Positive
+    max_expansion: float = Field(ge=1)
+    sku: str
+    restated: dict[str, Reason]
+
+    def format_of(self, name: str) -> FileFormat:
+        """How a file is written: the settings of ``data``, changed by the first glob of ``files`` that matches.
+
+        Args:
+            name: its path, or its path inside ``data.path``.
+        """
+        own = {key: getattr(self, key) for key in FileFormat.model_fields}
+        for glob, change in self.files.items():
+            if PurePosixPath(name).match(glob):
+                columns = self.columns.model_dump() | dict(change.columns)
+                own |= change.model_dump(exclude_unset=True) | {"columns": columns}
+                break
+        return FileFormat.model_validate(own)
+
+    @field_validator("sku", mode="before")
+    @classmethod
+    def _number_is_a_code(cls, sku: object) -> object:
+        return str(sku) if type(sku) is int else sku  # YAML reads `-S data.sku=22423` as a number
+
+    @field_validator("path")
+    @classmethod
+    def _is_no_pattern(cls, path: str) -> str:
+        if set("*?[") & set(path):
+            parent = PurePosixPath(path).parent
+            raise ValueError(f"must be a file or folder that DVC tracks, such as {parent}; a glob goes in data.pattern")
+        return path
+
+    @field_validator("pattern")
+    @classmethod
+    def _stays_inside(cls, pattern: str) -> str:
+        parts = PurePosixPath(pattern).parts  # outside of data.path no file is a dependency that DVC hashes (law 3)
+        if not parts or {"/", ".."} & set(parts) or any("**" in part and part != "**" for part in parts):
+            raise ValueError("must be a glob inside data.path, such as **/*.csv")
+        return pattern
+
+    @model_validator(mode="after")
+    def _changes_are_right(self) -> Self:
+        for glob in self.files:
+            self.format_of(glob)
+        return self
+
+
+class Shop(Section):
+    """What a sale is: a preset, and what differs from it (null: as the preset says)."""
+
+    preset: Literal["auto", "generic", "uci"]
+    currency: str
+    unit: Name
+    whole_units: bool | None
+    not_products: str | Words | None
+    cancellation_prefix: str | None
+    cancelled_status: Words
+    same_line: Annotated[tuple[LineColumn, ...], Field(min_length=1, strict=False)] | None
+    repeats_in_file: bool | None
+    sku_width: int = Field(ge=0, le=40)
+
+    @field_validator("currency")
+    @classmethod
+    def _is_a_currency(cls, code: str) -> str:
+        if code not in get_global("all_currencies"):
+            raise ValueError("must be a currency of ISO 4217, such as EUR")
+        return code
+
+    @field_validator("not_products")
+    @classmethod
+    def _is_a_pattern(cls, said: str | tuple[str, ...] | None) -> str | tuple[str, ...] | None:
+        try:
+            re.compile(said if isinstance(said, str) else "")
+        except re.error as error:
+            raise ValueError(f"must be a list of SKUs or a regular expression: {error}") from None
+        return said
