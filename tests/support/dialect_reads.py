@@ -5,19 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
-
-from ruamel.yaml import YAML
+from typing import Final
 
 from pricetrail.base.errors import PricetrailError
-from pricetrail.base.params import Params
+from pricetrail.base.params import Params, parse_params
+from pricetrail.base.params_data import Data, Shop
 from pricetrail.data.reading import Reading, read_shop
 from support.dialects import Dialect, Line, Settings, right_settings, shipped_settings, truth, write, wrong_settings
 from support.mutations import Read, read_of
 
-SHIPPED: Final[dict[str, Any]] = YAML(typ="safe").load(
-    (Path(__file__).resolve().parents[2] / "params.yaml").read_text(encoding="utf-8")
-)
+SHIPPED: Final = parse_params((Path(__file__).resolve().parents[2] / "params.yaml").read_text(encoding="utf-8"))
 EQUAL, REFUSED, MISREAD = "equal", "refused", "misread"
 
 
@@ -30,13 +27,16 @@ class Outcome:
 
 
 def params_of(path: Path, settings: Settings) -> Params:
-    """The shipped parameters with another path and some settings, ``section.name: value``."""
-    tree = {section: dict(own) if isinstance(own, dict) else own for section, own in SHIPPED.items()}
-    tree["data"]["path"] = str(path)
+    """The shipped parameters with another path and some settings, ``section.name: value``.
+
+    Raises:
+        ValueError: where they contradict each other.
+    """
+    data, shop = SHIPPED.data.model_dump() | {"path": str(path)}, SHIPPED.shop.model_dump()
     for key, value in settings.items():
-        section, name = key.split(".")
-        tree[section][name] = value
-    return Params.model_validate(tree)
+        section, _, name = key.partition(".")
+        {"data": data, "shop": shop}[section][name] = value
+    return SHIPPED.model_copy(update={"data": Data.model_validate(data), "shop": Shop.model_validate(shop)})
 
 
 def lines_of(reading: Reading) -> list[Read]:

@@ -19,6 +19,9 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Final
 
+import pyarrow as pa
+from openpyxl.utils.exceptions import IllegalCharacterError
+
 from support.dialects import OURS, Dialect, Line, cells, csv_bytes, header, truth, write_rows
 
 COUNT: Final = 150  # lines a file: one bad line is fewer than data.max_bad_share
@@ -93,14 +96,17 @@ def _cell(folder: Path, base: Dialect, lines: list[Line], rng: random.Random) ->
 
 
 def _write(folder: Path, rows: Rows, base: Dialect) -> Path:
-    """A sheet or a column that cannot hold the value holds its text."""
+    """Write rows; where a sheet, a column or an encoding cannot hold a value, text that it can."""
     try:
         return write_rows(folder, rows, base)
-    except (ValueError, TypeError, OverflowError, Exception):  # openpyxl and pyarrow have errors of their own
-        header_row, *rest = rows
-        safe = [[re.sub(r"[\x00-\x08]", "", str(it)) if it is not None else None for it in row] for row in rest]
-        rows[1:] = safe  # type: ignore[assignment]
-        return write_rows(folder, [header_row, *safe], base)
+    except (ValueError, TypeError, OverflowError, pa.ArrowException, IllegalCharacterError):
+        for row in rows[1:]:
+            row[:] = [it if it is None else _holdable(str(it), base.encoding) for it in row]
+        return write_rows(folder, rows, base)
+
+
+def _holdable(text: str, encoding: str) -> str:
+    return re.sub(r"[\x00-\x08]", "", text).encode(encoding, "replace").decode(encoding)
 
 
 def _row(folder: Path, base: Dialect, lines: list[Line], rng: random.Random) -> Mutant:
@@ -285,7 +291,7 @@ def says_time(cell: object, base: Dialect) -> dt.datetime | None:
         return cell.replace(tzinfo=None)
     if isinstance(cell, dt.date):
         return dt.datetime.combine(cell, dt.time())
-    text = str(cell).strip()
+    text = re.sub(r"(?<=[ T])(\d)(?=:)", r"0\1", str(cell).strip())  # an hour of one digit is plain too
     try:
         if base.dates == "ISO8601" or re.match(r"\d{4}-\d\d-\d\d", text):
             return dt.datetime.fromisoformat(text).replace(tzinfo=None)

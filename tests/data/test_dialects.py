@@ -1,0 +1,108 @@
+"""Laws of reading: a table of lines reads back as the same table, or is refused; never a third.
+
+The oracles are the truth that a dialect's file was written from, and for a file with one thing wrong the lines that the
+wrong thing did not touch.
+"""
+
+from __future__ import annotations
+
+import itertools
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+from ruamel.yaml import YAML
+
+from pricetrail.base.errors import PricetrailError
+from pricetrail.data.reading import read_shop
+from pricetrail.stages import etl_pipeline
+from support.dialect_reads import EQUAL, MISREAD, lines_of, params_of, trials
+from support.dialects import DIMENSIONS, Dialect, right_settings, sample, tidy
+from support.mutations import mutant, unexplained
+
+DIALECTS = st.builds(Dialect, **{name: st.sampled_from(values) for name, values in DIMENSIONS.items()}).map(tidy)
+
+
+def never_a_third(dialect: Dialect, wrong: int) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        for name, said, found in trials(Path(folder) / "shop", dialect, wrong):
+            assert found.how != MISREAD, f"{name} {said}: {found.why}"
+            assert name != "right" or found.how == EQUAL or not dialect.is_supported, found.why
+
+
+@given(DIALECTS)
+@settings(max_examples=15, phases=[Phase.explicit, Phase.generate])  # to make it smaller takes a minute
+def test_a_dialect_is_read_or_refused(dialect: Dialect) -> None:
+    never_a_third(dialect, wrong=1)
+
+
+@pytest.mark.long
+@given(DIALECTS)
+@settings(max_examples=400)
+def test_any_dialect_is_read_or_refused(dialect: Dialect) -> None:
+    never_a_third(dialect, wrong=4)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("dialect", sample(sum(map(len, DIMENSIONS.values())) - 2 * len(DIMENSIONS), 0), ids=str)
+def test_each_way_by_itself_is_read(dialect: Dialect) -> None:
+    never_a_third(dialect, wrong=99)
+
+
+def fate(folder: Path, seed: int) -> str:
+    """What became of a mutant, or why that is wrong."""
+    made = mutant(folder, seed)
+    params = params_of(made.path, right_settings(made.base))
+    try:
+        reading = read_shop(params)
+    except PricetrailError:
+        return "refused"
+    wrong = "must be refused" if made.must_refuse else unexplained(lines_of(reading), made)
+    assert not wrong, f"{seed}: {made.base}: {made.what}: {wrong}"
+    return "quarantined" if len(reading.parsed.quarantine) else "read"
+
+
+def fates(folder: Path, seeds: range) -> Counter[str]:
+    found = Counter[str]()
+    for seed in seeds:
+        (folder / str(seed)).mkdir()
+        found[fate(folder / str(seed), seed)] += 1
+    return found
+
+
+def test_one_wrong_thing_is_told_or_harmless(tmp_path: Path) -> None:
+    assert fates(tmp_path, range(60)).keys() == {"refused", "quarantined", "read"}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("first", range(60, 2060, 250))
+def test_2000_wrong_things_are_told(tmp_path: Path, first: int) -> None:
+    assert fates(tmp_path, range(first, first + 250)).keys() == {"refused", "quarantined", "read"}
+
+
+def etl_leaves(folder: Path, seed: int) -> str:
+    """Run the stage on a mutant in a folder of its own: how it ended, and hold what it left against that."""
+    made = mutant(folder, seed)
+    params = params_of(made.path, right_settings(made.base))
+    with (folder / "params.yaml").open("w", encoding="utf-8") as file:
+        YAML().dump(params.model_dump(mode="json"), file)
+    try:
+        etl_pipeline.main()
+    except PricetrailError:
+        assert not any((folder / name).exists() for name in ("data", "metrics")), made.what
+        return "refused"
+    assert (folder / "metrics/etl.json").exists()
+    return "written"
+
+
+@pytest.mark.parametrize("seeds", [range(7), pytest.param(range(7, 200), marks=pytest.mark.long)], ids=["few", "many"])
+def test_a_refused_file_leaves_no_output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seeds: range) -> None:
+    ends = set()
+    for seed in itertools.chain(seeds):
+        (tmp_path / str(seed)).mkdir()
+        monkeypatch.chdir(tmp_path / str(seed))
+        ends.add(etl_leaves(tmp_path / str(seed), seed))
+    assert ends == {"refused", "written"}
