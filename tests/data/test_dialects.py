@@ -19,9 +19,10 @@ from ruamel.yaml import YAML
 from pricetrail.base.errors import PricetrailError
 from pricetrail.data.reading import read_shop
 from pricetrail.stages import etl_pipeline
-from support.dialect_reads import EQUAL, MISREAD, lines_of, params_of, trials
+from support.dialect_reads import EQUAL, MISREAD, REFUSED, lines_of, outcome, params_of, trials
 from support.dialects import DIMENSIONS, Dialect, right_settings, sample, tidy
 from support.mutations import mutant, unexplained
+from support.troubles import TROUBLES
 
 DIALECTS = st.builds(Dialect, **{name: st.sampled_from(values) for name, values in DIMENSIONS.items()}).map(tidy)
 
@@ -106,3 +107,17 @@ def test_a_refused_file_leaves_no_output(tmp_path: Path, monkeypatch: pytest.Mon
         monkeypatch.chdir(tmp_path / str(seed))
         ends.add(etl_leaves(tmp_path / str(seed), seed))
     assert ends == {"refused", "written"}
+
+
+FEW = list(TROUBLES)[::12]
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[] if name in FEW else pytest.mark.long) for name in TROUBLES]
+)
+def test_a_reported_trouble_is_no_more(tmp_path: Path, name: str) -> None:
+    (tmp_path / "shop").mkdir()
+    true = TROUBLES[name](tmp_path / "shop")
+    found = outcome(tmp_path / "shop", {"shop.preset": "generic", **true.settings}, list(true.lines))
+    wanted = {"read": [EQUAL], "refuse": [REFUSED], "either": [EQUAL, REFUSED]}[true.must]
+    assert found.how in wanted, f"{found.how}: {found.why}"
