@@ -21,8 +21,9 @@ from pricetrail.data.reading import read_shop
 from pricetrail.stages import etl_pipeline
 from support.dialect_reads import EQUAL, MISREAD, REFUSED, lines_of, outcome, params_of, trials
 from support.dialects import DIMENSIONS, Dialect, right_settings, sample, tidy
-from support.mutations import mutant, unexplained
-from support.troubles import TROUBLES
+from support.mutations import mutant
+from support.said import unexplained
+from support.trouble_files import TROUBLES
 
 DIALECTS = st.builds(Dialect, **{name: st.sampled_from(values) for name, values in DIMENSIONS.items()}).map(tidy)
 

@@ -11,8 +11,9 @@ from pricetrail.base.errors import PricetrailError
 from pricetrail.base.params import Params, parse_params
 from pricetrail.base.params_data import Data, Shop
 from pricetrail.data.reading import Reading, read_shop
-from support.dialects import Dialect, Line, Settings, right_settings, shipped_settings, truth, write, wrong_settings
-from support.mutations import Read, read_of
+from support.dialect_files import write
+from support.dialects import Dialect, Line, Settings, right_settings, shipped_settings, truth, wrong_settings
+from support.said import Read, read_of
 
 SHIPPED: Final = parse_params((Path(__file__).resolve().parents[2] / "params.yaml").read_text(encoding="utf-8"))
 EQUAL, REFUSED, MISREAD = "equal", "refused", "misread"
