@@ -50,7 +50,7 @@ def says_time(cell: object, base: Dialect) -> dt.datetime | None:
 
 def says_text(cell: object) -> str | None:
     """The text of a cell; a word for nothing is None."""
-    text = "" if cell is None else str(cell).strip()
+    text = "" if cell is None else str(cell).strip(" \t\r\n\u00a0\u200b\ufeff")  # what nobody sees
     return None if text.lower() in MISSING else text
 
 
