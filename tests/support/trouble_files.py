@@ -15,6 +15,7 @@ from typing import Final
 import openpyxl
 import pyarrow as pa
 import pyarrow.parquet as pq
+from openpyxl.worksheet.worksheet import Worksheet
 
 from support.dialect_files import cells, write_rows
 from support.dialects import Dialect, Line, header
@@ -84,6 +85,26 @@ def _zip(*members: tuple[str, str | bytes]) -> bytes:
     return sink.getvalue()
 
 
+def _locked(content: bytes) -> bytes:
+    """A zip whose members say that they are encrypted."""
+    made = bytearray(content)
+    for mark, at in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        made[made.index(mark) + at] |= 1
+    return bytes(made)
+
+
+def _beside(must: Must, *parts: str | bytes) -> Make:
+    """The plain file beside others, named and then given."""
+
+    def make(folder: Path) -> Truth:
+        (folder / "a.csv").write_text(text(), encoding="utf-8")
+        for name, content in zip(parts[::2], parts[1::2], strict=True):
+            (folder / str(name)).write_bytes(content if isinstance(content, bytes) else content.encode())
+        return Truth(LINES, must)
+
+    return make
+
+
 def _cell(row: int, index: int, value: object) -> Callable[[openpyxl.Workbook], object]:
     def edit(made: openpyxl.Workbook) -> None:
         assert made.active is not None
@@ -103,6 +124,10 @@ def _each_cell(index: int, value: Callable[[Line], object]) -> Callable[[openpyx
     return edit
 
 
+def _on_sheet(edit: Callable[[Worksheet], object]) -> Callable[[openpyxl.Workbook], object]:
+    return lambda made: edit(made.worksheets[0])
+
+
 def _sheet(name: str, rows: Sequence[Sequence[object]], at: int = 1) -> Callable[[openpyxl.Workbook], object]:
     def edit(made: openpyxl.Workbook) -> None:
         sheet = made.create_sheet(name, at)
@@ -119,7 +144,7 @@ def _renamed(name: str) -> list[list[object]]:
     return rows
 
 
-FIRST, LAST = LINES[:14], LINES[10:]
+FIRST, LAST, UNITS = LINES[:14], LINES[10:], [line for line in LINES[:12] for _ in range(3)]
 TROUBLES: Final[Mapping[str, Make]] = {
     **EDITS,
     "hidden folder": files("read", ("a.csv", LINES, CSV), (".ipynb_checkpoints/a-checkpoint.csv", FIRST, CSV)),
@@ -186,6 +211,23 @@ TROUBLES: Final[Mapping[str, Make]] = {
         shop__sku_width=5,
         lines=[replace(it, sku="02003") for it in LINES],
     ),
+    "two members of one name": _raw(
+        "either", "a.zip", lambda it: _zip(("1.csv", text(LINES[:12])), ("1.csv", text(LINES[12:])))
+    ),
+    "members of one name in two folders": _raw(
+        "read", "a.zip", lambda it: _zip(("x/1.csv", text(LINES[:12])), ("y/1.csv", text(LINES[12:])))
+    ),
+    "a zip with a password": _raw("refuse", "a.zip", lambda it: _locked(_zip(("1.csv", it)))),
+    "a workbook with a password": _raw("refuse", "a.xlsx", lambda it: bytes.fromhex("D0CF11E0A1B11AE1") + bytes(4096)),
+    "tabs in gzip": _raw("either", "a.tsv.gz", lambda it: gzip.compress(it.replace(",", "\t").encode())),
+    "names with brackets": files("read", ("a [1].csv", LINES[:12], CSV), ("a [2]*.csv", LINES[12:], CSV)),
+    "names of other alphabets": files("read", ("Größe 1.csv", LINES[:12], CSV), ("чай 2.csv", LINES[12:], CSV)),
+    "a till that writes a row a unit": files("read", ("a.csv", UNITS, CSV), lines=UNITS),
+    "a till's row a unit, exported twice": files("either", ("a.csv", UNITS, CSV), ("b.csv", UNITS, CSV), lines=UNITS),
+    "a header alone beside": files("read", ("a.csv", LINES, CSV), ("b.csv", [], CSV)),
+    "an empty file beside": _beside("either", "b.csv", b""),
+    "what systems leave beside": _beside("read", "Thumbs.db", b"x", "desktop.ini", b"x", ".DS_Store", b"x"),
+    "one column missing in a second file": _beside("refuse", "b.csv", b"InvoiceNo,StockCode\n1,2\n"),
     # workbooks
     "a copy of the sheet": book("either", lambda made: made.copy_worksheet(made.worksheets[0])),
     "a cover sheet": book("read", _sheet("Read me", [["Our sales"], ["made by", "me"]], 0)),
@@ -225,6 +267,23 @@ TROUBLES: Final[Mapping[str, Make]] = {
         "read", lambda made: (_sheet("old", [["x"]])(made), setattr(made.worksheets[1], "sheet_state", "hidden"))
     ),
     "percent for quantity": book("refuse", _each_cell(QUANTITY, lambda line: True)),
+    "a sheet of a chart": book("read", lambda made: made.create_chartsheet("Chart")),
+    "merged invoice cells": book(
+        "refuse", lambda made: [made.worksheets[0].merge_cells(f"A{i}:A{i + 1}") for i in range(2, 25, 2)]
+    ),
+    "rows that a filter hides": book(
+        "read", lambda made: [setattr(made.worksheets[0].row_dimensions[i], "hidden", True) for i in range(3, 9)]
+    ),
+    "a total below": book(
+        "either", lambda made: [_cell(27, i, value)(made) for i, value in ((2, "Total"), (QUANTITY, 99), (PRICE, 9.5))]
+    ),
+    "codes as large floats": book("refuse", _each_cell(0, lambda line: 8.93901010235848e18)),
+    "times of day for dates": book("refuse", _each_cell(TIME, lambda line: line.invoiced_at.time())),
+    "prices in percent": book(
+        "either", lambda made: [setattr(made.worksheets[0].cell(i, 6), "number_format", "0%") for i in range(2, 26)]
+    ),
+    "notes beside the table": book("either", lambda made: [_cell(i, 10, "checked")(made) for i in range(2, 9)]),
+    "a second table beside": book("either", lambda made: [_cell(i, 12, i)(made) for i in range(1, 40)]),
     # columns with types
     "categories": parquet("read", sku=lambda it: pa.array([x.sku for x in it]).dictionary_encode()),
     "large strings": parquet("read", sku=lambda it: pa.array([x.sku for x in it], pa.large_string())),

@@ -45,15 +45,20 @@ def text(lines: Sequence[Line] = LINES, base: Dialect = CSV) -> str:
     return csv_bytes(cells(lines, base), base).decode(base.encoding)
 
 
-def edited(must: Must, edit: Callable[[str], str | bytes], **settings: object) -> Make:
-    """A trouble that is an edit of the plain file's text, its lines as they were."""
+def edited(must: Must, edit: Callable[[str], str | bytes], lines: Sequence[Line] = LINES, **settings: object) -> Make:
+    """A trouble that is an edit of the plain file's text, its lines as they were or as given."""
 
     def make(folder: Path) -> Truth:
         made = edit(text())
         (folder / "a.csv").write_bytes(made.encode() if isinstance(made, str) else made)
-        return Truth(LINES, must, {key.replace("__", "."): value for key, value in settings.items()})
+        return Truth(lines, must, {key.replace("__", "."): value for key, value in settings.items()})
 
     return make
+
+
+def described(old: str, new: str) -> list[Line]:
+    """The plain lines with another text in their descriptions."""
+    return [replace(line, description=(line.description or "").replace(old, new)) for line in LINES]
 
 
 def each_line(edit: Callable[[int, str], str]) -> Callable[[str], str]:
@@ -219,6 +224,58 @@ EDITS: Final[Mapping[str, Make]] = {
     "codes with no-break spaces": edited("either", column(1, lambda i, it: it + "\u00a0" * (i % 2))),
     "codes with zero-width spaces": edited("either", column(1, lambda i, it: it + "\u200b" * (i % 2))),
     "zeros lost from some codes": edited("refuse", column(1, lambda i, _: "02003" if i % 2 else "2003")),
+    # more of each
+    "quotes around names and a mark before them": edited(
+        "read", _at(0, lambda row: "\ufeff" + ",".join(f'"{name}"' for name in row.split(",")))
+    ),
+    "carriage returns doubled": edited("read", lambda it: it.replace("\n", "\r\r\n")),
+    "line separators of other alphabets in a text": edited(
+        "refuse", lambda it: it.replace("TWO LINES", "TWO\u2028LI\x85N\x0bE\x0cS\x1c") + "bad,,,,,,,\n"
+    ),
+    "a carriage return inside quotes": edited(
+        "either", lambda it: it.replace("TWO LINES", '"TWO\rLINES"'), described("TWO LINES", "TWO\rLINES")
+    ),
+    "a text of 200,000 letters": edited(
+        "either", lambda it: it.replace("CAFÉ", "C" * 200_000), described("CAFÉ", "C" * 200_000)
+    ),
+    "blank rows above": edited("read", lambda it: "\n\n" + it),
+    "many titles": edited("refuse", lambda it: "Title\n" * 25 + it),
+    "many titles, told": edited("read", lambda it: "Title\n" * 25 + it, data__header_row=26),
+    "units below the names": edited("either", _at(0, lambda row: row + "\n,,,pcs,,GBP,,")),
+    "rows counted below": edited("either", lambda it: it + "\n(24 rows affected)\n"),
+    "a table as a database shows it": edited(
+        "refuse",
+        each_line(lambda i, row: " | ".join(row.split(",")) + ("\n---+---+---+---+---+---+---+---" if i == 0 else "")),
+    ),
+    "zero bytes inside": edited("refuse", _at(5, lambda row: row + "\0")),
+    "points at the end of numbers": edited("either", column(QUANTITY, lambda _, it: f"{it}.")),
+    "minus of other signs": edited("refuse", column(QUANTITY, lambda i, it: "\u2011" * (i % 2) + it)),
+    "accountants' brackets": edited("refuse", column(QUANTITY, lambda _, it: f"({it})")),
+    "minus behind": edited("refuse", column(QUANTITY, lambda _, it: f"{it}-")),
+    "debit and credit": edited("refuse", column(QUANTITY, lambda _, it: f"{it} CR")),
+    "two numbers in a cell": edited("refuse", column(QUANTITY, lambda _, it: f"{it} 2")),
+    "spaces between thousands, not told": edited(
+        "refuse", column(QUANTITY, lambda _, it: f"{int(it):,}".replace(",", " "))
+    ),
+    "years of the Buddhist calendar": edited("refuse", column(TIME, lambda _, it: it.replace("2011", "2554"))),
+    "years of the Persian calendar": edited("refuse", column(TIME, lambda _, it: it.replace("2011", "1390"))),
+    "hours after noon": edited("refuse", column(TIME, lambda _, it: f"{it} PM")),
+    "offsets without a colon": edited("read", column(TIME, lambda _, it: f"{it}+0000"), data__timezone="Europe/London"),
+    "day above 31": edited("refuse", column(TIME, lambda i, it: it.replace("2011-12-", "2011-12-3"))),
+    "the day after February": edited("refuse", column(TIME, lambda i, it: f"2011-02-{28 + i % 3} 10:00:00")),
+    "dots in times": edited("either", column(TIME, lambda _, it: it.replace(":", "."))),
+    "two blanks in times": edited("either", column(TIME, lambda _, it: it.replace(" ", "  "))),
+    "dates of other digits": edited(
+        "either", column(TIME, lambda _, it: it.translate({48 + i: 0x660 + i for i in range(10)}))
+    ),
+    "months in German": edited(
+        "refuse",
+        column(TIME, lambda i, _: f"{LINES[i].invoiced_at:%d}. Dez 2011 10:00"),
+        data__datetime_format="%d. %b %Y %H:%M",
+    ),
+    "codes of 17 digits as powers": edited("refuse", column(0, lambda i, _: f"8.93901010235848e+{18 + i % 2}")),
+    "German powers for codes": edited("refuse", column(1, lambda i, _: f"5,01E+{12 + i % 2}")),
+    "invoices repeated as powers": edited("refuse", column(0, lambda i, _: "5.36E+05")),
 }
 
 
