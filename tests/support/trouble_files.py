@@ -15,12 +15,14 @@ from typing import Final
 import openpyxl
 import pyarrow as pa
 import pyarrow.parquet as pq
+from openpyxl.chart import BarChart, Reference
 from openpyxl.worksheet.worksheet import Worksheet
 
 from support.dialect_files import cells, write_rows
 from support.dialects import Dialect, Line, header
 from support.troubles import CSV, EDITS, GERMAN, LINES, PRICE, QUANTITY, TIME, Make, Must, Truth, text
 
+TSV: Final = replace(CSV, delimiter="\t")
 XLSX: Final = Dialect(kind="xlsx typed", codes="digits")
 
 
@@ -128,6 +130,12 @@ def _on_sheet(edit: Callable[[Worksheet], object]) -> Callable[[openpyxl.Workboo
     return lambda made: edit(made.worksheets[0])
 
 
+def _chart(made: openpyxl.Workbook) -> None:
+    chart = BarChart()
+    chart.add_data(Reference(made.worksheets[0], min_col=4, min_row=1, max_row=9))
+    made.create_chartsheet("Chart").add_chart(chart)
+
+
 def _sheet(name: str, rows: Sequence[Sequence[object]], at: int = 1) -> Callable[[openpyxl.Workbook], object]:
     def edit(made: openpyxl.Workbook) -> None:
         sheet = made.create_sheet(name, at)
@@ -219,7 +227,7 @@ TROUBLES: Final[Mapping[str, Make]] = {
     ),
     "a zip with a password": _raw("refuse", "a.zip", lambda it: _locked(_zip(("1.csv", it)))),
     "a workbook with a password": _raw("refuse", "a.xlsx", lambda it: bytes.fromhex("D0CF11E0A1B11AE1") + bytes(4096)),
-    "tabs in gzip": _raw("either", "a.tsv.gz", lambda it: gzip.compress(it.replace(",", "\t").encode())),
+    "tabs in gzip": _raw("either", "a.tsv.gz", lambda _: gzip.compress(text(LINES, TSV).encode())),
     "names with brackets": files("read", ("a [1].csv", LINES[:12], CSV), ("a [2]*.csv", LINES[12:], CSV)),
     "names of other alphabets": files("read", ("Größe 1.csv", LINES[:12], CSV), ("чай 2.csv", LINES[12:], CSV)),
     "a till that writes a row a unit": files("read", ("a.csv", UNITS, CSV), lines=UNITS),
@@ -267,7 +275,7 @@ TROUBLES: Final[Mapping[str, Make]] = {
         "read", lambda made: (_sheet("old", [["x"]])(made), setattr(made.worksheets[1], "sheet_state", "hidden"))
     ),
     "percent for quantity": book("refuse", _each_cell(QUANTITY, lambda line: True)),
-    "a sheet of a chart": book("read", lambda made: made.create_chartsheet("Chart")),
+    "a sheet of a chart": book("read", _chart),
     "merged invoice cells": book(
         "refuse", lambda made: [made.worksheets[0].merge_cells(f"A{i}:A{i + 1}") for i in range(2, 25, 2)]
     ),
