@@ -55,16 +55,18 @@ def test_each_way_by_itself_is_read(dialect: Dialect) -> None:
 
 
 def fate(folder: Path, seed: int) -> str:
-    """What became of a mutant, or why that is wrong."""
+    """What became of a mutant; its place must be told where it was one cell."""
     made = mutant(folder, seed)
-    params = params_of(made.path, right_settings(made.base))
     try:
-        reading = read_shop(params)
-    except PricetrailError:
+        reading = read_shop(params_of(made.path, right_settings(made.base)))
+    except PricetrailError as error:
+        assert made.row is None or f"row {made.row}" in str(error), f"{seed}: {made.what}: {error}"
         return "refused"
     wrong = "must be refused" if made.must_refuse else unexplained(lines_of(reading), made)
+    bad = reading.parsed.quarantine["source_row"].tolist()
+    wrong = wrong or ("" if made.row is None or not bad or bad == [made.row] else f"quarantined are rows {bad}")
     assert not wrong, f"{seed}: {made.base}: {made.what}: {wrong}"
-    return "quarantined" if len(reading.parsed.quarantine) else "read"
+    return "quarantined" if bad else "read"
 
 
 def fates(folder: Path, seeds: range) -> Counter[str]:

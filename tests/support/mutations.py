@@ -59,6 +59,7 @@ class Mutant:
         untouched: lines that must come out as they are, unless all is refused.
         says: the rows that were touched, text or values in our order; None where nobody could tell.
         must_refuse: nothing but a refusal is right.
+        row: of the one cell that was touched, as a person counts; None where more was.
     """
 
     base: Dialect
@@ -67,6 +68,7 @@ class Mutant:
     untouched: tuple[Line, ...]
     says: tuple[tuple[object, ...], ...] | None
     must_refuse: bool = False
+    row: int | None = None
 
 
 Rows = list[list[object]]
@@ -92,7 +94,8 @@ def _cell(folder: Path, base: Dialect, lines: list[Line], rng: random.Random) ->
         value = str(value)
     rows[i + 1][column] = value
     path = _write(folder, rows, base)
-    return Mutant(base, f"row {i + 2}: {OURS[column]} = {value!r}", path, _without(lines, i), (tuple(rows[i + 1]),))
+    told = f"row {i + 2}: {OURS[column]} = {value!r}"
+    return Mutant(base, told, path, _without(lines, i), (tuple(rows[i + 1]),), row=i + 2)
 
 
 def _write(folder: Path, rows: Rows, base: Dialect) -> Path:
