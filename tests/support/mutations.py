@@ -27,7 +27,7 @@ COUNT: Final = 150  # lines a file: one bad line is fewer than data.max_bad_shar
 BASES: Final = (
     Dialect(),
     Dialect(delimiter=";", decimal=",", thousands=".", dates="%d.%m.%Y %H:%M", encoding="cp1252", line_end="\r\n"),
-    Dialect(kind="tsv", quoting="all"),
+    Dialect(kind="tsv", delimiter="\t", quoting="all"),
     Dialect(kind="csv.gz"),
     Dialect(kind="csv.zip", quoting="nonnumeric"),
     Dialect(kind="xlsx typed"),

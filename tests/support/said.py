@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Final
 
-from support.dialects import OURS, Dialect, Line
-from support.mutations import Mutant
+from support.dialects import OURS, Dialect, Line, truth
+from support.mutations import COUNT, Mutant
 
 MISSING: Final = ("", "null", "n/a", "na?", "none", "-", "#n/a", "nan", "\\n")
 
@@ -93,7 +93,8 @@ def unexplained(reads: Sequence[Read], mutant: Mutant) -> str:
     wanted = Counter(map(read_of, mutant.untouched))
     if lost := wanted - left:
         return f"{lost.total()} untouched lines are not there as they were, such as {next(iter(lost))}"
-    for read in (left - wanted).elements():
+    touched = Counter(map(read_of, truth(mutant.base, COUNT))) - wanted  # which may be as they were, all the same
+    for read in (left - wanted - touched).elements():
         if mutant.says is not None and not any(is_said(read, row, mutant.base) for row in mutant.says):
             return f"no row says {read}"
     return ""
