@@ -7,6 +7,7 @@ wrong thing did not touch.
 from __future__ import annotations
 
 import itertools
+import re
 import tempfile
 from collections import Counter
 from pathlib import Path
@@ -60,7 +61,8 @@ def fate(folder: Path, seed: int) -> str:
     try:
         reading = read_shop(params_of(made.path, right_settings(made.base)))
     except PricetrailError as error:
-        return "refused" if made.row is None or f"row {made.row}" in str(error) else f"{seed}: {made.what}: {error}"
+        told = made.row is None or re.search(rf"(row |cell [A-Z]){made.row}\b", str(error))
+        return "refused" if told else f"{seed}: {made.what}: {error}"
     wrong = "must be refused" if made.must_refuse else unexplained(lines_of(reading), made)
     bad = reading.parsed.quarantine["source_row"].tolist()
     wrong = wrong or ("" if made.row is None or not bad or bad == [made.row] else f"quarantined are rows {bad}")

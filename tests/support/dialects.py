@@ -159,6 +159,8 @@ _FIRST_DAY: Final = {"late": dt.date(2011, 12, 8), "early": dt.date(2011, 12, 1)
 def truth(dialect: Dialect, count: int = 24) -> list[Line]:
     """Lines of twelve days in a row, no two alike; what the dialect's encoding can say."""
     texts = _DESCRIPTIONS["plain"] + _DESCRIPTIONS[_SCRIPT.get(dialect.encoding, "west")]
+    if dialect.line_end == "\r":  # between lines that end so a line feed is written without quotes
+        texts = tuple(text and text.replace("\n", " ") for text in texts)
 
     def turn(values: Sequence[str], i: int) -> str:
         return values[i % len(values)]
@@ -224,6 +226,8 @@ def wrong_settings(dialect: Dialect) -> Iterator[Settings]:
         for value in values:
             if (dialect.encoding, value) == ("cp1251", "latin-1"):
                 continue  # every byte is a letter in both, and only a reader of Russian can tell
+            if key == "data.datetime_format" and dialect.dates == "%Y-%d-%m %H:%M" and dialect.days == "early":
+                continue  # after the year comes the month, everywhere but here, and nothing tells
             if right[key] != value:  # who is wrong about the format is not sure of it
                 yield {
                     **right,

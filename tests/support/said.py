@@ -15,13 +15,16 @@ from support.mutations import COUNT, Mutant
 MISSING: Final = ("", "null", "n/a", "na?", "none", "-", "#n/a", "nan", "\\n")
 
 
+INVISIBLE: Final = " \t\r\n\u00a0\u200b\ufeff"
+
+
 def says_number(cell: object, base: Dialect) -> Decimal | None:
     """The plain number of a cell, signs of money and a word behind it left out."""
     if isinstance(cell, bool) or cell is None:
         return None
     if isinstance(cell, int | float):
         return Decimal(repr(cell))
-    text = str(cell).strip().strip("£$€").strip().replace("\u2212", "-")
+    text = str(cell).strip(INVISIBLE).lstrip("'").strip("£$€").strip().replace("\u2212", "-")
     marked = re.fullmatch(r"([+-]?[0-9. ',\u00a0]+?)\s*(pcs|kg|€|units)?", text)
     text = marked.group(1) if marked else text
     if base.thousands and re.fullmatch(rf"[+-]?[0-9]{{1,3}}(?:{re.escape(base.thousands)}[0-9]{{3}})+(?:\D.*)?", text):
@@ -39,7 +42,7 @@ def says_time(cell: object, base: Dialect) -> dt.datetime | None:
         return cell.replace(tzinfo=None)
     if isinstance(cell, dt.date):
         return dt.datetime.combine(cell, dt.time())
-    text = re.sub(r"(?<=[ T])(\d)(?=:)", r"0\1", str(cell).strip())  # an hour of one digit is plain too
+    text = re.sub(r"(?<=[ T])(\d)(?=:)", r"0\1", str(cell).strip(INVISIBLE + "'"))  # an hour of one digit is plain too
     try:
         if base.dates == "ISO8601" or re.match(r"\d{4}-\d\d-\d\d", text):
             return dt.datetime.fromisoformat(text).replace(tzinfo=None)
@@ -50,7 +53,7 @@ def says_time(cell: object, base: Dialect) -> dt.datetime | None:
 
 def says_text(cell: object) -> str | None:
     """The text of a cell; a word for nothing is None."""
-    text = "" if cell is None else str(cell).strip(" \t\r\n\u00a0\u200b\ufeff")  # what nobody sees
+    text = "" if cell is None else str(cell).strip(INVISIBLE)
     return None if text.lower() in MISSING else text
 
 
