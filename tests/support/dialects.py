@@ -111,6 +111,8 @@ def tidy(dialect: Dialect) -> Dialect:
         dialect = replace(dialect, thousands="")
     if dialect.sep_line and dialect.title_rows:
         dialect = replace(dialect, title_rows=0)
+    if dialect.dates == "%Y-%d-%m %H:%M" and dialect.days == "early":
+        dialect = replace(dialect, days="late")  # after the year comes the month, everywhere but here: nothing tells
     if dialect.encoding in ("utf-16", "utf-16-le") and dialect.line_end == "\r":
         dialect = replace(dialect, line_end="\r\n")
     return dialect
@@ -226,8 +228,6 @@ def wrong_settings(dialect: Dialect) -> Iterator[Settings]:
         for value in values:
             if (dialect.encoding, value) == ("cp1251", "latin-1"):
                 continue  # every byte is a letter in both, and only a reader of Russian can tell
-            if key == "data.datetime_format" and dialect.dates == "%Y-%d-%m %H:%M" and dialect.days == "early":
-                continue  # after the year comes the month, everywhere but here, and nothing tells
             if right[key] != value:  # who is wrong about the format is not sure of it
                 yield {
                     **right,
