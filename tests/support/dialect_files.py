@@ -126,8 +126,9 @@ def _parquet(path: Path, rows: Sequence[Sequence[object]], dialect: Dialect) -> 
         if any(isinstance(value, str) for value in column):
             columns.append(pa.array([None if value in (None, "") else str(value) for value in column], pa.string()))
         elif all(isinstance(value, dt.datetime) for value in column) and dialect.dates == "utc":
-            there = [value.replace(tzinfo=LONDON) for value in column if isinstance(value, dt.datetime)]
-            columns.append(pa.array(there, pa.timestamp("us", "UTC")))
+            here = [value.replace(tzinfo=LONDON) for value in column if isinstance(value, dt.datetime)]
+            utc = [value.astimezone(dt.UTC).replace(tzinfo=None) for value in here]  # pyarrow loses summer time
+            columns.append(pa.array(utc, pa.timestamp("us", "UTC")))
         elif any(value is None for value in column):  # as pandas leaves numbers beside nothing
             columns.append(pa.array([None if value is None else float(str(value)) for value in column], pa.float64()))
         else:
