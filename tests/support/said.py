@@ -25,6 +25,7 @@ def says_number(cell: object, base: Dialect) -> Decimal | None:
     if isinstance(cell, int | float):
         return Decimal(repr(cell))
     text = str(cell).strip(INVISIBLE).lstrip("'").strip("£$€").strip().replace("\u2212", "-")
+    text = "".join(str(int(it)) if it.isdecimal() else it for it in text)  # digits of any script
     marked = re.fullmatch(r"([+-]?[0-9. ',\u00a0]+?)\s*(pcs|kg|€|units)?", text)
     text = marked.group(1) if marked else text
     if base.thousands and re.fullmatch(rf"[+-]?[0-9]{{1,3}}(?:{re.escape(base.thousands)}[0-9]{{3}})+(?:\D.*)?", text):
