@@ -17,11 +17,12 @@ def recorded(text: str) -> str:
     """The DAG, the packages, all code, the source, and every output of the stages before ``record_run``."""
     plans = before(parse_pipeline(text, {"data": {"path": "${data.path}"}}), "record_run")
     outs = [out for plan in plans for out in plan.outs]
-    paths = ["dag.yaml", "demo/dag.yaml", "requirements.lock", "src/pricetrail", "${data.path}", *outs]
+    dags = [path for path in ("dag.yaml", "demo/dag.yaml") if (ROOT / path).exists()]  # `pricetrail detach-demo`
+    paths = [*dags, "requirements.lock", "src/pricetrail", "${data.path}", *outs]
     return "".join(f"      - {path}\n" for path in paths)
 
 
-for file in (ROOT / "dvc.yaml", ROOT / "demo/dvc.yaml"):
+for file in filter(Path.exists, (ROOT / "dvc.yaml", ROOT / "demo/dvc.yaml")):
     text = file.read_text()
     blocks = re.split(r"(?m)^(?=  \w+:$)", text)
     for place, block in enumerate(blocks):

@@ -28,6 +28,7 @@ from pricetrail.operation.doctor.findings import Finding, State
 from pricetrail.operation.releases import registry, verify
 from support.commands import must
 from support.hostile import TEXTS
+from support.tables import PARAMS
 
 Run = Callable[..., str]
 MODELS = "model,rows,mse_log_quantity,mae_units,ratio,difference_low,difference_high\nnetwork,9,0.27066612,6.9,1,0,0\n"
@@ -49,6 +50,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.chdir(tmp_path)
     must(tmp_path, "git", "init", "-q")
     Path("reports").mkdir()
+    Path("params.yaml").write_text(PARAMS.replace("currency: GBP", "currency: JPY"))
     Path("reports/models.csv").write_text(MODELS)
     write_table(Path("data/prices.parquet"), pd.DataFrame(PRICES))
 
@@ -79,6 +81,8 @@ def test_models_in_three_forms(run: Run) -> None:
 def test_prices_in_three_forms(run: Run) -> None:
     table, as_csv, as_json = (run("prices", "--format", form) for form in ("table", "csv", "json"))
     assert [line.split()[0] for line in table.splitlines()[2:]] == ["85123A", "21754"]  # by the gain over all lines
+    assert "price now, JPY" in table
+    assert re.search(r"21754 +\d+ +6 ", table), "a yen has no decimals"
     assert [float(row["current_price"]) for row in rows(as_csv)] == [2.5500001, 5.95]
     found = json.loads(as_json)
     assert [{key: row[key] for key in PRICES} for row in found] == pd.DataFrame(PRICES)[::-1].to_dict("records")

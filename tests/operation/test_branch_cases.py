@@ -174,13 +174,6 @@ def settings(project: Project) -> None:
     project.must("git", "tag", "-a", "-m", "mine alone", "mine")
 
 
-def shallow(project: Project) -> None:
-    project.must("git", "commit", "-q", "--allow-empty", "-m", "more")
-    project.must("git", "push", "-q", "origin", "main")
-    project.must("git", "fetch", "-q", "--depth", "1", f"file://{project.root.parent}/hub.git")
-    project.must("git", "remote", "set-url", "origin", f"file://{project.root.parent}/hub.git")
-
-
 def same_by_another_address(project: Project) -> None:
     project.must("git", "remote", "add", "hub", f"{project.root.parent}/hub.git")
     project.must("git", "config", "branch.main.remote", "hub")
@@ -189,8 +182,8 @@ def same_by_another_address(project: Project) -> None:
 @pytest.mark.long
 @pytest.mark.parametrize(
     "kind",
-    [renamed_here, settings, shallow, same_by_another_address],
-    ids=["renamed here", "git's settings", "shallow", "the same hub by another address"],
+    [renamed_here, settings, same_by_another_address],
+    ids=["renamed here", "git's settings", "the same hub by another address"],
 )
 def test_an_ingest_reaches_the_branch_of_the_runs(project: Project, kind: Callable[[Project], None]) -> None:
     kind(project)

@@ -251,13 +251,10 @@ def test_a_run_takes_the_number_after_a_rollbacks(scene: GitScene) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("kind", ["shallow", "single branch", "worktree", "with a submodule"])
+@pytest.mark.parametrize("kind", ["single branch", "worktree", "with a submodule"])
 def test_any_kind_of_checkout_is_published_into(scene: GitScene, kind: str) -> None:
     home, url = scene.box / "other", f"file://{scene.hub}"
     match kind:
-        case "shallow":
-            scene.project.commit("b.txt", "b\n")
-            scene.git("clone", "-q", "--depth", "1", url, str(home))
         case "single branch":
             scene.git("clone", "-q", "--single-branch", "-b", "main", url, str(home))
         case "worktree":
@@ -272,11 +269,54 @@ def test_any_kind_of_checkout_is_published_into(scene: GitScene, kind: str) -> N
     assert scene.git("status", "--porcelain", folder=home) == ""
 
 
-def test_a_project_inside_a_larger_repository_is_refused(scene: GitScene) -> None:
+def in_a_larger_repository(scene: GitScene) -> Path:
+    """The project in a folder of its repository, beside another one."""
+    inside = scene.home / "my shops/gifts"
+    inside.mkdir(parents=True)
+    for path in scene.home.iterdir():
+        if path.name not in {".git", "my shops"}:
+            path.rename(inside / path.name)
+    (scene.home / "data").mkdir()
+    (scene.home / "data/other").write_text("1")
+    scene.git("add", "-A")
+    scene.git("commit", "-q", "-m", "into a folder")
+    scene.git("push", "-q", "origin", "main")
+    return inside
+
+
+@pytest.mark.parametrize("repository", ["origin", "."])
+def test_a_run_publishes_a_folder_of_a_repository(scene: GitScene, repository: str) -> None:
+    home = in_a_larger_repository(scene)
+
+    def others_work() -> None:
+        (scene.home / "data/other").write_text("2")
+        scene.git("commit", "-q", "-a", "-m", "of another team")
+        scene.git("push", "-q", "origin", "main")
+
+    ended = scene.run(releasing, others_work, home=home, repository=repository)
+    assert (ended.told, len(ended.tags)) == ("", 2)
+    place = scene.hub if repository == "origin" else scene.home
+    changed = scene.git("diff", "--name-only", f"{ended.commit}~1", ended.commit, folder=place)
+    assert changed.splitlines() == ["my shops/gifts/dvc.lock"], "and the other team's work stays, below it"
+    assert scene.git("show", f"{ended.commit}:data/other", folder=place) == "2"
+
+
+def test_a_branch_without_the_projects_folder_is_told(scene: GitScene) -> None:
     (scene.home / "shop").mkdir()
     ended = scene.run(home=scene.home / "shop")
-    assert "must be the top folder of its git repository, not shop in a larger one" in ended.told
+    assert ended.told == "origin: must have the project in shop of branch main"
     assert ended.tries == 1
+
+
+def test_a_run_into_a_shallow_clone_is_refused(scene: GitScene) -> None:
+    """Its tags may not be all: the number of a release would be given twice."""
+    scene.project.commit("b.txt", "b\n")
+    home = scene.box / "other"
+    scene.git("clone", "-q", "--depth", "1", f"file://{scene.hub}", str(home))
+    ended = scene.run(home=home, repository=".")
+    assert "`git fetch --unshallow --tags`" in ended.told
+    assert ended.tries == 1
+    assert scene.run(home=home).told == "", "the hub has them all"
 
 
 @pytest.mark.long

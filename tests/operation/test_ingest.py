@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pricetrail.base.errors import DataError, ReleaseError
+from pricetrail.base.errors import ContractError, DataError, ReleaseError
 from pricetrail.operation.ingest.dvc_update import check_update
 from pricetrail.operation.ingest.released_days import Released, released
 from pricetrail.operation.releases import tags, trust
@@ -125,6 +125,43 @@ def test_a_share_of_lines_may_be_unparseable_and_is_told(fresh: Project) -> None
     params.write_text(params.read_text().replace("max_bad_share: 0.01 ", "max_bad_share: 0.2 "))
     said = accepted(fresh.give("a.csv", W49.replace(",6,", ",six,", 1)))
     assert "added, 6 lines of 2011-12-05 to 2011-12-09, 1 of them unparseable" in said
+
+
+def sundays(first: dt.date, count: int) -> str:
+    return week(*(str(first + dt.timedelta(days=7 * i)) for i in range(count)))
+
+
+def test_known_lines_and_lines_that_are_no_sales_are_told(project: Project) -> None:
+    text = sundays(dt.date(2010, 1, 3), 30) + "".join(W48.splitlines(keepends=True)[1:3])
+    given = project.give("w47.csv", text.replace(",6,", ",-6,", 1))  # by name it stands before w48.csv, which is known
+    told = "added, 62 lines of 2010-01-03 to 2011-11-28; dropped: 1 returns; repeats 2 lines of data/lines/w48.csv\n"
+    assert f"{given}: {told}" in accepted(given)
+
+
+def test_what_the_next_run_would_refuse_is_not_taken(project: Project) -> None:
+    again = project.give("w49.csv", "\n".join([W48.splitlines()[0], *reversed(W48.splitlines()[1:])]) + "\n")
+    said = refused(project, again)
+    assert said.startswith(
+        "data/lines: w49.csv repeats all its 6 lines of w48.csv: take it out, or narrow data.pattern; "
+    )
+    assert "drops 6 of 12: 6 repeats; shop.same_line " in said
+    returned = project.give("w50.csv", W50.replace(",6,", ",-6,"))
+    assert "the rule that quantity must be above 0 takes 2 (w50.csv: row 2: quantity -6)" in refused(project, returned)
+    assert not list(project.root.glob("data/.*"))
+
+
+def test_days_that_have_not_come_are_refused(project: Project) -> None:
+    today = dt.datetime.now(dt.UTC).date()
+    late = project.give("late.csv", week("2011-12-05", str(today + dt.timedelta(days=2))))
+    rule = f"row 4: invoiced_at must not be after today, {today} (2 such rows); see data.datetime_format"
+    assert refused(project, late).startswith(f"{late}: {rule}")
+    shutil.copyfile(late, project.root / FOLDER / "late.csv")
+    with pytest.raises(
+        ContractError, match=rf"^data/lines/late\.csv: row 4: invoiced_at must not be after today, {today}"
+    ):
+        check_update(None)
+    (project.root / FOLDER / "late.csv").unlink()
+    accepted(project.give("w49.csv", week("2011-12-05", str(today + dt.timedelta(days=1)))))  # it is so in Kiribati
 
 
 @pytest.mark.parametrize("name", ["w48.csv", "another.csv"])

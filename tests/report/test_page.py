@@ -348,6 +348,13 @@ def test_a_run_is_held_against_none_of_another_data_source() -> None:
     assert "aaaaaaaaaaaa" not in text
 
 
+def test_prices_bear_the_sign_of_the_shops_currency() -> None:
+    shown = " ".join(text for _, text in Tree(page()).texts)
+    assert "€10.00 → €12.00" in shown
+    assert "kg a line" in shown
+    assert "£" not in shown
+
+
 def test_a_curve_dips_where_the_current_price_alone_sells_less() -> None:
     points = list(results().price_points)
     assert dips(points[:3]), "10, 6 and 7 units, with 6 at the current price"

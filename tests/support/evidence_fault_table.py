@@ -84,7 +84,7 @@ FAULTS = (
         "ETL: duplicates are dropped and counted by reason",
         twice,
         stages("etl_pipeline"),
-        r"dropped: \d,\d{3} duplicate",
+        r"dropped: \d,\d{3} repeats",
     ),
     Fault(
         "a source file without one of its columns",

@@ -113,7 +113,7 @@ class GitScene:
         try:
             made = step("snapshot", lambda: clone.make(home or self.home, weekly, folder))
             assert isinstance(made, Clone)
-            (folder / "dvc.lock").write_text("stages: {}\n")
+            (made.folder / "dvc.lock").write_text("stages: {}\n")
             meanwhile()
             done = step("publish", lambda: _publish(made, weekly, tag))
             assert isinstance(done, publish.Published)

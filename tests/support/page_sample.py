@@ -140,7 +140,7 @@ TREES: dict[str, Any] = {
                     "requirements.lock": "d" * 32,
                     "src/pricetrail/a.py": "e" * 32,
                 },
-                "params": {"split": {"test_share": 0.1}},
+                "params": {"split": {"test_share": 0.1}, "shop": {"currency": "EUR", "unit": "kg"}},
                 "outs": {"data/splits": "f" * 32 + ".dir"},
             }
         ],

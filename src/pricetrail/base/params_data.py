@@ -81,7 +81,7 @@ class FileFormat(Section):
 
     @model_validator(mode="after")
     def _marks_differ(self) -> Self:
-        if self.thousands and self.thousands == ("." if self.decimal == "auto" else self.decimal):
+        if self.thousands and self.thousands == self.decimal:
             raise ValueError(f"must have a thousands mark that is not the decimal mark {self.thousands!r}")
         return self
 
@@ -118,15 +118,15 @@ class Data(FileFormat):
     sku: str
     restated: dict[str, Reason]
 
-    def format_of(self, name: str) -> FileFormat:
+    def format_of(self, *names: str) -> FileFormat:
         """How a file is written: the settings of ``data``, changed by the first glob of ``files`` that matches.
 
         Args:
-            name: its path, or its path inside ``data.path``.
+            names: its path, or its path inside ``data.path``; of a sheet or member also with its own name behind it.
         """
         own = {key: getattr(self, key) for key in FileFormat.model_fields}
         for glob, change in self.files.items():
-            if PurePosixPath(name).match(glob):
+            if any(PurePosixPath(name).match(glob) for name in names):
                 columns = self.columns.model_dump() | dict(change.columns)
                 own |= change.model_dump(exclude_unset=True) | {"columns": columns}
                 break

@@ -13,6 +13,7 @@ from pricetrail.base.files import private_folder
 from pricetrail.base.redaction import one_line, redact_logs
 from pricetrail.cli.check import check
 from pricetrail.cli.decide import decide
+from pricetrail.cli.detach_demo import detach_demo
 from pricetrail.cli.doctor import doctor
 from pricetrail.cli.explain import explain
 from pricetrail.cli.ingest import ingest
@@ -42,7 +43,7 @@ PANELS = {
     "Run": (check, ingest, weekly, schedule),
     "Results": (report, runs, models, prices, explain, decide),
     "Evidence": (trace, why, replay, verify),
-    "Operation": (release, releases, rollback, keys, doctor),
+    "Operation": (release, releases, rollback, keys, detach_demo, doctor),
 }
 
 

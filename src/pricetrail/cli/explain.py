@@ -16,6 +16,7 @@ from rich.text import Text
 from pricetrail.base import files
 from pricetrail.base.errors import SourceError
 from pricetrail.base.json_type import Json
+from pricetrail.base.money import money
 from pricetrail.cli.table import Console, Format, FormatOption, print_rows
 from pricetrail.data.features import DAY, FEATURE_UNITS
 from pricetrail.data.past_lines import HISTORY_UNITS
@@ -140,7 +141,7 @@ def view(found: Explained) -> Table:
         Column("unit", f"= {line['predicted_quantity']:,.1f} units"),
         box=box.SIMPLE,
         title=f"row {found.row}: invoice {line['invoice']}, SKU {line['sku']}, {line[DAY]:%Y-%m-%d}, "
-        f"{line['unit_price']:.2f} GBP, {line['quantity']:,.0f} units sold",
+        f"{money(line['unit_price'], files.read_params().shop.currency)}, {line['quantity']:,.0f} units sold",
         caption="adds: SHAP value, change of the predicted log1p(units)",
         show_footer=True,
     )

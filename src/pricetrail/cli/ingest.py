@@ -7,6 +7,7 @@ import typer
 
 from pricetrail.base.errors import OperationError
 from pricetrail.base.escaping import seen
+from pricetrail.data.etl_result import dropped_words
 from pricetrail.operation.ingest.add_files import Ingestion, ingest_files
 from pricetrail.operation.ingest.source_file import SourceFile, span
 from pricetrail.operation.ingest.source_folder import pointer
@@ -50,5 +51,11 @@ def _told(done: Ingestion) -> list[str]:
 
 
 def _counted(file: SourceFile) -> str:
-    unparseable = f", {file.unparseable:,} of them unparseable" if file.unparseable else ""
-    return f"{file.rows:,} lines of {span(file.first_day, file.last_day)}{unparseable}"
+    told = f"{file.rows:,} lines of {span(file.first_day, file.last_day)}"
+    if file.unparseable:
+        told += f", {file.unparseable:,} of them unparseable"
+    if any(file.dropped.values()):
+        told += f"; dropped: {dropped_words(file.dropped)}"
+    for other, rows in sorted(file.repeats.items(), key=lambda item: -item[1])[:3]:
+        told += f"; repeats {rows:,} lines of {other}"
+    return told

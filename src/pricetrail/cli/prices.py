@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from babel.numbers import get_currency_precision
 
 from pricetrail.base import files
 from pricetrail.base.errors import SourceError
@@ -18,7 +19,7 @@ HEADINGS = {
     "predicted_quantity_now": "units a line now",
     "predicted_quantity": "units a line then",
 }
-DECIMALS = {"current_price": 2, "recommended_price": 2, "predicted_quantity_now": 1, "predicted_quantity": 1}
+PRICED = ("current_price", "recommended_price")
 
 
 def prices(
@@ -26,7 +27,7 @@ def prices(
     most: Annotated[int, typer.Option(min=1, help="Rows to show.")] = 20,
     form: FormatOption = Format.table,
 ) -> None:
-    """Show the recommended prices of the last run, GBP."""
+    """Show the recommended prices of the last run, in the shop's currency."""
     if not PRICES.exists():
         raise SourceError(str(PRICES), "must be there: run `dvc repro`, or `dvc pull`")
     table = files.read_table(PRICES)
@@ -38,4 +39,7 @@ def prices(
     table = table.assign(predicted_gain=gain)
     shown = table.sort_values(["predicted_gain", "sku"], ascending=[False, True]).head(most)
     rows = [{str(name): value for name, value in row.items()} for row in shown.to_dict("records")]
-    print_rows(rows, form, HEADINGS, DECIMALS)
+    currency = files.read_params().shop.currency
+    headings = HEADINGS | {name: f"{HEADINGS[name]}, {currency}" for name in PRICED}
+    decimals = {"predicted_quantity_now": 1, "predicted_quantity": 1}
+    print_rows(rows, form, headings, decimals | dict.fromkeys(PRICED, get_currency_precision(currency)))

@@ -8,7 +8,7 @@ import typer
 from pricetrail.base import files
 from pricetrail.base.errors import ReleaseError
 from pricetrail.lineage.dvc_cache import cache_folder
-from pricetrail.lineage.git import git
+from pricetrail.lineage.place import changed, require_past
 from pricetrail.operation.releases import make
 from pricetrail.operation.releases import push as tag_push
 from pricetrail.operation.releases.keys import ensure_keys
@@ -33,10 +33,9 @@ def release(
     """
     folder = Path()
     ensure_running(folder)
-    if changed := git("status", "--porcelain", "--untracked-files=no", folder=folder).splitlines():
-        raise ReleaseError("git", f"must have nothing to commit: {len(changed)} changed, such as {changed[0][3:]}")
-    if push and tag_push.has_origin(folder):
-        tag_push.fetch_tags(folder)
+    if found := changed(folder):
+        raise ReleaseError("git", f"must have nothing to commit: {len(found)} changed, such as {found[0]}")
+    bring_tags(folder, push=push)
     known = trusted(folder, named=trust)
     make.require_releasable(folder, rev, known)
     cache = cache_folder()
@@ -47,6 +46,19 @@ def release(
     typer.echo(f"{made.tag}: commit {record.commit[:12]}, bundle {record.bundle_md5}, {objects} objects in the remote")
     typer.echo(f"{made.stage_tag}: {record.version} is in production")
     publish_tags(folder, [made.tag, made.stage_tag], push=push)
+
+
+def bring_tags(folder: Path, *, push: bool) -> None:
+    """The releases that others made, where tags are to be pushed; else this clone has to know them all.
+
+    Raises:
+        ReleaseError: the remote does not answer, or has another tag of the same name.
+        LineageError: this clone may not know every release.
+    """
+    if push and tag_push.has_origin(folder):
+        tag_push.fetch_tags(folder)
+    else:
+        require_past(folder)
 
 
 def publish_tags(folder: Path, names: list[str], *, push: bool) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from pricetrail.base import files
-from pricetrail.cli.release import PUSH, TrustOption, publish_tags
+from pricetrail.cli.release import PUSH, TrustOption, bring_tags, publish_tags
 from pricetrail.lineage.dvc_cache import cache_folder
 from pricetrail.operation.releases import push as tag_push
 from pricetrail.operation.releases.keys import ensure_keys
@@ -26,8 +26,7 @@ def rollback(
     """Put an earlier release back into production, verified first, by a new signed tag that keeps the reason."""
     folder = Path()
     ensure_running(folder)
-    if push and tag_push.has_origin(folder):
-        tag_push.fetch_tags(folder)
+    bring_tags(folder, push=push)
     author = tag_push.author_of(folder, files.read_params().weekly.author)
     done = roll_back(folder, to, reason, author, ensure_keys(folder), cache_folder(), trusted(folder, named=trust))
     before = f", {done.version_before} no longer" if done.version_before else ""

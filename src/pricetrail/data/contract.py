@@ -15,15 +15,27 @@ from pandera.errors import SchemaErrors
 
 from pricetrail.base.errors import ContractError, DataError
 from pricetrail.base.params_data import FileFormat
-from pricetrail.data.dates import parse_datetimes
+from pricetrail.data import text
+from pricetrail.data.dates import far_from_the_rest, parse_datetimes
 from pricetrail.data.numbers import parse_numbers
 from pricetrail.data.shop_rules import ShopRules
-from pricetrail.data.text import Mask, first_that_holds, plain_code, plain_text
+from pricetrail.data.text import (
+    Mask,
+    first_that_holds,
+    plain_code,
+    plain_text,
+    read_cells,
+    require_one_width,
+)
 
-SOURCE_FILE: Final = "source_file"
-SOURCE_ROW: Final = "source_row"  # the header is row 1, so the first line is row 2
+SOURCE_FILE: Final = text.SOURCE_FILE
+SOURCE_ROW: Final = text.SOURCE_ROW
+CELL_TYPES: Final = text.CELL_TYPES
 REASON: Final = "reason"
 STATUS: Final = "status"
+# What the cells of LINE_COLUMNS are in a workbook, a letter for each: t text, n number, d date, b boolean, e error,
+# - empty. Null where all are text (CSV), or of the column's type (Parquet).
+CELL_TYPES: Final = "cell_types"
 
 LINE_COLUMNS: Final = (
     "invoice",
@@ -38,6 +50,12 @@ LINE_COLUMNS: Final = (
 UNSPECIFIED: Final = "Unspecified"  # the UCI data's own word for an unknown country
 MAX_QUANTITY: Final = 10**9
 MIN_DAYS: Final = 3
+YEARS: Final = (1970, 2099)  # of our calendar: in Bangkok 2011 is 2554
+MAX_DECIMALS: Final = 2  # rows; more are a shop that sells by weight or length
+ONE_WIDTH: Final = {
+    "sku": "set shop.sku_width to the digits of a SKU, or format the column as text and export it again",
+    "customer_id": "format the column as text and export it again",
+}
 
 LINES_SCHEMA: Final = pa.DataFrameSchema(
     {
@@ -67,6 +85,8 @@ class Parsed:
         source_row: of each line, shape (n,).
         status: of each line's order; None where the shop has none.
         quarantine: the other rows as text, with ``source_file``, ``source_row`` and ``reason``.
+        rows: of each raw row ``source_file``, ``source_row``, ``reason`` (empty for a line) and ``day``, NaT where no
+            date can be read.
     """
 
     lines: pd.DataFrame
@@ -74,6 +94,7 @@ class Parsed:
     source_row: pd.Series
     status: pd.Series | None
     quarantine: pd.DataFrame
+    rows: pd.DataFrame
 
 
 def parse(raw: pd.DataFrame, formats: Mapping[str, FileFormat], rules: ShopRules) -> Parsed:
@@ -83,15 +104,25 @@ def parse(raw: pd.DataFrame, formats: Mapping[str, FileFormat], rules: ShopRules
         raw: our column names, values as text or already typed, plus ``source_file`` (categorical) and ``source_row``.
         formats: how each source file is written.
         rules: of the shop.
+
+    Raises:
+        ContractError: a value that can be read in two ways, or only in another way than the parameters say.
     """
-    of_file = raw[SOURCE_FILE].map(formats.__getitem__).astype(object)
-    alike = [raw.index[of_file == written] for written in dict.fromkeys(of_file)]
-    parts = [_parse_alike(raw.loc[rows], of_file[rows[0]], rules) for rows in alike]
+    file, names = pd.factorize(raw[SOURCE_FILE])
+    distinct = list(dict.fromkeys(formats[str(name)] for name in names))
+    of_row = np.array([distinct.index(formats[str(name)]) for name in names], dtype=np.intp)[file]
+    parts = [_parse_alike(raw[of_row == i], written, rules) for i, written in enumerate(distinct)]
     lines, reason = (
         pd.concat([part for part, _ in parts]).sort_index(),
         pd.concat([part for _, part in parts]).sort_index(),
     )
+    far = far_from_the_rest(lines["invoiced_at"])
+    reason = reason.mask((reason == "") & (far != ""), "invoiced_at must not be far from the other days: " + far)
+    odd = ~lines["invoiced_at"].dt.year.between(*YEARS)
+    reason = reason.mask((reason == "") & odd, f"invoiced_at must be of the years {YEARS[0]} to {YEARS[1]}")
     good = reason == ""
+    for name, fix in ONE_WIDTH.items():
+        require_one_width(lines.loc[good, name], raw, fix)
     as_text = {name: raw.loc[~good, name].astype(str) for name in LINE_COLUMNS}
     source = {SOURCE_FILE: raw.loc[~good, SOURCE_FILE].astype(str), SOURCE_ROW: raw.loc[~good, SOURCE_ROW]}
     quarantine = pd.DataFrame({**source, **as_text, REASON: reason[~good]})
@@ -99,17 +130,23 @@ def parse(raw: pd.DataFrame, formats: Mapping[str, FileFormat], rules: ShopRules
         lines=lines[good].astype({"quantity": "int64" if rules.whole_units else "float64"}).reset_index(drop=True),
         source_file=raw.loc[good, SOURCE_FILE].reset_index(drop=True),
         source_row=raw.loc[good, SOURCE_ROW].reset_index(drop=True),
-        status=plain_text(raw.loc[good, STATUS]).reset_index(drop=True) if STATUS in raw else None,
+        status=raw.loc[good, STATUS].astype("str").str.strip().reset_index(drop=True) if STATUS in raw else None,
         quarantine=quarantine.sort_values([SOURCE_FILE, SOURCE_ROW], ignore_index=True),
+        rows=raw[[SOURCE_FILE, SOURCE_ROW]].assign(reason=reason, day=lines["invoiced_at"].dt.normalize()),
     )
 
 
 def _parse_alike(raw: pd.DataFrame, written: FileFormat, rules: ShopRules) -> tuple[pd.DataFrame, pd.Series]:
     """Rows of files that are written alike: each as a line, and the first reason why it is none, or an empty text."""
-    invoiced_at = parse_datetimes(raw["invoiced_at"], written.datetime_format)
-    quantity, unit_price = parse_numbers(raw["quantity"]), parse_numbers(raw["unit_price"])
-    invoice, sku = plain_code(raw["invoice"]), plain_code(raw["sku"]).str.upper()
+    cells = {name: read_cells(raw, name, written.missing, i) for i, name in enumerate(LINE_COLUMNS)}
+    invoiced_at = parse_datetimes(cells["invoiced_at"], written)
+    quantity = pd.Series(parse_numbers(cells["quantity"], written, rules), index=raw.index)
+    unit_price = pd.Series(parse_numbers(cells["unit_price"], written, rules), index=raw.index)
+    invoice, sku = plain_code(cells["invoice"]), plain_code(cells["sku"]).str.upper()
     whole = (quantity % 1 == 0) if rules.whole_units else quantity.notna()
+    decimals = np.isfinite(quantity.to_numpy()) & ~whole.to_numpy()
+    if decimals.sum() > MAX_DECIMALS:
+        cells["quantity"].refuse(decimals, "must be a whole number: set shop.whole_units: false")
     broken: dict[str, Mask] = {
         "invoice must not be empty": invoice.isna().to_numpy(),
         "sku must not be empty": sku.isna().to_numpy(),
@@ -122,13 +159,13 @@ def _parse_alike(raw: pd.DataFrame, written: FileFormat, rules: ShopRules) -> tu
     lines = pd.DataFrame(
         {
             "invoice": invoice,
-            "sku": sku,
-            "description": plain_text(raw["description"]),
+            "sku": sku.mask(sku.str.fullmatch(r"[0-9]+").fillna(False), sku.str.zfill(rules.sku_width)),
+            "description": plain_text(cells["description"]),
             "quantity": quantity,
             "invoiced_at": invoiced_at,
             "unit_price": unit_price,
-            "customer_id": plain_code(raw["customer_id"]),
-            "country": plain_text(raw["country"]).fillna(UNSPECIFIED),
+            "customer_id": plain_code(cells["customer_id"]),
+            "country": plain_text(cells["country"]).fillna(UNSPECIFIED),
         }
     )
     return lines, pd.Series(first_that_holds(broken), index=raw.index)
@@ -168,18 +205,15 @@ def validate(lines: pd.DataFrame, place: str) -> pd.DataFrame:
 
     Raises:
         ContractError: where a rule is broken or no line is left.
-        DataError: where nothing can be learned: fewer than three days, or one quantity only.
     """
     if lines.empty:
         raise ContractError(place, "must hold at least one sale of a product", 0)
     try:
-        checked = LINES_SCHEMA.validate(lines, lazy=True)
+        return LINES_SCHEMA.validate(lines, lazy=True)
     except SchemaErrors as error:
         first = error.failure_cases.iloc[0]
         rule = f"{first['column']} must satisfy {first['check']}"
         raise ContractError(f"{place}: row {first['index']}", rule, first["failure_case"]) from None
-    require_learnable(checked, place)
-    return checked
 
 
 def require_learnable(lines: pd.DataFrame, place: str) -> None:

@@ -110,7 +110,7 @@ class _History:
 
 
 class _PriceHistory:
-    """What is known, this morning, of the past unit prices of each SKU, in GBP."""
+    """What is known, this morning, of the past unit prices of each SKU."""
 
     def __init__(self, codes: Codes) -> None:
         keys, size = int(codes.max(initial=-1)) + 1, len(codes)

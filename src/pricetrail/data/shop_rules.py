@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, Final
 
+from pricetrail.base.errors import ParamsError
 from pricetrail.base.params import Params
 
 DEMO: Final = "demo/lines"  # written by the stage `simulate`, in the image of the UCI's shop
@@ -71,7 +72,15 @@ PRESETS: Final[Mapping[str, ShopRules]] = MappingProxyType(
 
 
 def shop_rules(params: Params) -> ShopRules:
-    """The preset's rules, changed by section ``shop`` and ``data.max_dropped_share``."""
+    """The preset's rules, changed by section ``shop`` and ``data.max_dropped_share``.
+
+    Raises:
+        ParamsError: there are words of a status and no column of it, or the other way round.
+    """
+    named = [params.data.columns.status, *(change.columns.get("status") for change in params.data.files.values())]
+    if any(named) != bool(params.shop.cancelled_status):
+        rule = "data.columns.status and shop.cancelled_status must both be set, or neither: words tell what it cancels"
+        raise ParamsError("params.yaml", rule)
     own, preset = params.shop.model_dump(exclude={"preset"}), params.shop.preset
     if preset == "auto":
         preset = "uci" if params.data.path.strip("./") == DEMO else "generic"

@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 
 import pandas as pd
+import pyarrow as pa
 
 from pricetrail.base.params_data import FileFormat
+from pricetrail.data.headers import Header
 
 
 @dataclass(frozen=True)
@@ -27,8 +29,34 @@ class Source:
 
 
 @dataclass(frozen=True)
+class RawTable:
+    """A table as its file holds it.
+
+    Attributes:
+        name: as of ``Source``.
+        written: how.
+        header: which of its columns are ours.
+        table: its rows below the header; columns by position, ``"0"`` the first; some may be left out.
+        rows: number of each row, as a person counts.
+        types: of the cells of a workbook, ``contract.CELL_TYPES``; None where all are text, or of a column's type.
+        notes: as of ``Source``.
+    """
+
+    name: str
+    written: FileFormat
+    header: Header
+    table: pa.Table
+    rows: pa.Array
+    types: pa.Array | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class RawLines:
-    """One row an invoice line, in our column names plus ``source_file`` (categorical) and ``source_row``."""
+    """One row an invoice line, in our column names plus ``source_file`` (categorical) and ``source_row``.
+
+    Column ``cell_types`` has a letter for each cell of a workbook, see ``contract.CELL_TYPES``.
+    """
 
     table: pd.DataFrame
     sources: tuple[Source, ...]

@@ -4,12 +4,12 @@ What can be counted is counted before and while a file is read; what a file lies
 the kernel refuses (``base.limits.memory_limit``).
 """
 
+import gzip
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from io import BufferedIOBase
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -23,6 +23,7 @@ WORKING_MB, WORKING_TIMES = 256, 4  # what readers hold beside the unpacked byte
 MAX_COLUMNS: Final = 1000  # of which eight are read
 SHEET_ROWS: Final = 1 << 20  # of Excel
 CELL_BYTES: Final = 32  # of a cell as Python holds it
+MAX_ROOM: Final = 1 << 28  # cells of a sheet, empty ones too, which take time only
 BATCH_ROWS: Final = 16_384
 CHUNK_BYTES: Final = 1 << 20
 MAX_LINE_BYTES: Final = 1 << 20  # of text
@@ -34,7 +35,7 @@ class Allowance:
     """What one file may unpack to.
 
     Attributes:
-        file: for messages.
+        file: for messages; a member of a zip file stands behind it.
         size_mb: its megabytes.
         data: the limits, and how the file is written.
         rows_before: lines of the files before it.
@@ -99,7 +100,7 @@ class Allowance:
         return SourceError(str(self.file), f"{rule} {self.mb:,.0f} MB ({self._rule})")
 
 
-def read_text_bytes(stream: BufferedIOBase, packed: BufferedIOBase, allowance: Allowance) -> bytes:
+def read_text_bytes(stream: IO[bytes] | gzip.GzipFile, packed: IO[bytes] | None, allowance: Allowance) -> bytes:
     """A stream's bytes, counted while they come, and held against how much of the packed file they came from.
 
     Raises:
@@ -108,7 +109,7 @@ def read_text_bytes(stream: BufferedIOBase, packed: BufferedIOBase, allowance: A
     content, line = bytearray(), 0
     while part := stream.read(CHUNK_BYTES):
         content += part
-        allowance.require_bytes(len(content), packed.tell())
+        allowance.require_bytes(len(content), packed.tell() if packed else None)
         end = max(part.rfind(b"\n"), part.rfind(b"\r"))
         line = len(part) - end - 1 if end >= 0 else line + len(part)
         if line > MAX_LINE_BYTES:
@@ -117,52 +118,55 @@ def read_text_bytes(stream: BufferedIOBase, packed: BufferedIOBase, allowance: A
     return bytes(content)
 
 
-def require_zip(allowance: Allowance) -> None:
+def require_zip(members: Sequence[zipfile.ZipInfo], allowance: Allowance) -> None:
     """Hold the members of a zip file against the allowance; Python reads no more of a member than is declared.
 
     Raises:
-        SourceError: they are too large together, or packed in another way than spreadsheets are.
-        BadZipFile: it is none.
+        SourceError: they are too large together, or packed in another way than spreadsheets are, or by a password.
     """
-    with zipfile.ZipFile(allowance.file) as packed:
-        members = packed.infolist()
     allowance.require_bytes(sum(member.file_size for member in members))
     for member in members:  # of the other ways Python unpacks a whole part of the file at once
         if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             rule = f"must be packed by deflate, as spreadsheets are, and {member.filename!r} is not"
             raise SourceError(str(allowance.file), rule, member.compress_type)
+        if member.flag_bits & 1:
+            raise SourceError(str(allowance.file), f"must be packed without a password, and {member.filename!r} is not")
 
 
-def count_cells(sheet: Any, allowance: Allowance) -> None:  # noqa: ANN401  openpyxl has no type for its hook
-    """Have the cells of a sheet counted while it is read: a row is as wide as its last cell says, and as far down.
+def counted_rows(sheet: Any, allowance: Allowance) -> Iterator[tuple[Any, ...]]:  # noqa: ANN401  openpyxl's cells
+    """The values of a sheet, row by row, counted: a row is as wide as its last cell says, and as far down.
 
     Args:
-        sheet: of openpyxl, read-only; reading it raises SourceError where they are too many.
+        sheet: of openpyxl, read-only.
         allowance: of its file.
+
+    Raises:
+        SourceError: they are too many.
     """
-    whole, cells = sheet._cells_by_row, 0
+    sheet.reset_dimensions()  # what the sheet says of its size may be too little, or a million empty columns
+    cells = room = 0
+    for number, row in enumerate(sheet.iter_rows(values_only=True), start=1):
+        if number > SHEET_ROWS:
+            raise SourceError(str(allowance.file), f"must have no more than {SHEET_ROWS:,} rows, as Excel", number)
+        filled = len(row)
+        while filled and row[filled - 1] is None:  # cells that have a colour only
+            filled -= 1
+        allowance.require_columns(filled)
+        cells, room = cells + filled, room + len(row)
+        allowance.require_bytes(cells * CELL_BYTES)
+        if room > MAX_ROOM:
+            raise SourceError(str(allowance.file), f"must have no more than {MAX_ROOM:,} cells, empty ones too", room)
+        yield row[:filled]
 
-    def counted(*bounds: object, **named: object) -> Iterator[tuple[object, ...]]:
-        nonlocal cells
-        for number, row in enumerate(whole(*bounds, **named), start=1):
-            if number > SHEET_ROWS:
-                raise SourceError(str(allowance.file), f"must have no more than {SHEET_ROWS:,} rows, as Excel", number)
-            allowance.require_columns(len(row))
-            cells += len(row)
-            allowance.require_bytes(cells * CELL_BYTES)
-            yield row
 
-    sheet._cells_by_row = counted
-
-
-def read_parquet(allowance: Allowance) -> pa.Table:
+def read_parquet(source: Path | IO[bytes], allowance: Allowance) -> pa.Table:
     """A Parquet file, counted by what its footer says and then by what comes.
 
     Raises:
         SourceError: it holds too much.
         ArrowException: it is no Parquet.
     """
-    file = pq.ParquetFile(allowance.file)
+    file = pq.ParquetFile(source, page_checksum_verification=True)
     found = file.metadata
     allowance.require_columns(found.num_columns)
     allowance.require_rows(found.num_rows)
@@ -175,4 +179,6 @@ def read_parquet(allowance: Allowance) -> pa.Table:
         batches.append(batch)
     if rows != found.num_rows:  # Arrow ends without a word where the pages do
         raise SourceError(str(allowance.file), f"must hold the {found.num_rows:,} lines that its footer tells", rows)
-    return pa.Table.from_batches(batches, schema=file.schema_arrow)
+    table = pa.Table.from_batches(batches, schema=file.schema_arrow)
+    table.validate(full=True)  # text that is no UTF-8 would come out later, as an error of another library
+    return table

@@ -16,10 +16,12 @@ from weakref import finalize
 from pricetrail.base import files
 from pricetrail.base.dvc_hashes import md5_of_bytes, md5_of_tree, md5_where_there
 from pricetrail.base.errors import LineageError, SourceError
+from pricetrail.base.params import FILE
 from pricetrail.base.processes import program_environment
 from pricetrail.lineage.dvc_yaml import RESULT
 from pricetrail.lineage.git import git
 from pricetrail.lineage.lock import StageRecord, parse_lock, parse_source
+from pricetrail.lineage.place import UNSHALLOW, changed, place_of
 
 WORKSPACE: Final = ""  # in place of a revision: the files as they lie on disk
 UNKNOWN: Final = "must be a commit, branch or tag that git knows"
@@ -43,6 +45,11 @@ class Objects:
             raise LineageError("git", f"must be installed: {error.strerror}") from None
         finalize(self, _end, process)
         return process
+
+    @cached_property
+    def prefix(self) -> str:
+        """Path of the folder from the top of its repository, with a slash at its end; empty where it is the top."""
+        return git("rev-parse", "--show-prefix", folder=self._folder).removesuffix("\n")
 
     def read(self, name: str) -> tuple[str, bytes] | None:
         """Hash and content of an object, links followed; None where there is no such, or git calls several so.
@@ -131,7 +138,8 @@ class Commit:
         rev = self.rev or "HEAD"
         found = self.objects.read(f"{rev}^{{commit}}")
         if found is None:
-            raise LineageError("revision", UNKNOWN, rev)
+            shallow = f", and this clone is shallow: {UNSHALLOW}" if place_of(self.folder).is_shallow else ""
+            raise LineageError("revision", f"{UNKNOWN}{shallow}", rev)
         return found
 
     @property
@@ -149,16 +157,31 @@ class Commit:
     @cached_property
     def is_dirty(self) -> bool:
         """Whether a file that git tracks is not as in that commit."""
-        return not self.rev and bool(git("status", "--porcelain", "--untracked-files=no", folder=self.folder))
+        return not self.rev and bool(changed(self.folder))
 
     @cached_property
     def paths(self) -> tuple[str, ...]:
         """The files that git tracks; of the workspace those that are there, and those that it would track."""
         if self.rev:
-            listed = git("ls-tree", "-r", "-z", "--name-only", self.hash, folder=self.folder).split("\0")
-            return tuple(path for path in listed if path)
+            return self._listed(f"{self.hash}:{self.inside_then}")
         listed = git("ls-files", "-coz", "--exclude-standard", folder=self.folder).split("\0")
         return tuple(sorted({path for path in listed if path and (self.folder / path).is_file()}))
+
+    @cached_property
+    def inside_then(self) -> str:
+        """Path of the project from the top of the commit, with a slash at its end; it may have been moved since."""
+        now = self.objects.prefix
+        if not self.rev or self.objects.read(f"{self.hash}:{now}{FILE}") is not None:
+            return now
+        runs = [path.removesuffix(RECORD) for path in self._listed(self.hash) if f"/{path}".endswith(f"/{RECORD}")]
+        return runs[0] if len(runs) == 1 else now
+
+    def _listed(self, tree: str) -> tuple[str, ...]:
+        try:
+            listed = git("ls-tree", "-r", "-z", "--full-tree", "--name-only", tree, folder=self.folder)
+        except LineageError:  # there was no such folder then
+            return ()
+        return tuple(listed.split("\0")[:-1])
 
     def inside(self, path: str) -> tuple[str, ...]:
         """Those of ``paths`` that are a path or lie in it."""
@@ -167,7 +190,7 @@ class Commit:
     def read(self, path: str) -> bytes | None:
         """The bytes of a file; None where there is none. At a revision only git's own files are there."""
         if self.rev:
-            found = self.objects.read(f"{self.hash}:{path}")
+            found = self.objects.read(f"{self.hash}:{self.inside_then}{path}")
             return found and found[1]
         file = self.folder / path
         return files.read_bytes(file) if file.is_file() else None

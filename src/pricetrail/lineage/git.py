@@ -25,6 +25,7 @@ FOLLOWS: Final = re.compile(  # from another line, which tells why
     r"fatal: (could not read from remote|the remote end hung up)|error: (failed to push some refs|atomic push failed)",
     re.I,
 )
+IGNORED: Final = "`git check-ignore -v FILE` names the rule; `!/FILE` in the project's .gitignore lets it in"
 # What a person has to mend, and how: trying it again is no use.
 REMEDIES: Final = tuple(
     (re.compile(pattern, re.I), advice)
@@ -39,6 +40,7 @@ REMEDIES: Final = tuple(
          "give this user its credentials, and the right to do it"),
         ("Permission denied|Operation not permitted|Read-only file system|unable to create temporary object dir",
          "let this user write there: see its owner, mode, `lsattr` and mount"),
+        (r"is git-ignored|ignored by one of your \.gitignore files", IGNORED),
         ("No space left|Disk quota exceeded", "make room on that disk"),
     )
 )  # fmt: skip

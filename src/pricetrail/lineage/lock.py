@@ -6,13 +6,15 @@ Read from the text of ``dvc.lock`` files and of ``.dvc`` files (tracked sources,
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, Final
 
 from ruamel.yaml.error import YAMLError
 
 from pricetrail.base.errors import DataError
 from pricetrail.base.limits import load_yaml
 from pricetrail.lineage.paths import overlap
+
+READER: Final = "etl_pipeline"  # the stage that reads ``data.path``
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,13 @@ def writer(stages: Sequence[StageRecord], path: str) -> StageRecord | None:
 def writers(stages: Sequence[StageRecord], path: str) -> tuple[StageRecord, ...]:
     """Every stage with an output that is ``path``, a folder around it, or a file in it."""
     return tuple(stage for stage in stages if any(overlap(path, out) for out in stage.outs))
+
+
+def is_of_other_lines(stages: Sequence[StageRecord], path: str) -> bool:
+    """Whether the stages of a lock read other lines than those of ``path``, such as the demo shop's that ships."""
+    wanted = PurePosixPath(path)  # without a slash at its end
+    readers = [stage for stage in stages if stage.name == READER]
+    return any(wanted not in map(PurePosixPath, stage.deps) for stage in readers)
 
 
 def ancestry(stages: Sequence[StageRecord], path: str) -> tuple[StageRecord, ...]:

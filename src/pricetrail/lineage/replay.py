@@ -109,14 +109,14 @@ def replay(
     packages = installed_otherwise((commit.read(PACKAGES) or b"").decode())
     with ended_by_sigterm(SystemExit(128 + SIGTERM)), _folder(keep) as folder:
         announce(f"clone of {commit.hash[:12]}")
-        clone = Clone.make(folder, commit.hash)
+        clone = Clone.make(folder, commit)
         origins = clone.fetch(_sources(recorded), announce)
-        committed = _committed(recorded, folder, commit)
+        committed = _committed(recorded, clone.folder, commit)
         locks = clone.take_locks()
         repro = clone.repro(_targets(locks, only), _log(commit.hash), announce)
-        _check_failures(repro, recorded, folder)
+        _check_failures(repro, recorded, clone.folder)
         earlier = {stage.name for stage in recorded} & {*repro.failed, *repro.skipped}
-        left = {path: folder / path for path in locks if (folder / path).exists()}
+        left = {path: clone.folder / path for path in locks if (clone.folder / path).exists()}
         rebuilt = [stage for path, lock in left.items() for stage in parse_lock(files.read_text(lock), path)]
     compared = [stage for stage in recorded if stage.name not in earlier]
     return Replay(

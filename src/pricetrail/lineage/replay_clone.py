@@ -11,9 +11,11 @@ from typing import Final
 from pricetrail.base.dvc_hashes import md5_where_there
 from pricetrail.base.errors import LineageError
 from pricetrail.base.processes import leaving_nobody, module, quiet_environment, running
+from pricetrail.lineage.commit import Commit
 from pricetrail.lineage.dvc_cache import cache_folder, copy_objects, dvc, dvc_config, object_at
 from pricetrail.lineage.git import git
 from pricetrail.lineage.lock import StageRecord
+from pricetrail.lineage.place import place_of
 
 RUNS: Final = re.compile(r"Running stage '(?:.*:)?([^':]+)'")
 FAILED: Final = re.compile(r"failed to reproduce '(?:[^']*:)?([^':]+)'")
@@ -51,20 +53,20 @@ class Repro:
 
 @dataclass(frozen=True)
 class Clone:
-    """A clone at a commit."""
+    """The project in a clone at a commit."""
 
     folder: Path
 
     @classmethod
-    def make(cls, folder: Path, commit: str) -> Clone:
+    def make(cls, folder: Path, commit: Commit) -> Clone:
         """Clone the project's commit into a folder, with an empty cache inside it.
 
         Raises:
             LineageError: git cannot.
         """
-        git("clone", "--quiet", "--no-checkout", str(Path().absolute()), str(folder))
-        git("-c", "advice.detachedHead=false", "checkout", "--quiet", "--detach", commit, folder=folder)
-        clone = cls(folder)
+        git("clone", "--quiet", "--no-checkout", str(place_of().top), str(folder))
+        git("-c", "advice.detachedHead=false", "checkout", "--quiet", "--detach", commit.hash, folder=folder)
+        clone = cls(folder / commit.inside_then)
         clone._write_settings({})
         return clone
 

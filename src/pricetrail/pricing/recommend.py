@@ -76,7 +76,7 @@ def price_curves(
 
 
 def _curve_point(context: pd.DataFrame, price: pd.Series, current: pd.Series, predict: Predict) -> pd.DataFrame:
-    """Every SKU at one price of its grid; prices by SKU, in GBP."""
+    """Every SKU at one price of its grid; prices by SKU, in the shop's currency."""
     asked = context["sku"].map(price).to_numpy()
     change = np.log(asked / context["unit_price"].to_numpy()).astype(np.float32)
     units = np.expm1(predict(reprice(context, change))).astype(np.float32)  # its last bits differ between C libraries

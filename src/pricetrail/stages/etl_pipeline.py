@@ -5,8 +5,9 @@ from pathlib import Path
 
 from pricetrail.base import files
 from pricetrail.data import contract
-from pricetrail.data.etl_result import Dropped, EtlResult
+from pricetrail.data.etl_result import Dropped, EtlResult, dropped_words
 from pricetrail.data.features import DAY, build_features
+from pricetrail.data.losses import repeating
 from pricetrail.data.reading import read_shop
 from pricetrail.stages import run_stage
 
@@ -38,8 +39,10 @@ def main() -> None:
         days=(f"{days.min():%Y-%m-%d}", f"{days.max():%Y-%m-%d}"),
     )
     files.write_record(METRICS, result)
-    dropped = ", ".join(f"{rows:,} {reason}" for reason, rows in cleaned.dropped.items())
-    log.info("%s of %s rows kept; dropped: %s", f"{len(cleaned.lines):,}", f"{reading.rows:,}", dropped)
+    told = f"{len(cleaned.lines):,}", f"{reading.rows:,}", dropped_words(cleaned.dropped)
+    log.info("%s of %s rows kept; dropped: %s", *told)
+    for clause in repeating(parsed, cleaned):
+        log.warning(clause)
     if len(parsed.quarantine):
         log.warning("%s unparseable rows went to %s", f"{len(parsed.quarantine):,}", QUARANTINE)
 

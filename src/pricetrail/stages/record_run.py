@@ -29,7 +29,7 @@ def main() -> None:
     params = parse_yaml(files.read_text(Path(FILE)), FILE)  # as they are written, which is what DVC records
     pipeline = parse_pipeline(files.read_text(DAG), params)
     plans = before(pipeline, NAME)
-    demo = parse_pipeline(files.read_text(DEMO_DAG), params, "demo/dvc.yaml")
+    demo = parse_pipeline(files.read_text(DEMO_DAG), params, "demo/dvc.yaml") if DEMO_DAG.exists() else ()
     stages = stage_records(plans, demo, source, params)
 
     bundle = hashlib.sha256(files.read_bytes(MANIFEST)).hexdigest()

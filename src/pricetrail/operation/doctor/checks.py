@@ -10,6 +10,7 @@ from pricetrail.operation.doctor.findings import Check, Finding, examined
 CHECKS: Final = (
     Check("tools", machine.tools, "install it again"),
     Check("packages", machine.packages, "make setup"),
+    Check("place", machine.place, "run it in a clone of the project's git repository"),
     Check("repository", machine.repository, "see weekly.repository in params.yaml, the network, and your keys for it"),
     Check("merge", machine.merged, "keep one side of the file, and commit it"),
     Check("modes", machine.modes, "see `ls -l`"),

@@ -6,15 +6,20 @@ import shutil
 import stat
 import sys
 from pathlib import Path
+from shlex import quote
 from typing import Final
 
 from pricetrail.base import files
 from pricetrail.base.errors import PricetrailError
 from pricetrail.base.params import FILE
 from pricetrail.lineage.changes import parse_packages
+from pricetrail.lineage.commit import DECISION, LOCK, RECORD
 from pricetrail.lineage.dvc_cache import cache_folder
-from pricetrail.lineage.git import git
+from pricetrail.lineage.git import IGNORED, git
+from pricetrail.lineage.place import ignored, other_projects, place_of, unknown_past
 from pricetrail.operation.doctor.findings import Outcome, State, worst
+from pricetrail.operation.ingest.source_folder import pointer
+from pricetrail.operation.releases.keys import PUBLIC
 from pricetrail.operation.weekly import surroundings
 from pricetrail.operation.weekly.branch import branch_of_runs, branch_to_push
 
@@ -64,6 +69,33 @@ def _installed(name: str) -> str:
         return ""
 
 
+def place(project: Path) -> Outcome:
+    """Where the project lies in git, and that its releases are all here, and alone.
+
+    Raises:
+        LineageError: there is no git repository.
+    """
+    found, others = place_of(project), other_projects(project)
+    if not (project / FILE).exists():
+        return Outcome(
+            State.FAILED, f"no project here: {FILE} is not there", f"cd {quote(others[0])}" if others else ""
+        )
+    where = f"folder {found.inside} of git repository {found.top}" if found.inside else "the top of its git repository"
+    beside = f", a worktree beside {found.main}; it shares that one's keys and embedded S3"
+    told = [Outcome(State.OK, where + beside * (found.main != project.absolute()))]
+    if past := unknown_past(project):
+        what, _, advice = past.partition(": ")
+        told.append(Outcome(State.FAILED, f"{what}: new lines, and a run from here, are refused", advice))
+    if others:
+        two = f"another project in this repository, {', '.join(others)}: tags of releases are of both, so none is made"
+        told.append(Outcome(State.FAILED, two, "give each shop a repository of its own"))
+    if hidden := ignored(
+        project, LOCK, RECORD, DECISION, PUBLIC.as_posix(), pointer(files.read_params(project / FILE).data.path)
+    ):
+        told.append(Outcome(State.FAILED, f"git ignores {', '.join(hidden)}, which runs commit", IGNORED))
+    return worst(told)
+
+
 def repository(project: Path) -> Outcome:
     """That ``weekly.repository`` answers and has the branch, and that new lines are pushed to where runs find them.
 
@@ -90,7 +122,7 @@ def modes(project: Path) -> Outcome:
         OperationError: DVC's settings cannot be read.
     """
     home = project.absolute()
-    folders = dict.fromkeys([home, home / ".git", home / ".dvc", cache_folder(project), *home.parents])
+    folders = dict.fromkeys([home, *place_of(project).git_folders, home / ".dvc", cache_folder(project), *home.parents])
     there = {path: path.stat() for path in folders if path.exists()}
     wide = [path for path, found in there.items() if found.st_mode & stat.S_IWOTH and not found.st_mode & stat.S_ISVTX]
     theirs = [path for path, found in there.items() if found.st_uid not in {os.geteuid(), 0}]

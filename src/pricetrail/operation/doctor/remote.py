@@ -15,6 +15,7 @@ from pricetrail.base.errors import LineageError, OperationError
 from pricetrail.base.params import FILE
 from pricetrail.lineage.commit import LOCK, Commit
 from pricetrail.lineage.dvc_cache import cache_folder, dvc_config, object_at
+from pricetrail.lineage.lock import is_of_other_lines
 from pricetrail.operation.doctor.findings import Outcome, State, cause, worst
 from pricetrail.operation.releases.kept import Lost, lost_of_releases
 from pricetrail.operation.releases.make import missing_in_remote
@@ -24,7 +25,7 @@ from pricetrail.operation.servers.s3 import ensure_running
 
 SECRETS: Final = ("access_key_id", "secret_access_key", "session_token", "password", "connection_string", "account_key")
 PROBE_BYTES: Final = 4096
-READER: Final = "etl_pipeline"  # the stage that reads ``data.path``
+DEMO_LOCK: Final = "demo/dvc.lock"
 TOLD: Final = 5  # releases that are told of by name
 LIMITS: Final = {"connect_timeout": 5, "read_timeout": 20}  # seconds
 ATTEMPTS: Final = "AWS_MAX_ATTEMPTS"
@@ -188,24 +189,28 @@ def lock_in_remote(project: Path) -> Outcome:
         return Outcome(State.WARNING, "nothing is committed yet", FIRST_RUN)
     with opened(project) as remote:
         wanted, missing = missing_in_remote(project, "HEAD", cache, remote)
+        unread = remote.missing(_of_demo_shop(commit).difference(wanted))
     if not wanted:
         return Outcome(State.WARNING, "HEAD has no dvc.lock that names an object", FIRST_RUN)
     if lost := [md5 for md5 in missing if object_at(cache, md5) is None]:
-        if _is_of_other_lines(commit, files.read_params(project / FILE).data.path, lost):
+        tracked = {md5 for source in commit.sources for md5 in source.outs.values()}
+        path = files.read_params(project / FILE).data.path
+        if is_of_other_lines(commit.locks.get(LOCK, ()), path) and tracked.isdisjoint(lost):
             found = f"the lock is of other lines than data.path names, and {len(lost)} of its objects are nowhere"
             return Outcome(State.WARNING, found, "nothing: the next run makes it anew")
         found = f"{len(lost)} of {len(wanted)} objects are neither in {remote.url} nor in the cache, first {lost[0]}"
         return Outcome(State.FAILED, found, "dvc pull, and `dvc repro` where that does not find them")
     if missing:
         return Outcome(State.WARNING, f"{len(missing)} of {len(wanted)} objects are not in {remote.url}", "dvc push")
+    if unread:
+        found = f"all {len(wanted)} objects are in {remote.url}, and not the demo shop's, for which `dvc pull` fails"
+        return Outcome(State.WARNING, found, "pricetrail detach-demo --commit")
     return Outcome(State.OK, f"all {len(wanted)} objects are in {remote.url}")
 
 
-def _is_of_other_lines(commit: Commit, path: str, lost: Sequence[str]) -> bool:
-    """Whether a lock was made from other lines than ``data.path`` names now, such as the demo shop's that ships."""
-    readers = [stage for stage in commit.locks.get(LOCK, ()) if stage.name == READER]
-    tracked = {md5 for source in commit.sources for md5 in source.outs.values()}
-    return any(path not in stage.deps for stage in readers) and tracked.isdisjoint(lost)
+def _of_demo_shop(commit: Commit) -> frozenset[str]:
+    """The objects of the demo shop's lock, which DVC pulls whoever reads them."""
+    return frozenset(md5 for stage in commit.locks.get(DEMO_LOCK, ()) for md5 in stage.outs.values())
 
 
 def releases_in_remote(project: Path) -> Outcome:

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from pricetrail.base import files
-from pricetrail.base.dvc_hashes import md5_of_tree
+from pricetrail.base.dvc_hashes import md5_of, md5_of_tree
 from pricetrail.base.errors import OperationError, PricetrailError
 from pricetrail.base.locks import alone
 from pricetrail.base.params import FILE, Params, parse_params
@@ -24,8 +24,9 @@ from pricetrail.lineage.commit import Commit
 from pricetrail.lineage.dvc_cache import dvc
 from pricetrail.lineage.git import git
 from pricetrail.lineage.lock import parse_source
+from pricetrail.lineage.place import changed
 from pricetrail.operation.ingest.released_days import released, rewriting
-from pricetrail.operation.ingest.source_file import SourceFile, read_source_file, span
+from pricetrail.operation.ingest.source_file import SourceFile, read_files, span
 from pricetrail.operation.ingest.source_folder import SourceFolder, source_folder
 from pricetrail.operation.servers import s3
 from pricetrail.operation.weekly.branch import branch_to_push
@@ -101,7 +102,7 @@ def ingest_files(
             done = replace(done, changed=(), commit=_commit(done))
         if target is not None:
             s3.ensure_running(Path())
-            dvc("push", "-q", folder.pointer)
+            dvc("push", folder.pointer)
             git("push", "-q", "--no-follow-tags", target.repository, f"HEAD:refs/heads/{target.name}")
             done = replace(done, pushed_to=f"{target.name} of {redacted(target.repository)}")
     return done
@@ -111,31 +112,50 @@ def _plan(
     paths: Sequence[Path], reason: str | None, params: Params, folder: SourceFolder, staging: Path
 ) -> tuple[Ingestion, Mapping[str, Path]]:
     """Stage and judge every file, those that lie untracked in the folder too; what will be done, and staged files."""
-    release, staged = released(), dict[str, Path]()
+    release, staged, places = released(), dict[str, Path](), dict[str, str]()
     names = {md5: name for name, md5 in sorted(folder.present.items(), reverse=True)}
-    added, known, completed = list[SourceFile](), list[SourceFile](), list[SourceFile]()
-    restated: dict[str, str] = {}
+    there = list[tuple[str, str]]()  # the name of each file given that is in the folder by then, and its place
     for number, path in enumerate(paths):
         copied = _stage(path, params, staging / str(number))
-        found = read_source_file(copied, params, path.name, str(path))
-        if found.md5 in names:
-            known.append(read_source_file(copied, params, names[found.md5], str(path)))
-            continue
-        if path.name in staged:
-            raise OperationError(str(path), "must have a name of its own among the files given", path.name)
-        replaced = f"{folder.path}/{path.name}" if path.name in folder.present else ""
-        restated |= _restating(found, rewriting(found, replaced, release), reason)
-        added.append(found)
-        staged[path.name], names[found.md5] = copied, path.name
+        md5 = md5_of(copied)
+        if md5 not in names:
+            if path.name in staged:
+                raise OperationError(str(path), "must have a name of its own among the files given", path.name)
+            staged[path.name], names[md5], places[path.name] = copied, path.name, str(path)
+        else:
+            there.append((names[md5], str(path)))
+    kept = [name for name in folder.present if name not in staged]
+    fresh = {**{name: f"{folder.path}/{name}" for name in folder.pending if name in kept}, **places}
+    read = read_files(_together(folder.path, kept, staged, staging / "all"), params, fresh)
+    for name, place in [*there, *places.items()]:
+        if name not in read:
+            raise OperationError(
+                place, "must be a file with lines that a run reads, not hidden or named otherwise", name
+            )
+    known = [replace(read[name], place=place) for name, place in there]
     explained = {**params.data.restated, **{file.name: reason for file in known if reason is not None}}
-    for name in _source_files(folder, params):
-        if name not in staged and name in folder.pending:
-            place = f"{folder.path}/{name}"
-            found = read_source_file(Path(place), params, name, place)
-            rewritten = rewriting(found, place if name in folder.tracked else "", release)
-            completed.append(found)
-            restated |= _restating(found, rewritten, explained.get(name))
-    return Ingestion(folder.path, tuple(added), tuple(completed), tuple(known), restated), staged
+    restated: dict[str, str] = {}
+    for name in staged:
+        replaced = f"{folder.path}/{name}" if name in folder.present else ""
+        restated |= _restating(read[name], rewriting(read[name], replaced, release), reason)
+    completed = [read[name] for name in folder.pending if name in kept and name in read]
+    for found in completed:
+        replaced = found.place if found.name in folder.tracked else ""
+        restated |= _restating(found, rewriting(found, replaced, release), explained.get(found.name))
+    added = tuple(read[name] for name in staged)
+    return Ingestion(folder.path, added, tuple(completed), tuple(known), restated), staged
+
+
+def _together(path: str, kept: Sequence[str], staged: Mapping[str, Path], view: Path) -> Path:
+    """A folder with what the source folder is about to hold, so that it is read as the next run will."""
+    for name, file in {**{name: Path(path) / name for name in kept}, **staged}.items():
+        target = view / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            target.hardlink_to(file.resolve())
+        except OSError:  # another disk, or a file of somebody else
+            shutil.copyfile(file, target)
+    return view
 
 
 def _restating(found: SourceFile, rewritten: str, reason: str | None) -> Mapping[str, str]:
@@ -149,14 +169,6 @@ def _restating(found: SourceFile, rewritten: str, reason: str | None) -> Mapping
     if reason is None:
         raise OperationError(found.place, f"must not rewrite history without --restate REASON: {rewritten}")
     return {found.name: reason}
-
-
-def _source_files(folder: SourceFolder, params: Params) -> list[str]:
-    """What ``etl_pipeline`` would read of the folder, by path inside it."""
-    if not any(name.lower().endswith(source_files.SUFFIXES) for name in folder.present):
-        return []
-    found = source_files.find_files(folder.path, params.data)
-    return [path.relative_to(folder.path).as_posix() for path in found]
 
 
 def _stage(path: Path, params: Params, folder: Path) -> Path:
@@ -195,7 +207,7 @@ def _write(done: Ingestion, staged: Mapping[str, Path], folder: SourceFolder, pa
     except OSError as error:
         raise OperationError(folder.path, f"must take new files: {error.strerror}; ingest them again") from None
     if not _is_named(folder, done.added):
-        dvc("add", "-q", folder.path)
+        dvc("add", folder.path)  # quiet, it would not even say why it fails
 
 
 def _is_named(folder: SourceFolder, added: Sequence[SourceFile]) -> bool:
@@ -210,9 +222,8 @@ def _is_named(folder: SourceFolder, added: Sequence[SourceFile]) -> bool:
 def _changed(dot_dvc: str) -> tuple[str, ...]:
     """What an ingest leaves to git: the ``.dvc`` file, the rule that hides the folder, the reasons of restatements."""
     ignore = str(PurePosixPath(dot_dvc).parent / ".gitignore")
-    told = git("status", "--porcelain", "-z", "--untracked-files=all", "--", dot_dvc, ignore)
-    changed = [entry[3:] for entry in told.split("\0") if entry]
-    return tuple(changed if _restated_as_committed() else [*changed, FILE])
+    found = changed(Path(), dot_dvc, ignore, untracked=True)
+    return found if _restated_as_committed() else (*found, FILE)
 
 
 def _restated_as_committed() -> bool:

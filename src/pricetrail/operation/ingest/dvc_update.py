@@ -13,12 +13,11 @@ from pricetrail.base import files
 from pricetrail.base.dvc_hashes import list_folder, md5_of_tree
 from pricetrail.base.errors import OperationError, PricetrailError
 from pricetrail.base.limits import load_json
-from pricetrail.data import source_files
 from pricetrail.lineage.commit import Commit
 from pricetrail.lineage.dvc_cache import cache_folder, dvc, listing
 from pricetrail.lineage.lock import parse_source
 from pricetrail.operation.ingest.released_days import Released, rewriting
-from pricetrail.operation.ingest.source_file import SourceFile, read_source_file
+from pricetrail.operation.ingest.source_file import SourceFile, read_files
 from pricetrail.operation.ingest.source_folder import pointer
 
 
@@ -48,16 +47,13 @@ def check_update(release: Released | None, rev: str = "HEAD") -> tuple[SourceFil
     before = _known_at(rev, path, present)
     for name in sorted(set(before) - set(present) - set(params.data.restated)):
         raise OperationError(f"{path}/{name}", f"must not go, since {pointer(path)} named it; {_remedy(name)}")
-    fresh = list[SourceFile]()
-    for file in source_files.find_files(path, params.data):
-        name = file.relative_to(path).as_posix()
-        if before.get(name) == present[name]:
-            continue
-        found = read_source_file(file, params, name, str(file))
-        rewritten = rewriting(found, str(file) if name in before else "", release)
-        if rewritten and name not in params.data.restated:
-            raise OperationError(str(file), f"must not rewrite history: {rewritten}; {_remedy(name)}")
-        fresh.append(found)
+    named = {name: f"{path}/{name}" for name, md5 in present.items() if before.get(name) != md5}
+    found = read_files(Path(path), params, named)
+    fresh = [found[name] for name in found if name in named]
+    for file in fresh:
+        rewritten = rewriting(file, file.place if file.name in before else "", release)
+        if rewritten and file.name not in params.data.restated:
+            raise OperationError(file.place, f"must not rewrite history: {rewritten}; {_remedy(file.name)}")
     return tuple(fresh)
 
 

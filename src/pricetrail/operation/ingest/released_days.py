@@ -10,6 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from pricetrail.base import files
 from pricetrail.base.errors import DataError
 from pricetrail.lineage.commit import Commit
+from pricetrail.lineage.place import require_past
 from pricetrail.operation.ingest.source_file import SourceFile
 from pricetrail.operation.releases.registry import Registry
 from pricetrail.operation.releases.trust import trusted
@@ -38,10 +39,12 @@ def released(folder: Path = Path(), home: Path | None = None) -> Released | None
         home: the project that says whose keys count, where that is another folder than this clone.
 
     Raises:
-        LineageError: this is no git repository, or the release's commit has no ``metrics/etl.json``.
+        LineageError: this is no git repository, it may not know every release, or the release's commit has no
+            ``metrics/etl.json``.
         ReleaseError: which release serves is not signed, that release is gone, or the trusted keys cannot be read.
         DataError, SourceError: that file does not tell the days.
     """
+    require_past(folder)
     registry = Registry.read(folder, trusted(folder, home))
     registry.warn()
     registry.require_signed_stage()

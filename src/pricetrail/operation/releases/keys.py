@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from pricetrail.base import files
 from pricetrail.base.errors import ReleaseError, SourceError
+from pricetrail.lineage.place import main_project
 
 PRIVATE, PUBLIC = Path(".pricetrail/keys/release.pem"), Path("keys/release.pub.pem")
 VARIABLE: Final = "PRICETRAIL_RELEASE_KEY"
@@ -150,7 +151,9 @@ def _private(folder: Path) -> Path:
     named = os.environ.get(VARIABLE)
     if named and "PRIVATE KEY" in named:
         raise ReleaseError(VARIABLE, "must name the file of a private key, and holds the key itself")
-    return Path(named) if named else folder / PRIVATE
+    if named:
+        return Path(named)
+    return folder / PRIVATE if (folder / PRIVATE).exists() else main_project(folder) / PRIVATE
 
 
 def _public_half(private: Path) -> bytes:

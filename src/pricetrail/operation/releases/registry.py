@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pricetrail.base.errors import PricetrailError, ReleaseError
 from pricetrail.lineage.commit import DECISION, Commit
+from pricetrail.lineage.place import require_one_project, unknown_past
 from pricetrail.operation.releases import tags
 from pricetrail.operation.releases.keys import KeyPair
 from pricetrail.operation.releases.records import Assignment, Record, signed_assignment, signed_record, stage_message
@@ -57,9 +58,10 @@ class Registry:
         """From the tags of a project's git.
 
         Raises:
-            LineageError: they cannot be read.
+            LineageError: they cannot be read, or are of several projects.
             ReleaseError: the trusted keys cannot.
         """
+        require_one_project(folder)
         trust, found = trust or trusted(folder), tags.read_tags(folder)
         left_out, versions, stages = dict(found.left_out), list[Version](), list[Assignment]()
         for tag in (tag for tag in found.whole if VERSION_TAG.fullmatch(tag.name)):
@@ -220,6 +222,8 @@ def rows(folder: Path, trust: Trust | None = None) -> tuple[Row, ...]:
     """
     registry, here = Registry.read(folder, trust), Commit.at(folder=folder)
     registry.warn()
+    if told := unknown_past(folder):
+        log.warning("%s", told)
     serving = registry.production.version if registry.production else None
     return tuple(_row(here, registry, version, serving) for version in reversed(registry.versions))
 

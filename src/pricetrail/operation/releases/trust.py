@@ -173,7 +173,7 @@ def pins_file(folder: Path) -> Path:
     Raises:
         LineageError: this is no git repository.
     """
-    return folder / git("rev-parse", "--git-common-dir", folder=folder).strip() / PINS
+    return Path(os.path.normpath(folder / git("rev-parse", "--git-common-dir", folder=folder).rstrip("\n") / PINS))
 
 
 def public_keys(folder: Path) -> dict[str, bytes]:

@@ -3,7 +3,7 @@
 Prefect's pages read all of it as Markdown with HTML in it, the cells of a table too: what is text is written as text.
 """
 
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
@@ -11,6 +11,7 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
 from pricetrail.base.escaping import markdown_text
 from pricetrail.base.params_schema import Weekly
+from pricetrail.lineage.place import place_of
 from pricetrail.operation.weekly.branch import url_of
 from pricetrail.operation.weekly.message import metrics_table
 from pricetrail.operation.weekly.outcome import Ending
@@ -33,14 +34,23 @@ def leave_artifacts(told: Report, home: Path, weekly: Weekly) -> None:
     create_table_artifact(key="weekly-run", table=rows, description=headline)
     create_markdown_artifact(key="weekly-metrics", markdown=metrics_table(told.before, told.after))
     create_markdown_artifact(key="weekly-decision", markdown=told.decision or headline)
-    create_markdown_artifact(key="weekly-links", markdown=links(ending, url_of(home, weekly.repository)))
+    create_markdown_artifact(
+        key="weekly-links", markdown=links(ending, url_of(home, weekly.repository), place_of(home).inside)
+    )
 
 
-def links(ending: Ending, repository: str) -> str:
-    """Markdown: the run's commit, its model card and its page, as links where the repository is on the web."""
+def links(ending: Ending, repository: str, inside: str = "") -> str:
+    """Markdown: the run's commit, its model card and its page, as links where the repository is on the web.
+
+    Args:
+        ending: of the run.
+        repository: its URL or path.
+        inside: path of the project in it.
+    """
     short, page = ending.commit[:12], web_page(repository)
     commit = f"[`{short}`]({page}/commit/{ending.commit})" if page else f"`{short}` in {markdown_text(repository)}"
-    card = f"[`{CARD}`]({page}/blob/{ending.commit}/{CARD})" if page else f"`git show {short}:{CARD}`"
+    path = (PurePosixPath(inside) / CARD).as_posix()
+    card = f"[`{CARD}`]({page}/blob/{ending.commit}/{quote(path)})" if page else f"`git show {short}:{path}`"
     shown = "- page of the run, in a clone of it: `dvc pull report && pricetrail report --open`"
     return f"- commit: {commit}\n- model card: {card}\n{shown}\n"
 

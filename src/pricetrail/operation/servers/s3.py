@@ -12,6 +12,7 @@ import secrets
 import socket
 import sys
 import time
+from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,7 @@ from pricetrail.base.locks import alone
 from pricetrail.base.processes import end, is_running, matching, start_server
 from pricetrail.base.redaction import hide
 from pricetrail.lineage.dvc_cache import dvc_config
+from pricetrail.lineage.place import main_project
 from pricetrail.operation.servers.programs import UnreachableError
 from pricetrail.operation.servers.tls import HANDSHAKE_SECONDS, KEY, ensure_certificate, owner_of_port, proves
 
@@ -37,6 +39,7 @@ FOLDER: Final = ".s3"
 LOCK: Final = "lock"  # in it: two runs must not start two servers
 KEY_PREFIX: Final = "pricetrail"  # tells our keys from those of a server that somebody else runs here
 START_SECONDS: Final = 20.0
+OWN: Final = ("access_key_id", "secret_access_key", "endpointurl", "ssl_verify")  # settings that are this server's
 
 
 @dataclass(frozen=True)
@@ -153,6 +156,9 @@ class Store:
 def embedded(project: Path, remote: str = "") -> Store | None:
     """The project's embedded server, its keys and port made on first use; None where the remote is another's.
 
+    A working tree beside the main one, such as ``git worktree add`` makes, shares that one's: releases are of both, and
+    a tree that is removed would take its objects along.
+
     Args:
         project: its folder.
         remote: name of the remote; empty for the default one.
@@ -165,10 +171,13 @@ def embedded(project: Path, remote: str = "") -> Store | None:
     key = str(settings.get("access_key_id", ""))
     if url.scheme != "s3" or endpoint.hostname != HOST or not (key.startswith(KEY_PREFIX) or not key):
         return None
-    folder = private_folder(project.absolute() / FOLDER)
+    home = _home(project, name, settings.get("url"))
+    folder = private_folder(home.absolute() / FOLDER)
     with alone(folder / LOCK):  # two runs must not make two pairs of keys, nor one undo what the other sets
         certificate = ensure_certificate(folder, HOST)
-        settings = _configured(project, name, certificate)
+        settings = _configured(home, name, certificate)
+        if home != project:
+            _set(project, name, {key: settings[key] for key in OWN})
     return Store(
         folder=folder,
         remote=name,
@@ -178,6 +187,13 @@ def embedded(project: Path, remote: str = "") -> Store | None:
         secret_key=settings["secret_access_key"],
         certificate=certificate,
     )
+
+
+def _home(project: Path, name: str, url: str | None) -> Path:
+    """The project whose folder has the server's objects."""
+    main = main_project(project)
+    is_shared = not (project / FOLDER).exists() and _settings(main, name)[1].get("url") == url
+    return main if is_shared else project
 
 
 def _settings(project: Path, name: str) -> tuple[str, dict[str, str]]:
@@ -196,9 +212,14 @@ def _configured(project: Path, name: str, certificate: Path) -> dict[str, str]:
         hide(wanted["secret_access_key"])
         port = free_port() if answers(port) else port
     wanted["endpointurl"] = f"https://{HOST}:{port}"
+    _set(project, name, wanted)
+    return {**settings, **wanted}
+
+
+def _set(project: Path, name: str, wanted: Mapping[str, str]) -> None:
+    settings = _settings(project, name)[1]
     if any(settings.get(key) != value for key, value in wanted.items()):
         edit_local_config(project, {f"remote.{name}.{key}": value for key, value in wanted.items()})
-    return {**settings, **wanted}
 
 
 def ensure_running(project: Path, remote: str = "") -> Store | None:

@@ -8,6 +8,7 @@ from typing import Final
 from pricetrail.base.errors import LineageError, OperationError, PricetrailError
 from pricetrail.base.params_schema import Weekly
 from pricetrail.lineage.git import git
+from pricetrail.lineage.place import place_of
 from pricetrail.operation.servers.programs import must
 
 HERE, HEADS = ".", "refs/heads/"
@@ -48,11 +49,10 @@ def branch_of_runs(home: Path, weekly: Weekly, minutes: float) -> Branch:
 
     Raises:
         UnreachableError: the repository does not answer.
-        OperationError: it has no such branch, or the project is not the top folder of its git repository.
+        OperationError: it has no such branch.
         LineageError: the project has no git.
     """
     home = home.absolute()
-    _require_top(home)
     heads, default = _heads(home, weekly.repository, minutes)
     name = weekly.branch or default
     if name not in heads:
@@ -153,17 +153,10 @@ def _heads(home: Path, repository: str, minutes: float) -> tuple[dict[str, str],
 
 
 def url_of(home: Path, repository: str) -> str:
-    """The URL of a remote by its name; of ``.``, the path of the project."""
+    """The URL of a remote by its name; of ``.``, the path of the project's own."""
     if repository == HERE:
-        return str(home.absolute())
+        return str(place_of(home).top)
     try:
         return git("remote", "get-url", repository, folder=home).strip()
     except LineageError:
         return repository
-
-
-def _require_top(home: Path) -> None:
-    """A run clones the repository, and works at its top; so does everything that reads a commit."""
-    if inside := git("rev-parse", "--show-prefix", folder=home).strip():
-        rule = f"must be the top folder of its git repository, not {inside.rstrip('/')} in a larger one"
-        raise OperationError(str(home), f"{rule}: give the project a repository of its own")

@@ -22,6 +22,7 @@ from pricetrail.base.params_schema import Weekly
 from pricetrail.base.processes import identity, kill_all_in, lives
 from pricetrail.lineage.dvc_cache import cache_folder, dvc_config
 from pricetrail.lineage.git import git
+from pricetrail.lineage.place import changed, place_of, require_one_project, require_past
 from pricetrail.operation.releases.keys import PUBLIC
 from pricetrail.operation.releases.tags import ARTIFACT, STAGE_TAG, VERSION_TAG
 from pricetrail.operation.servers.programs import must
@@ -46,19 +47,26 @@ class Clone:
 
     Attributes:
         home: the project whose settings, keys and cache the run uses.
-        folder: the clone.
+        top: the folder of the clone.
         repository: what it was cloned from and publishes to: a URL, or the path of the project itself.
         branch: of that repository.
         base: the commit that the run starts from.
         is_here: the repository is the project itself, with its working tree.
+        inside: path of the project in the clone; empty where it is the top.
     """
 
     home: Path
-    folder: Path
+    top: Path
     repository: str
     branch: str
     base: str
     is_here: bool
+    inside: str = ""
+
+    @property
+    def folder(self) -> Path:
+        """The project in the clone."""
+        return self.top / self.inside
 
     @property
     def cache(self) -> Path:
@@ -102,39 +110,55 @@ def make(home: Path, weekly: Weekly, folder: Path) -> Clone:
 
     Raises:
         UnreachableError: the repository cannot be cloned.
-        OperationError: there is no such repository or branch, it lacks a release that the project knows, it names
+        OperationError: there is no such repository or branch, it lacks the project or a release that it knows, it names
             another remote, or the project's own working tree is not clean.
+        LineageError: it lies where a run cannot tell which releases there are.
     """
     home = home.absolute()
+    place = place_of(home)
+    require_one_project(home)
     runs = branch_of_runs(home, weekly, weekly.timeout_minutes)
     if runs.apart:
         log.warning("%s", runs.apart)
-    if runs.is_here and git("status", "--porcelain", "--untracked-files=no", folder=home):
-        rule = "must have no uncommitted change, since the run publishes into it: commit or stash"
-        raise OperationError(str(home), rule)
-    if runs.is_here and git("status", "--porcelain", "--", str(PUBLIC.parent), folder=home):
-        raise OperationError(
-            str(PUBLIC.parent), "must be committed, since releases are verified by it: git add keys && git commit"
-        )
+    if runs.is_here:
+        _require_clean(home, place.top)
     _clone(runs.url, folder, home, weekly.timeout_minutes, "--branch", runs.name)
     if not runs.is_here:
         _require_same_tags(home, folder, weekly.repository)
     base = git("rev-parse", "HEAD", folder=folder).strip()
-    _give_settings(home, folder)
-    _require_same_remote(home, folder)
-    return Clone(home, folder, runs.url, runs.name, base, runs.is_here)
+    made = Clone(home, folder, runs.url, runs.name, base, runs.is_here, place.inside)
+    if place.inside and not (made.folder / ".dvc").is_dir():
+        raise OperationError(weekly.repository, f"must have the project in {place.inside} of branch {runs.name}")
+    _give_settings(home, made.folder)
+    _require_same_remote(home, made.folder)
+    return made
 
 
-def without_stages(
-    clone: Clone, folder: Path, given: Mapping[str, bytes], made: Sequence[str], minutes: float
-) -> Clone:
+def _require_clean(home: Path, top: Path) -> None:
+    """The project can be published into: git takes a push only where its whole working tree is as in its commit.
+
+    Raises:
+        OperationError: a file is changed, or a key is not committed.
+        LineageError: releases may be unknown here.
+    """
+    require_past(home)
+    if changed(top):
+        rule = "must have no uncommitted change, since the run publishes into it: commit or stash"
+        raise OperationError(str(top), rule)
+    if changed(home, str(PUBLIC.parent), untracked=True):
+        raise OperationError(
+            str(PUBLIC.parent), "must be committed, since releases are verified by it: git add keys && git commit"
+        )
+
+
+def without_stages(clone: Clone, top: Path, given: Mapping[str, bytes], made: Sequence[str], minutes: float) -> Clone:
     """A new clone of the base, in which no stage has been, with what the run made in the other one.
 
     Whatever else a stage did there stays behind: hooks and settings of git, settings of DVC, keys, tags, code.
 
     Args:
         clone: where the stages ran; no program runs there any more.
-        folder: of the new one.
+        top: folder of the new one.
         given: files that the run changed before its stages, by path.
         made: paths of the outputs and locks that git keeps.
         minutes: limit of the clone.
@@ -143,18 +167,19 @@ def without_stages(
         UnreachableError: the repository cannot be cloned.
         OperationError: an output is a link, or no file.
     """
-    _clone(clone.repository, folder, clone.home, minutes, "--no-checkout")
+    _clone(clone.repository, top, clone.home, minutes, "--no-checkout")
     try:
-        git("cat-file", "-e", clone.base, folder=folder)
+        git("cat-file", "-e", clone.base, folder=top)
     except LineageError:  # the branch was moved by force: git checks what it takes by hash, whoever has been there
-        git("fetch", "--quiet", "--no-tags", str(clone.folder), clone.base, folder=folder)
-    git("checkout", "--quiet", "-B", clone.branch, clone.base, folder=folder)
-    _give_settings(clone.home, folder)
+        git("fetch", "--quiet", "--no-tags", str(clone.top), clone.base, folder=top)
+    git("checkout", "--quiet", "-B", clone.branch, clone.base, folder=top)
+    fresh = replace(clone, top=top)
+    _give_settings(clone.home, fresh.folder)
     for path, content in given.items():
-        files.write_bytes(folder / path, content)
+        files.write_bytes(fresh.folder / path, content)
     for path in made:
-        _take_over(clone.folder.resolve(), folder, path)
-    return replace(clone, folder=folder)
+        _take_over(clone.folder.resolve(), fresh.folder, path)
+    return fresh
 
 
 def _take_over(source: Path, target: Path, path: str) -> None:

@@ -56,14 +56,14 @@ def commit(clone: Clone, message: str, author: str) -> bool:
     if _head(clone) != clone.base:
         return True
     there = [path for path in TRACKED if (clone.folder / path).exists()]
-    git("add", "--update", folder=clone.folder)
+    git("add", "--update", "--", ".", folder=clone.folder)
     if there:
         git("add", "--", *there, folder=clone.folder)
-    made = git("diff", "--cached", "--name-only", "-z", folder=clone.folder).split("\0")[:-1]
+    made = git("diff", "--cached", "--name-only", "--relative", "-z", folder=clone.folder).split("\0")[:-1]
     if not made:
         return False
     _require_no_secret(clone, made)
-    text = f"{message.rstrip()}\n\nRun: {clone.folder.parent.name}\n"
+    text = f"{message.rstrip()}\n\nRun: {clone.top.parent.name}\n"
     command = ("commit", "--quiet", "--no-verify", "--no-gpg-sign", "--file", "-")
     git(*command, folder=clone.folder, given=text, env=_identity(author))
     return True
@@ -176,7 +176,7 @@ def _touches_inputs(clone: Clone, base: str, tip: str) -> bool:
     """Whether commits since the base changed anything that the pipeline reads or writes, or are not above it."""
     if run(["git", "merge-base", "--is-ancestor", base, tip], clone.folder).code:
         return True
-    changed = git("diff", "--name-only", "-z", base, tip, folder=clone.folder).split("\0")
+    changed = git("diff", "--name-only", "--relative", "-z", base, tip, folder=clone.folder).split("\0")
     return any(INPUTS.fullmatch(path) for path in changed if path)
 
 

@@ -155,8 +155,8 @@ def push(start: Snapshot, made: Reproduced, minutes: float) -> tuple[Clone, int]
         UnreachableError: the repository or the remote does not answer.
         OperationError: an output is not what git can keep.
     """
-    folder = start.clone.folder.with_name("publishing")
-    clone = run_clone.without_stages(start.clone, folder, start.given, made.made, minutes)
+    top = start.clone.top.with_name("publishing")
+    clone = run_clone.without_stages(start.clone, top, start.given, made.made, minutes)
     return clone, steps.push(clone, minutes)
 
 

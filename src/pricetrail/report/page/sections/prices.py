@@ -2,6 +2,8 @@
 
 from itertools import groupby
 
+from pricetrail.base.money import money
+from pricetrail.report.card.facts import settings
 from pricetrail.report.page.blocks import Card, Cards, Key, Note, Section, Table, table
 from pricetrail.report.page.svg import Chart, Drawing, Mark, Scale, line, path, symbol, text
 from pricetrail.report.page.words import count, number, percent, plural, signed
@@ -19,7 +21,9 @@ def prices_section(results: PageResults) -> Section:
     """Small multiples: predicted units and revenue of a line over the price."""
     grouped = groupby(results.price_points, key=lambda point: point.sku)
     curves = [sorted(points, key=lambda point: point.unit_price) for _, points in grouped]
-    cards = [_card(points, place) for place, points in enumerate(curves)]
+    said = settings(results.lineage)
+    currency, unit = str(said.get("shop.currency", "XXX")), str(said.get("shop.unit", "units"))
+    cards = [_card(points, place, currency, unit) for place, points in enumerate(curves)]
     summary = results.prices
     change = signed(100 * summary.predicted_revenue_change)
     finding = (
@@ -30,7 +34,7 @@ def prices_section(results: PageResults) -> Section:
     if not cards:
         return Section("prices", "Price response", "No SKU had enough lines for a recommendation.", (note,))
     legend = (Key("ring", "plain", "price now"), Key("dot", "main", "price recommended"))
-    shown = Cards(tuple(cards), legend, _table(results.price_points))
+    shown = Cards(tuple(cards), legend, _table(results.price_points, currency, unit))
     return Section("prices", "Price response", finding, (note, shown))
 
 
@@ -52,14 +56,14 @@ def _told_dips(curves: list[list[PricePoint]]) -> str:
     )
 
 
-def _table(points: tuple[PricePoint, ...]) -> Table:
+def _table(points: tuple[PricePoint, ...], currency: str, unit: str) -> Table:
     rows = []
     for point in points:
         places = (("now", point.current_price), ("recommended", point.recommended_price))
         which = ", ".join(word for word, price in places if price == point.unit_price)
-        price, revenue = f"{point.unit_price:.2f}", f"{point.predicted_revenue:.2f}"
+        price, revenue = money(point.unit_price, currency), money(point.predicted_revenue, currency)
         rows.append((point.sku, price, number(point.predicted_quantity, 3), revenue, which))
-    columns = ("`SKU", "#price, GBP", "#units a line", "#revenue a line, GBP", "which")
+    columns = ("`SKU", "#price", f"#{unit} a line", "#revenue a line", "which")
     return table("Every point of the curves", columns, rows)
 
 
@@ -68,26 +72,28 @@ def at_price(points: list[PricePoint], price: float) -> PricePoint:
     return min(points, key=lambda point: abs(point.unit_price - price))
 
 
-def _card(points: list[PricePoint], place: int) -> Card:
+def _card(points: list[PricePoint], place: int, currency: str, unit: str) -> Card:
     sku = points[0].sku
     now, then = (at_price(points, price) for price in (points[0].current_price, points[0].recommended_price))
     facts = (
-        ("price", f"£{now.unit_price:.2f} → £{then.unit_price:.2f}"),
-        ("units a line", f"{number(now.predicted_quantity, 3)} → {number(then.predicted_quantity, 3)}"),
-        ("revenue a line", f"£{now.predicted_revenue:.2f} → £{then.predicted_revenue:.2f}"),
+        ("price", f"{money(now.unit_price, currency)} → {money(then.unit_price, currency)}"),
+        (f"{unit} a line", f"{number(now.predicted_quantity, 3)} → {number(then.predicted_quantity, 3)}"),
+        ("revenue a line", f"{money(now.predicted_revenue, currency)} → {money(then.predicted_revenue, currency)}"),
     )
-    title = f"{sku}: units and revenue of a line over the price"
+    title = f"{sku}: {unit} and revenue of a line over the price"
     says = "; ".join(f"{label} {value}" for label, value in facts) + f"; {count(points[0].lines)} lines"
-    chart = Chart(f"price-{place}", title, says, Drawing(WIDTH, HEIGHT, tuple(curve_marks(points, now, then))))
+    chart = Chart(
+        f"price-{place}", title, says, Drawing(WIDTH, HEIGHT, tuple(curve_marks(points, now, then, currency, unit)))
+    )
     return Card(sku, points[0].description or "", chart, facts)
 
 
-def curve_marks(points: list[PricePoint], now: PricePoint, then: PricePoint) -> list[Mark]:
+def curve_marks(points: list[PricePoint], now: PricePoint, then: PricePoint, currency: str, unit: str) -> list[Mark]:
     """Two panels over one price axis, from zero up."""
     across = Scale(points[0].unit_price, points[-1].unit_price, 10, WIDTH - 10)
     marks: list[Mark] = []
-    panels = (("units a line", "predicted_quantity", ""), ("revenue a line", "predicted_revenue", "£"))
-    for row, (title, key, unit) in enumerate(panels):
+    panels = ((f"{unit} a line", "predicted_quantity"), ("revenue a line", "predicted_revenue"))
+    for row, (title, key) in enumerate(panels):
         floor = 18 + PANEL + row * (PANEL + 22)
         up = Scale(0, max(getattr(point, key) for point in points) * 1.05 or 1.0, floor, floor - PANEL)
         spots = [(across.at(point.unit_price), up.at(getattr(point, key))) for point in points]
@@ -99,9 +105,11 @@ def curve_marks(points: list[PricePoint], now: PricePoint, then: PricePoint) -> 
             path("line main", spots),
         ]
         for point, shape, tone in ((now, "ring", "plain"), (then, "dot", "main")):
-            tip = f"£{point.unit_price:.2f}: {unit}{number(getattr(point, key), 3)} {title}"
+            value = getattr(point, key)
+            shown = money(value, currency) if key == "predicted_revenue" else number(value, 3)
+            tip = f"{money(point.unit_price, currency)}: {shown} {title}"
             x, y = across.at(point.unit_price), up.at(getattr(point, key))
             marks.append(symbol(shape, f"symbol {tone}", x, y, tip))
     ends = ((points[0], 4, "start"), (points[-1], WIDTH - 4, "end"))
-    marks += [text("tick", x, HEIGHT - 6, f"£{point.unit_price:.2f}", anchor) for point, x, anchor in ends]
+    marks += [text("tick", x, HEIGHT - 6, money(point.unit_price, currency), anchor) for point, x, anchor in ends]
     return marks
