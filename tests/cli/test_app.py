@@ -19,7 +19,7 @@ from pricetrail.operation.ingest.add_files import Ingestion
 SRC = Path(__file__).parents[2] / "src"
 ARGUMENTS = {"explain": "--row 0", "ingest": "a.csv", "replay": "HEAD", "rollback": "--reason x", "verify": "v1.0.0"}
 UNLIKE = {"doctor", "schedule", "weekly"}  # the first tells of every check, the others change this process's logs
-COMMANDS = sorted({command.__name__ for commands in PANELS.values() for command in commands} - UNLIKE)
+COMMANDS = sorted({command.__name__.replace("_", "-") for commands in PANELS.values() for command in commands} - UNLIKE)
 HELPERS = {"__init__", "__main__", "app", "one_line_errors", "table"}
 
 
@@ -42,9 +42,9 @@ def test_every_command_stands_in_a_panel_and_has_help_twice() -> None:
     assert page == CliRunner(env={"COLUMNS": "100"}).invoke(app, ["--help"]).stdout
     titles = re.findall(r"(?m)^╭─ ([A-Z]\w+) ", page)
     assert titles == ["Options", *PANELS]
-    files = {path.stem for path in (SRC / "pricetrail/cli").glob("*.py")}
-    names = set(re.findall(r"(?m)^│ (\w+) ", page))
-    assert names == files - HELPERS
+    files = {path.stem for path in (SRC / "pricetrail/cli").glob("*.py")} - HELPERS
+    names = set(re.findall(r"(?m)^│ ([a-z][\w-]*) ", page))
+    assert names == {name.replace("_", "-") for name in files}
     assert "--install-completion" in page
     for name in names:
         assert CliRunner().invoke(app, [name, "-h"]).exit_code == 0

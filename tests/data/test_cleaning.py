@@ -101,14 +101,14 @@ def test_a_file_that_comes_again_is_named_first(tmp_path: Path) -> None:
     assert "drops 400 of 800: 400 repeats; shop.same_line invoice, sku, quantity, " in said
 
 
-def test_each_source_tells_what_became_of_it(tmp_path: Path) -> None:
+def test_each_file_tells_what_became_of_it(tmp_path: Path) -> None:
     second = with_cell(with_cell(PLAIN[200:], [0], "Quantity", lambda _: "-1"), [1], "UnitPrice", lambda _: "?")
-    one, two = read(tmp_path, PLAIN[:220], second).by_source()
-    assert (one.source.rows, one.quarantined, sum(one.dropped.values())) == (220, 0, 0)
+    one, two = read(tmp_path, PLAIN[:220], second).by_file().values()
+    assert (one.rows, one.quarantined, sum(one.dropped.values())) == (220, 0, 0)
+    assert (str(one.first_day), str(one.last_day)) == ("2011-01-03", "2011-01-13")
     assert one.repeats == {f"{tmp_path}/w2.csv": 18}
     assert two.repeats == {f"{tmp_path}/w1.csv": 18}
     assert (two.quarantined, two.dropped["quantity_not_positive"], two.dropped["duplicate"]) == (1, 1, 18)
-    assert [str(day) for day in one.days or ()] == ["2011-01-03", "2011-01-13"]
 
 
 # --- what rules take ---

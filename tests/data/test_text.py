@@ -38,15 +38,18 @@ def refusal(*tables: pd.DataFrame) -> str:
     return str(caught.value)
 
 
-@pytest.mark.parametrize(
-    "word", ["NULL", "null", " N/A ", "#n/a", "None", "-", "\\N", "<NA>", "(null)", "\u200b", "\u00a0"]
-)
-def test_a_word_for_nothing_is_nothing(word: str) -> None:
-    assert read("customer_id", [word, "12"]) == [None, "12"]
-    assert read("country", [word, "France"]) == ["Unspecified", "France"]
-    for column in ("invoice", "sku", "quantity", "invoiced_at", "unit_price"):
-        quarantine = parsed(with_column(column, [word, with_column(column, [""])[column][0] or "12"])).quarantine
-        assert quarantine["reason"][0].startswith(f"{column} must ")
+WORDS = ["NULL", "null", " N/A ", "#n/a", "None", "-", "\\N", "<NA>", "(null)", "\u200b", "\u00a0"]
+
+
+def test_a_word_for_nothing_is_nothing() -> None:
+    assert read("customer_id", [*WORDS, "12"]) == [*[None] * len(WORDS), "12"]
+    assert read("country", [*WORDS, "France"]) == [*["Unspecified"] * len(WORDS), "France"]
+
+
+@pytest.mark.parametrize("column", ["invoice", "sku", "quantity", "invoiced_at", "unit_price"])
+def test_nothing_in_a_required_column_is_dirt(column: str) -> None:
+    quarantine = parsed(with_column(column, WORDS)).quarantine
+    assert [reason.split(" must ")[0] for reason in quarantine["reason"]] == [column] * len(WORDS)
 
 
 def test_the_words_for_nothing_are_a_parameter() -> None:
@@ -88,14 +91,24 @@ def test_a_code_that_a_spreadsheet_changed_is_refused(column: str, values: list[
 
 @pytest.mark.parametrize(
     ("kind", "value", "code"),
-    [("n", "12345.0", "12345"), ("n", "8939010102358479872", None), ("d", "2011-03-01 00:00:00", None), ("t", "1234567890123456", "1234567890123456")],
-)  # fmt: skip
+    [
+        ("n", "12345", "12345"),
+        ("n", "8939010102358479872", None),
+        ("d", "2011-03-01 00:00:00", None),
+        ("t", "1234567890123456", "1234567890123456"),
+    ],
+)
 def test_a_cell_s_type_tells_what_its_code_was(kind: str, value: str, code: str | None) -> None:
     raw = with_column("sku", [value, "7"]).assign(cell_types=[f"t{kind}tttttt", None])
     if code:
         assert parsed(raw).lines["sku"].tolist() == [code, "7"]
     else:
         assert "sku must be a code, and a spreadsheet changed it" in refusal(raw)
+
+
+def test_a_column_of_nothing_has_no_types() -> None:
+    raw = with_column("customer_id", ["", ""]).assign(cell_types=["tttttt-t", None])
+    assert parsed(raw).lines["customer_id"].isna().all()
 
 
 @pytest.mark.parametrize("values", [[22423.0, 7.0], [Decimal("22423.00"), Decimal("7.00")], [22423, 7]])

@@ -300,6 +300,14 @@ def test_a_run_publishes_a_folder_of_a_repository(scene: GitScene, repository: s
     assert changed.splitlines() == ["my shops/gifts/dvc.lock"], "and the other team's work stays, below it"
     assert scene.git("show", f"{ended.commit}:data/other", folder=place) == "2"
 
+    def strays() -> None:
+        (scene.box / "run/data/other").write_text("3")
+        (scene.box / "run/my shops/gifts/dvc.lock").write_text("stages: {}\n\n")
+
+    stray = scene.run(meanwhile=strays, home=home, repository=repository)
+    changed = scene.git("diff", "--name-only", ended.commit, stray.commit, folder=place)
+    assert changed.splitlines() == ["my shops/gifts/dvc.lock"], "a run commits nothing outside of the folder"
+
 
 def test_a_branch_without_the_projects_folder_is_told(scene: GitScene) -> None:
     (scene.home / "shop").mkdir()

@@ -74,11 +74,11 @@ BREACHES: dict[str, tuple[str, str | bytes, str]] = {
     "no number": ("b.csv", W49.replace(",6,", ",six,", 1), "b.csv: row 2: quantity must be a whole number"),
     "half of a gzip": ("b.csv.gz", gzip.compress(W49.encode())[:-30], "b.csv.gz: must be a whole gzip file"),
     "half of a Parquet": ("b.parquet", parquet(W49)[:-30], "b.parquet: must be a readable parquet file"),
-    "half of a line": ("b.csv", W49[:-25], "b.csv: must be a readable csv file"),
+    "half of a line": ("b.csv", W49[:-25], "b.csv: row 7: must have 8 values"),
     "nothing": ("b.csv", "", "b.csv: must have a header and lines"),
     "a header alone": ("b.csv", W49.splitlines()[0] + "\n", "b.csv: must hold at least one line"),
-    "another kind": ("b.json", "{}", "b.json: must end in one of .csv"),
-    "binary": ("b.csv", b"\x00\x01\x02\x03", "b.csv: must be a text file"),
+    "another kind": ("b.json", "{}", "b.json: must hold only files that end in .csv"),
+    "binary": ("b.csv", b"\x00\x01\x02\x03", "b.csv: row 1: must be a text file"),
 }
 
 
@@ -147,7 +147,7 @@ def test_what_the_next_run_would_refuse_is_not_taken(project: Project) -> None:
     assert "drops 6 of 12: 6 repeats; shop.same_line " in said
     returned = project.give("w50.csv", W50.replace(",6,", ",-6,"))
     assert "the rule that quantity must be above 0 takes 2 (w50.csv: row 2: quantity -6)" in refused(project, returned)
-    assert not list(project.root.glob("data/.*"))
+    assert not list(project.root.glob("data/.*.incoming"))
 
 
 def test_days_that_have_not_come_are_refused(project: Project) -> None:

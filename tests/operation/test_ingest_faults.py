@@ -236,7 +236,7 @@ def test_an_imported_source_is_held_against_the_release(
     bucket.put("w49.csv", W49)
     project.must("dvc", "update", "-q", POINTER, **bucket.keys)
     assert project.lines() == {"w48.csv": W48.encode(), "w49.csv": W49.encode()}
-    assert [(file.name, file.rows) for file in check_update(released())] == [("w49.csv", 6)]
+    assert [(file.name, file.counts.rows) for file in check_update(released())] == [("w49.csv", 6)]
     assert rows_of_etl() == (12, ["2011-11-28", "2011-12-09"])
     refused = ingest(project.give("w50.csv", W50))
     assert refused.exit_code == 1

@@ -258,10 +258,12 @@ def test_every_normal_ending_is_completed_by_its_own_name(
 
 def test_links_lead_to_the_commit_and_never_show_a_password() -> None:
     ending = Ending(Outcome.PUBLISHED, "", base="a" * 40, commit="b" * 40)
-    text = links(ending, "https://bot:s3cret@git.example.com/shop/prices.git")
+    url = "https://bot:s3cret@git.example.com/shop/prices.git"
+    text = links(ending, url)
     assert f"(https://git.example.com/shop/prices/commit/{'b' * 40})" in text
     assert "s3cret" not in text
     assert f"`{'b' * 12}` in /srv/prices\n" in links(ending, "/srv/prices")
+    assert f"/blob/{'b' * 40}/my%20shops/gifts/reports/model_card.md)" in links(ending, url, "my shops/gifts")
 
 
 HOSTILE = {
@@ -284,6 +286,7 @@ def test_text_from_data_is_text_in_prefects_pages(text: str, tmp_path: Path, mon
     )  # fmt: skip
     ending = Ending(Outcome.WITHHELD, text, base="a" * 40, commit="b" * 40, version=text)
     told = Report(ending, {"drift.reason": "old"}, {"drift.reason": text}, "")
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
     artifacts.leave_artifacts(told, tmp_path, weekly(repository=f"/srv/{text}"))
     reader = MarkdownIt("commonmark", {"html": True}).enable("table")
     plain = " ".join(text.split())

@@ -51,11 +51,12 @@ def _told(done: Ingestion) -> list[str]:
 
 
 def _counted(file: SourceFile) -> str:
-    told = f"{file.rows:,} lines of {span(file.first_day, file.last_day)}"
-    if file.unparseable:
-        told += f", {file.unparseable:,} of them unparseable"
-    if any(file.dropped.values()):
-        told += f"; dropped: {dropped_words(file.dropped)}"
-    for other, rows in sorted(file.repeats.items(), key=lambda item: -item[1])[:3]:
+    counts = file.counts
+    told = f"{counts.rows:,} lines of {span(counts.first_day, counts.last_day)}"
+    if counts.quarantined:
+        told += f", {counts.quarantined:,} of them unparseable"
+    if any(counts.dropped.values()):
+        told += f"; dropped: {dropped_words(counts.dropped)}"
+    for other, rows in sorted(counts.repeats.items(), key=lambda item: -item[1])[:3]:
         told += f"; repeats {rows:,} lines of {other}"
     return told

@@ -33,9 +33,6 @@ SOURCE_ROW: Final = text.SOURCE_ROW
 CELL_TYPES: Final = text.CELL_TYPES
 REASON: Final = "reason"
 STATUS: Final = "status"
-# What the cells of LINE_COLUMNS are in a workbook, a letter for each: t text, n number, d date, b boolean, e error,
-# - empty. Null where all are text (CSV), or of the column's type (Parquet).
-CELL_TYPES: Final = "cell_types"
 
 LINE_COLUMNS: Final = (
     "invoice",

@@ -44,9 +44,12 @@ class _Text:
         stream = io.BytesIO(self.content)
         stream.seek(self.start)
         text = io.TextIOWrapper(stream, "utf-8", newline="")
-        quoting = csv.QUOTE_MINIMAL if self.quote else csv.QUOTE_NONE
         return csv.reader(
-            _kept(text, lines), delimiter=self.delimiter, quotechar=self.quote or None, quoting=quoting, strict=strict
+            _kept(text, lines),
+            delimiter=self.delimiter,
+            quotechar=self.quote or None,
+            quoting=csv.QUOTE_MINIMAL if self.quote else csv.QUOTE_NONE,
+            strict=strict,
         )
 
 

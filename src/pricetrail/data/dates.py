@@ -149,16 +149,12 @@ def _require_order(cells: Cells, read: _Read, datetime_format: str) -> None:
     order = "".join(re.findall(r"%([dmYybB])", datetime_format)).replace("B", "b")
     for rival in ("dmY", "mdY", "Ymd", "Ydm", "dmy", "mdy", "ymd", "dby", "ybd"):
         if sorted(rival) == sorted(order) and rival != order != "Ymd" and read.own.any():
-            # Two-digit years that change places with days are never proven, so only the closer days tell.
-            _require_rival(
-                cells, read, datetime_format, rival, must_prove=rival.lower().find("y") == order.lower().find("y")
-            )
+            _require_rival(cells, read, datetime_format, rival, must_prove=rival.find("y") == order.find("y"))
 
 
 def _require_rival(cells: Cells, read: _Read, datetime_format: str, order: str, *, must_prove: bool) -> None:
-    parts = iter(
-        re.sub("b", "%B" if "%B" in datetime_format else "%b", re.sub(r"([dmYy])", r"%\1", order)).split("%")[1:]
-    )
+    """Stop where another order reads all, or closer days: two-digit years that may be days are told by these only."""
+    parts = iter(order.replace("b", "B" if "%B" in datetime_format else "b"))
     rival = re.sub(r"%[dmYybB]", lambda _: f"%{next(parts)}", datetime_format)
     times = np.where(read.own, _times(read.bare, rival.replace("%z", "").strip()), _NEVER)
     group = cells.file if must_prove else np.zeros_like(cells.file)
@@ -215,7 +211,7 @@ def far_from_the_rest(times: pd.Series) -> pd.Series:
             ends = counts.index[::step]
             gaps = np.abs(np.diff(ends).astype("timedelta64[D]").astype(int))
             spans = np.abs((ends[:-1] - ends[0]).days.to_numpy())
-            few = counts.iloc[::step].cumsum().to_numpy()[:-1] + sum(days.isin([*reasons])) < limit
+            few = counts.iloc[::step].cumsum().to_numpy()[:-1] + days.isin([*reasons]).sum() < limit
             far = np.flatnonzero((gaps >= FAR_DAYS) & (gaps > spans) & few)
             if not len(far):
                 break

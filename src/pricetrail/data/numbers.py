@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from pricetrail.base.params_data import FileFormat
 from pricetrail.data.shop_rules import ShopRules
-from pricetrail.data.text import NUMBER, TEXT, Cells, Mask
+from pricetrail.data.text import NUMBER, Cells, Mask
 
 # Marks that lands write, as data.decimal and data.thousands.
 _NOTATIONS: Final = ((".", ""), (",", ""), (".", ","), (",", "."), (".", " "), (",", " "), (".", "'"), (",", "'"))
@@ -54,29 +54,22 @@ def parse_numbers(cells: Cells, written: FileFormat, rules: ShopRules) -> NDArra
     cells.refuse(strange, lambda row: f"must be in {unit}, not {numbers[cells.text(row)].affixes[0]}: set {setting}")
 
     # Under auto a column of a file whose points can only mark decimals is read by them.
-    point = cells.in_file(rows(lambda number: _POINT.fullmatch(number.core))) & (written.decimal == "auto")
-    if written.decimal == "auto" and written.thousands in {"", "."}:
-        doubtful = rows(lambda number: _DOUBTFUL.fullmatch(number.core)) & (point if written.thousands else ~point)
-        cells.refuse(doubtful, lambda row: _two_ways(numbers[cells.text(row)].core))
-    typed = cells.rows(np.array([kind == NUMBER for kind in cells.kinds], dtype=bool))
-    marks = (
-        "," if written.thousands == "." else "." if written.decimal == "auto" else written.decimal,
-        written.thousands,
-    )
-    read = np.where(point | typed, _values(cells, numbers, (".", "")), _values(cells, numbers, marks))
+    auto = written.decimal == "auto" and written.thousands in {"", "."}
+    point = cells.in_file(rows(lambda number: _POINT.fullmatch(number.core))) & auto
+    doubtful = rows(lambda number: _DOUBTFUL.fullmatch(number.core)) & (point if written.thousands else ~point) & auto
+    cells.refuse(doubtful, lambda row: _two_ways(numbers[cells.text(row)].core))
+    point |= cells.rows(np.array([kind == NUMBER for kind in cells.kinds], dtype=bool))
+    mark = "." if written.decimal == "auto" else written.decimal
+    own = ("," if written.thousands == "." else mark, written.thousands)
+    read = np.where(point, _values(cells, numbers, (".", "")), _values(cells, numbers, own))
     cells.refuse(rows(lambda _: True) & np.isnan(read), lambda row: _other_marks(cells, row, numbers, written))
     return read
 
 
 def _values(cells: Cells, numbers: Mapping[str, _Number], marks: tuple[str, str]) -> NDArray[np.float64]:
     """Of each row its number in a notation; NaN where it is none."""
-    either = zip(cells.texts, cells.kinds, strict=True)
-    read = [
-        numbers[text].sign * _value(numbers[text].core, *marks)
-        if kind in {TEXT, NUMBER} and text in numbers
-        else np.nan
-        for text, kind in either
-    ]
+    found = (numbers.get(text) for text in cells.texts)
+    read = [number.sign * _value(number.core, *marks) if number else np.nan for number in found]
     values: NDArray[np.float64] = np.array([*read, np.nan])[cells.index]
     return values
 
@@ -159,11 +152,8 @@ def _settings(marks: tuple[str, str], written: FileFormat) -> str:
     decimal, thousands = marks
     if not decimal:
         return "nothing, but write lakhs without marks"
-    told = (
-        [f'data.decimal: "{decimal}"']
-        if decimal == "," and written.decimal != "," and (written.decimal, thousands) != ("auto", ".")
-        else []
-    )
+    auto = (written.decimal, thousands) == ("auto", ".")  # thousands with points have decimals with commas
+    told = ['data.decimal: ","'] if decimal == "," != written.decimal and not auto else []
     told += ["data.decimal: auto"] if decimal == "." and written.decimal == "," else []
     # A point of decimals is read beside points of thousands where they stand in columns of their own.
     told += [f'data.thousands: "{thousands}"'] if thousands != written.thousands and (thousands or not told) else []

@@ -1,6 +1,7 @@
 """A shop's files to its lines: the one reading path, of the ETL, of `pricetrail check --data` and of `ingest`."""
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -9,28 +10,30 @@ import pandas as pd
 from pricetrail.base.params import Params
 from pricetrail.data import contract, losses, source_files
 from pricetrail.data.cleaning import Cleaned, clean
-from pricetrail.data.contract import Parsed
+from pricetrail.data.contract import SOURCE_FILE, Parsed
 from pricetrail.data.shop_rules import ShopRules, shop_rules
 from pricetrail.data.source import Source
 
 
 @dataclass(frozen=True)
-class Counted:
-    """What became of the rows of one source.
+class FileCounts:
+    """What became of the rows of one file that holds lines.
 
     Attributes:
-        source: a file, or a sheet or member of one.
-        dropped: lines by reason.
-        quarantined: rows that cannot be parsed.
-        repeats: how many lines another source has as well, whichever of the two they count for.
-        days: the first and the last of its lines, fees and cancellations too; None where it has no line.
+        rows: below the header.
+        quarantined: how many of them cannot be parsed.
+        dropped: how many are no sales, by reason.
+        repeats: how many another file holds as well, whichever of the two they count for.
+        first_day: of its lines, fees and cancellations too.
+        last_day: likewise.
     """
 
-    source: Source
-    dropped: Mapping[str, int]
+    rows: int
     quarantined: int
+    dropped: Mapping[str, int]
     repeats: Mapping[str, int]
-    days: tuple[dt.date, dt.date] | None
+    first_day: dt.date
+    last_day: dt.date
 
 
 @dataclass(frozen=True)
@@ -54,28 +57,30 @@ class Reading:
         """Rows below the headers, blank ones left out."""
         return sum(source.rows for source in self.sources)
 
-    def by_source(self) -> tuple[Counted, ...]:
-        """What became of each source's rows."""
-        name, day = self.parsed.source_file.astype("str"), self.parsed.lines["invoiced_at"]
-        dropped = pd.Series(self.cleaned.reason).groupby([name, self.cleaned.reason]).size().to_dict()
-        bad = self.parsed.quarantine[contract.SOURCE_FILE].value_counts()
-        days = {str(of): (at.min().date(), at.max().date()) for of, at in day.groupby(name)}
-        return tuple(
-            Counted(
-                source=source,
-                dropped={reason: int(dropped.get((source.name, reason), 0)) for reason in self.cleaned.dropped},
-                quarantined=int(bad.get(source.name, 0)),
-                repeats=_shared(source.name, self.cleaned.repeats),
-                days=days.get(source.name),
+    def by_file(self) -> Mapping[str, FileCounts]:
+        """What became of the rows of each file with lines, by its path."""
+        files = {source.name: source.file for source in self.sources}
+        rows = self.parsed.rows.assign(file=self.parsed.rows[SOURCE_FILE].astype("str").map(files))
+        bad = rows[rows["reason"] != ""]["file"].value_counts()
+        lines = pd.DataFrame({"day": self.parsed.lines["invoiced_at"], "reason": self.cleaned.reason})
+        lines["file"] = self.parsed.source_file.astype("str").map(files)
+        repeats: dict[str, Counter[str]] = {file: Counter() for file in files.values()}
+        for pair, count in self.cleaned.repeats.items():
+            one, other = (files[name] for name in pair)
+            if one != other:
+                repeats[one][other] += count
+                repeats[other][one] += count
+        return {
+            str(file): FileCounts(
+                rows=int((rows["file"] == file).sum()),
+                quarantined=int(bad.get(str(file), 0)),
+                dropped={name: int((own["reason"] == name).sum()) for name in self.cleaned.dropped},
+                repeats=repeats[str(file)],
+                first_day=own["day"].min().date(),
+                last_day=own["day"].max().date(),
             )
-            for source in self.sources
-        )
-
-
-def _shared(name: str, repeats: Mapping[tuple[str, str], int]) -> Mapping[str, int]:
-    """The other sources that hold lines of this one, and how many."""
-    others = [(pair[pair[0] == name], rows) for pair, rows in repeats.items() if name in pair and pair[0] != pair[1]]
-    return {other: sum(rows for one, rows in others if one == other) for other, _ in others}
+            for file, own in lines.groupby("file")
+        }
 
 
 def read_shop(params: Params, *, learnable: bool = True) -> Reading:

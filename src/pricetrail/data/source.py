@@ -55,7 +55,7 @@ class RawTable:
 class RawLines:
     """One row an invoice line, in our column names plus ``source_file`` (categorical) and ``source_row``.
 
-    Column ``cell_types`` has a letter for each cell of a workbook, see ``contract.CELL_TYPES``.
+    Where a cell is no text, column ``cell_types`` tells what each is, see ``contract.CELL_TYPES``.
     """
 
     table: pd.DataFrame

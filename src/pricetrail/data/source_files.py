@@ -24,6 +24,7 @@ import pyarrow as pa
 from pricetrail.base.errors import SourceError
 from pricetrail.base.limits import MB, memory_limit
 from pricetrail.base.params_data import Data
+from pricetrail.data.contract import CELL_TYPES
 from pricetrail.data.csv_text import read_csv
 from pricetrail.data.encodings import to_utf8
 from pricetrail.data.raw_columns import alike, named_columns, parquet_columns
@@ -57,6 +58,8 @@ def read_lines(data: Data) -> RawLines:
             rule = f"must bring the lines to no more than data.max_mb {data.max_mb:g} in memory ({RAISE})"
             raise SourceError(str(file), rule, math.ceil(size / MB))
     table = pa.concat_tables(alike(tables), promote_options="default").unify_dictionaries()
+    if table.column(CELL_TYPES).null_count == table.num_rows:
+        table = table.drop_columns([CELL_TYPES])
     if table.num_rows == 0:
         raise SourceError(data.path, "must hold at least one line below the header", 0)
     _tell(data, files, sources)

@@ -79,12 +79,8 @@ class Cells:
     def refuse(self, rows: Mask, rule: str | Callable[[int], str]) -> None:
         """Stop at the first of these rows, where there is one.
 
-        Args:
-            rows: that break a rule, shape (n,).
-            rule: that they break, or what tells it from the first row.
-
         Raises:
-            ContractError: naming the row, the column, the rule and the value.
+            ContractError: naming the row, the column, the rule (or what tells it from the row) and the value.
         """
         if rows.any():
             row = int(rows.argmax())
@@ -98,24 +94,18 @@ class Cells:
 
 
 def read_cells(raw: pd.DataFrame, name: str, missing: Sequence[str], position: int) -> Cells:
-    """A column of a raw table.
-
-    Args:
-        raw: values as text or typed, with ``source_file``, ``source_row`` and perhaps ``cell_types``.
-        name: of the column.
-        missing: words that stand for nothing.
-        position: of the column's letter in ``cell_types``.
-    """
+    """A column of a raw table, and words that stand for nothing; ``position`` is of its letter in ``cell_types``."""
     index, distinct = pd.factorize(raw[name])
     values = distinct.tolist()
     texts, kinds = [_trimmed(value, name) for value in values], [_kind(value) for value in values]
     if CELL_TYPES in raw:
         types, patterns = pd.factorize(raw[CELL_TYPES])
         letters = [*(pattern[position] for pattern in patterns), TEXT]
-        pairs, distinct_pairs = pd.factorize(index * len(letters) + np.where(types < 0, len(letters) - 1, types))
-        told = [divmod(int(pair), len(letters)) for pair in distinct_pairs]
+        pairs = index * len(letters) + np.where(types < 0, len(letters) - 1, types)
+        seen = np.unique(pairs[index >= 0])
+        told = [divmod(int(pair), len(letters)) for pair in seen]
         texts, kinds = [texts[i] for i, _ in told], [letters[k] if letters[k] in _KINDS else kinds[i] for i, k in told]
-        index = np.where(index < 0, -1, pairs)
+        index = np.where(index < 0, -1, np.searchsorted(seen, pairs))
     file = pd.factorize(raw[SOURCE_FILE])[0]
     cells = Cells(name, texts, kinds, index.astype(np.intp), file, raw[[SOURCE_FILE, SOURCE_ROW]])
     nothing = {"", *(word.strip().casefold() for word in missing)}
@@ -177,22 +167,14 @@ def plain_code(cells: Cells) -> pd.Series:
 def require_one_width(codes: pd.Series, places: pd.DataFrame, fix: str) -> None:
     """Stop where two codes differ in their leading zeros only: a spreadsheet takes them away.
 
-    Args:
-        codes: of the lines of the shop.
-        places: ``source_file`` and ``source_row`` of each.
-        fix: what to set or to do.
-
     Raises:
         ContractError: naming both codes and where they stand.
     """
     distinct = codes.drop_duplicates().dropna()
-    numeric = distinct[distinct.str.fullmatch(r"\d+")]
-    bare = numeric.str.lstrip("0")
-    twins = bare[bare.duplicated()]
-    if twins.empty:
+    bare = distinct[distinct.str.fullmatch(r"\d+")].str.lstrip("0")
+    if bare.is_unique:
         return
-    second = twins.index[0]
-    first = bare.index[bare == twins.iloc[0]][0]
+    first, second = bare.index[bare == bare[bare.duplicated()].iloc[0]][:2]
     one, other = ("{}: row {}".format(*places.loc[i, [SOURCE_FILE, SOURCE_ROW]]) for i in (first, second))
     rule = f"{codes.name} must not differ from {codes[first]!r} ({one}) in leading zeros only: {fix}"
     raise ContractError(other, rule, codes[second])

@@ -63,7 +63,7 @@ class Ingestion:
     def message(self) -> str:
         """Of the commit: ``Ingest 2 files, 2011-12-05 to 2011-12-09``."""
         ingested = (*self.added, *self.completed) or self.known
-        days = span(min(file.first_day for file in ingested), max(file.last_day for file in ingested))
+        days = span(min(file.counts.first_day for file in ingested), max(file.counts.last_day for file in ingested))
         return f"Ingest {len(ingested)} file{'' if len(ingested) == 1 else 's'}, {days}"
 
 
@@ -129,9 +129,7 @@ def _plan(
     read = read_files(_together(folder.path, kept, staged, staging / "all"), params, fresh)
     for name, place in [*there, *places.items()]:
         if name not in read:
-            raise OperationError(
-                place, "must be a file with lines that a run reads, not hidden or named otherwise", name
-            )
+            raise OperationError(place, "must hold at least one line below the header that a run reads", name)
     known = [replace(read[name], place=place) for name, place in there]
     explained = {**params.data.restated, **{file.name: reason for file in known if reason is not None}}
     restated: dict[str, str] = {}
@@ -215,7 +213,7 @@ def _is_named(folder: SourceFolder, added: Sequence[SourceFile]) -> bool:
     dot_dvc = Path(folder.pointer)
     if not dot_dvc.exists() or git("ls-files", "-co", "--exclude-standard", "--", folder.path):
         return False
-    present = {**folder.present, **{file.name: file.md5 for file in added}}
+    present = {**folder.present, **{file.name: md5_of(Path(folder.path) / file.name) for file in added}}
     return md5_of_tree(present) in parse_source(files.read_text(dot_dvc), str(dot_dvc)).outs.values()
 
 

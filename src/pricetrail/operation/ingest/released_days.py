@@ -69,6 +69,6 @@ def rewriting(found: SourceFile, replaced: str, release: Released | None) -> str
         replaced: path of the file whose place it takes; empty where there is none.
         release: in production.
     """
-    if release is not None and found.first_day <= release.until:
-        return f"{found.first_day} is already released ({release.tag} has the days up to {release.until})"
+    if release is not None and found.counts.first_day <= release.until:
+        return f"{found.counts.first_day} is already released ({release.tag} has the days up to {release.until})"
     return f"it replaces {replaced}, which holds other bytes" if replaced else ""
