@@ -103,7 +103,9 @@ def etl_leaves(folder: Path, seed: int) -> str:
     return "written"
 
 
-@pytest.mark.parametrize("seeds", [range(7), pytest.param(range(7, 200), marks=pytest.mark.long)], ids=["few", "many"])
+@pytest.mark.parametrize(
+    "seeds", [range(33, 39), pytest.param(range(200), marks=pytest.mark.long)], ids=["few", "many"]
+)
 def test_a_refused_file_leaves_no_output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seeds: range) -> None:
     ends = set()
     for seed in itertools.chain(seeds):

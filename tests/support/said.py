@@ -54,7 +54,7 @@ def says_time(cell: object, base: Dialect) -> dt.datetime | None:
 
 def says_text(cell: object) -> str | None:
     """The text of a cell; a word for nothing is None."""
-    text = "" if cell is None else str(cell).strip(INVISIBLE)
+    text = "" if cell is None else str(cell).replace("\u00a0", " ").strip(INVISIBLE)
     return None if text.lower() in MISSING else text
 
 
