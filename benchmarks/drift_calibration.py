@@ -114,7 +114,7 @@ def inject(original: pd.DataFrame, last_day: pd.Timestamp, params: Params) -> It
     window = (seen["invoiced_at"] >= first).to_numpy()
 
     def look(lines: pd.DataFrame) -> DriftReport:
-        table = features_of(lines, "ISO8601", params.data.max_bad_share, params.features.half_life_days)
+        table = features_of(lines, params)
         return check(windows_on(table, last_day, params), params)
 
     before = {column.column for column in look(seen).columns if column.drifted}

@@ -11,8 +11,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pricetrail.base.errors import ContractError
-from pricetrail.data.contract import SOURCE_FILE, SOURCE_ROW, clean, parse, require_parseable
+from pricetrail.base.params import Params
+from pricetrail.data.cleaning import clean
+from pricetrail.data.contract import SOURCE_FILE, SOURCE_ROW, parse, require_parseable
 from pricetrail.data.features import build_features
+from pricetrail.data.shop_rules import PRESETS
 
 Mask = NDArray[np.bool_]
 Change = Callable[[pd.DataFrame, Mask, float, np.random.Generator], pd.DataFrame]
@@ -99,16 +102,16 @@ SHIFTS: Final = (
 )
 
 
-def features_of(original: pd.DataFrame, datetime_format: str, max_bad_share: float, half_life: float) -> pd.DataFrame:
-    """Lines as stage etl_pipeline makes them of what it read.
+def features_of(original: pd.DataFrame, params: Params) -> pd.DataFrame:
+    """Lines as stage etl_pipeline makes them of what it read, by the rules of the UCI's shop.
 
     Raises:
         ContractError: the contract stops them.
     """
     raw = original.assign(**{SOURCE_FILE: "shifted", SOURCE_ROW: range(2, len(original) + 2)})
-    parsed = parse(raw, datetime_format)
-    require_parseable(parsed, max_bad_share)
-    cleaned = clean(parsed.lines).lines
+    parsed = parse(raw, {"shifted": params.data.format_of("shifted")}, PRESETS["uci"])
+    require_parseable(parsed, params.data.max_bad_share)
+    cleaned = clean(parsed, PRESETS["uci"]).lines
     if cleaned.empty:
         raise ContractError("shifted", "must hold at least one sale of a product", 0)
-    return build_features(cleaned, half_life).lines
+    return build_features(cleaned, params.features.half_life_days).lines

@@ -158,7 +158,7 @@ def _make_clone(data: DataName, folder: Path) -> Clone:
         text, count = DATA_PATH.subn(r"\g<1>data/online_retail", params.read_text(encoding="utf-8"))
         if count != 1:
             raise BenchmarkError(f"params.yaml must have data.path once, found {count} times")
-        params.write_text(text, encoding="utf-8")
+        params.write_text(text.replace("  preset: auto ", "  preset: uci ", 1), encoding="utf-8")
     return clone
 
 

@@ -13,7 +13,7 @@ COMMAND = "`dvc repro -f` (every stage runs) in a fresh clone of HEAD without an
 MEMORY = "Memory: the sum over DVC and the stage, sampled every 0.1 s."
 WHAT = {
     "demo": "the demo shop with the committed params.yaml, its simulation included",
-    "real": "all UCI Online Retail lines from daily CSV files, `dvc add`ed; params.yaml as committed but for data.path",
+    "real": "all UCI Online Retail lines from daily CSV files, `dvc add`ed; params.yaml for them",
 }
 
 

@@ -39,7 +39,8 @@ DOCS, KEPT = harness.ROOT / "docs", harness.RESULTS / "year"
 WHAT: Final = (
     "each Monday from 2011-06-06 to 2011-12-05: `git pull`, `pricetrail ingest --push` of the week's files, "
     "`pricetrail weekly`, in a clone of HEAD with a git remote and an embedded S3 of its own; params.yaml as "
-    "committed but for data.path data/lines, weekly.search_every 4, weekly.repository origin; the first run has the "
+    "committed but for data.path data/lines, shop.preset uci, weekly.search_every 4, weekly.repository origin; the "
+    "first run has the "
     "lines since 2010-12-01. Minutes: these commands. Then the weeks are scored, and releases drawn with a seed get "
     "`pricetrail replay`"
 )

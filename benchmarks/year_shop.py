@@ -32,6 +32,7 @@ GOOD: Final = ("Released", "Published", "Withheld")
 Week = dict[str, Any]  # of `Shop.week`, as `benchmarks/results/year/year.json` holds it
 SETTINGS: Final[Mapping[str, Json]] = {
     "data.path": "data/lines",
+    "shop.preset": "uci",
     "weekly.search_every": 4,
     "weekly.repository": "origin",
 }

@@ -139,6 +139,7 @@ DISTRIBUTIONS = {
     "markdown_it": "markdown-it-py",
     "dvc_data": "dvc-data",
     "attr": "attrs",
+    "charset_normalizer": "charset-normalizer",
     "model_signing": "model-signing",
     "cyclonedx_py": "cyclonedx-bom",
 }

@@ -24,6 +24,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     """A clone with all lines but those of the last ISO week (2011-W49) after one `dvc repro`, with a short study."""
     changes = {
         "data.path": "data/online_retail",
+        "shop.preset": "uci",
         "tuning.n_trials": 1,
         "tuning.max_epochs": 2,
         "tuning.search_rows": 20_000,

@@ -61,8 +61,9 @@ def window(size: int, seed: int) -> pd.DataFrame:
     table = pd.DataFrame(rng.normal(size=(size, len(NUMERIC_COLUMNS))), columns=list(NUMERIC_COLUMNS))
     countries = rng.choice(["United Kingdom", "France"], size, p=[0.9, 0.1])
     table = table.assign(registered=rng.choice([0.0, 1.0], size, p=[0.25, 0.75]), country=countries)
-    customers = np.where(table["registered"] > 0, "17850", None)
-    return table.assign(customer_id=customers, invoice=[str(row) for row in range(size)])
+    rows = np.arange(size)
+    customers = np.where(table["registered"] > 0, np.char.add("1785", (rows % 9).astype(str)), None)
+    return table.assign(customer_id=customers, invoice=rows.astype(str), sku=(22423 + rows % 7).astype(str))
 
 
 def rng() -> np.random.Generator:
@@ -109,7 +110,6 @@ def test_a_drifted_target_is_told_and_does_not_close_the_gate() -> None:
     report = check_drift(Windows(window(4000, 1), current.assign(**{TARGET: current[TARGET] + 3})), DIALS, rng())
     assert report.target is not None
     assert report.target.drifted
-    assert report.verdict.value == 0
     assert report.verdict.passed
 
 
@@ -134,6 +134,65 @@ def test_a_column_without_values_and_an_empty_window_fail_closed() -> None:
     empty = check_drift(Windows(window(500, 1).iloc[:0], blank), DIALS, rng())
     assert not empty.verdict.passed
     assert empty.verdict.value is None
+
+
+CUSTOMERS = ("customer_mean", "customer_recent_mean", "customer_sku_mean")
+
+
+def guests(rows: pd.DataFrame, keep: int = 0) -> pd.DataFrame:
+    """All but the first rows without their customers."""
+    kept = np.arange(len(rows)) < keep
+    named = dict.fromkeys(CUSTOMERS)
+    return rows.assign(
+        registered=np.where(kept, rows["registered"], 0.0),
+        customer_id=np.where(kept, rows["customer_id"], None),
+        **{name: rows[name].where(kept) for name in named},
+    )
+
+
+def test_nothing_on_both_sides_is_no_drift_and_is_told() -> None:
+    """A shop without customers, and one in which a hundredth of the lines has one, by chance on one side only."""
+    for kept in (0, 5):
+        report = check_drift(Windows(guests(window(500, 1)), guests(window(500, 2), keep=kept)), DIALS, rng())
+        assert report.verdict.passed
+        assert report.verdict.reason.endswith(f"; nothing on both sides: {', '.join(CUSTOMERS)}")
+        for found in (column(report, name) for name in CUSTOMERS):
+            assert (found.distance, found.ratio, found.drifted, found.note) == (None, 0, False, "nothing on both sides")
+
+
+@pytest.mark.parametrize("lost_before", [True, False])
+def test_what_one_side_has_and_the_other_lost_is_drift(lost_before: bool) -> None:
+    """The same shop with customers in one window alone: nothing of it is called nothing."""
+    sides = [window(500, 1), guests(window(500, 2))]
+    report = check_drift(Windows(*(sides[::-1] if lost_before else sides)), DIALS, rng())
+    assert not report.verdict.passed
+    assert {c.column for c in report.columns if c.drifted} >= {*CUSTOMERS, "registered"}
+    assert "nothing" not in report.verdict.reason
+    assert column(report, "customer_mean").note == "could not be compared"
+
+
+@pytest.mark.parametrize(("keys", "compared"), [(1, False), (2, False), (3, True)])
+def test_the_mean_of_a_customer_or_two_is_a_curve(keys: int, compared: bool) -> None:
+    """Its small move is many times its own spread, and says nothing; that of three is compared."""
+    sides = [
+        rows.assign(
+            customer_id=[str(row % keys) for row in range(500)], customer_mean=mean + 1e-3 * rows["customer_mean"]
+        )
+        for rows, mean in ((window(500, 1), 1.00), (window(500, 2), 1.01))
+    ]
+    found = column(check_drift(Windows(*sides), DIALS, rng()), "customer_mean")
+    assert found.drifted == compared
+    assert found.note == ("" if compared else "too few to compare")
+
+
+def test_a_column_of_one_value_has_not_drifted() -> None:
+    """One country, one price: the same value on both sides is no drift, another value is."""
+    one = {"country": "France", "log_unit_price": 0.5, "registered": 1.0}
+    same = check_drift(Windows(*(window(500, seed).assign(**one) for seed in (1, 2))), DIALS, rng())
+    assert not any(column(same, name).drifted for name in one)
+    other = {"country": "Spain", "log_unit_price": 0.6, "registered": 0.0}
+    moved = check_drift(Windows(window(500, 1).assign(**one), window(500, 2).assign(**other)), DIALS, rng())
+    assert all(column(moved, name).drifted for name in one)
 
 
 def test_a_columns_own_threshold_wins() -> None:

@@ -19,6 +19,7 @@ from pricetrail.base.files import csv_bytes, write_json
 from pricetrail.base.params_schema import Fairness, Gates
 from pricetrail.base.typed_json import record
 from pricetrail.checks.fairness import FairnessReport, GroupFigures, assess_fairness, compare_groups
+from pricetrail.checks.gates import require_sound
 from pricetrail.checks.group_errors import group_errors
 from pricetrail.data.features import DAY, TARGET
 
@@ -53,8 +54,9 @@ def shop(seed: int = 1, rows: int = 400, days: int = 12) -> pd.DataFrame:
     )
 
 
-def assess(predictions: pd.DataFrame, **changes: Any) -> FairnessReport:
-    return assess_fairness(predictions, dials(**changes), GATES, seed=7)
+def assess(predictions: pd.DataFrame, earlier: pd.DataFrame | None = None, **changes: Any) -> FairnessReport:
+    before = predictions if earlier is None else earlier
+    return assess_fairness(predictions, before, dials(**changes), GATES, seed=7)
 
 
 def cells(report: FairnessReport) -> GroupFigures:
@@ -238,6 +240,58 @@ def test_only_assessed_groups_compare_and_none_is_not_zero() -> None:
     single = compare_groups(predictions.assign(registered="guest"), ("registered",), dials(), GATES, rng())
     assert all(figure.value is None for figure in single.figures.values())
     assert "one group only" in single.verdict.reason
+
+
+def one_group(rows: pd.DataFrame, *columns: str) -> pd.DataFrame:
+    """The same shop, in which these columns have one group."""
+    return rows.assign(country="France", **dict.fromkeys(columns, "home")).replace({"registered": {"home": "guest"}})
+
+
+def test_a_shop_of_one_group_is_not_assessed_and_may_pass() -> None:
+    """No customers in any day: the other column decides alone, as it does where it alone is asked for."""
+    report = assess(one_group(shop(), "registered"), threshold=0.5)
+    alone = assess(shop(), columns=("country_group",), threshold=0.5)
+    assert report.intersections == (), "its cells are the groups of the other column"
+    assert report.verdict.value == alone.verdict.value
+    assert report.verdict.reason == f"{alone.verdict.reason}; not assessed: no line has a customer"
+    found = report.result().columns[0]
+    assert (found.passed, found.has_object, found.reason) == (True, False, "no line has a customer")
+    assert set(found.groups) == {"guest"}, "its errors are told"
+    closed = assess(one_group(shop(), "registered"), threshold=0.1)
+    assert not closed.verdict.passed, "what the shop has is held as ever"
+
+
+def test_a_shop_with_no_groups_at_all_has_nothing_to_assess() -> None:
+    report = assess(one_group(shop(), *COLUMNS), columns=(*COLUMNS, "country"), metric="mse_ratio")
+    assert report.verdict.passed
+    require_sound(report.verdict, "metrics/fairness.json", "fairness")
+    words = "no line has a customer; all lines are of one country, France; all lines are of one country, France"
+    assert report.verdict.reason == f"nothing to assess: {words}"
+    assert report.verdict.word == "nothing to assess"
+    assert report.worst_group is None
+    assert not report.plot_rows()["assessed"].any()
+
+
+@pytest.mark.parametrize("column", COLUMNS)
+def test_a_group_that_was_there_and_is_lost_fails_closed(column: str) -> None:
+    """The test days of a shop of one group, behind days that had two: one line of it is enough."""
+    now = one_group(shop(), *COLUMNS)
+    before = now.copy()
+    before.loc[0, column] = "lost"
+    report = assess(now, earlier=before)
+    assert not report.verdict.passed
+    assert report.verdict.value is None
+    assert "no line of lost in the test days, which the days before have" in report.verdict.reason
+    lost = next(entry for entry in report.columns if entry.column == column)
+    assert lost.result().has_object
+
+
+def test_a_new_group_is_compared_and_a_small_one_fails_closed() -> None:
+    """Days before had guests alone; the test days have both, or three registered lines."""
+    before = one_group(shop(), "registered")
+    assert cells(assess(shop(), earlier=before)).column == "registered & country_group"
+    few = before.assign(registered=np.where(np.arange(400) < 3, "registered", "guest"))
+    assert not assess(few, earlier=before, min_rows=10, threshold=9.0).verdict.passed
 
 
 def test_a_small_cell_is_named_and_only_the_others_are_held() -> None:

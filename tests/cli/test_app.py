@@ -17,7 +17,7 @@ from pricetrail.cli.app import PANELS, SITE_CACHE, _close_folders, app
 from pricetrail.operation.ingest.add_files import Ingestion
 
 SRC = Path(__file__).parents[2] / "src"
-ARGUMENTS = {"explain": "--row 0", "ingest": "a.csv", "replay": "HEAD", "rollback": "--reason x", "verify": "v1.0.0"}
+ARGUMENTS = {"explain": "--row 0", "ingest": "a.csv", "init": "a.csv", "replay": "HEAD", "rollback": "--reason x", "verify": "v1.0.0"}
 UNLIKE = {"doctor", "schedule", "weekly"}  # the first tells of every check, the others change this process's logs
 COMMANDS = sorted({command.__name__.replace("_", "-") for commands in PANELS.values() for command in commands} - UNLIKE)
 HELPERS = {"__init__", "__main__", "app", "one_line_errors", "table"}

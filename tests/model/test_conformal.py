@@ -267,8 +267,7 @@ def test_coverage_by_hand() -> None:
         ("month", "2011-12"),
         ("registered", "guest"),
         ("registered", "registered"),
-        ("country_group", "home"),
-    ]
+    ], "all lines are at home: that group would be the first row again"
     names = ("rows", "coverage_80", "mean_width_80", "coverage_95", "mean_width_95")
     by_hand = {
         ("overall", "all"): (5, 0.6, (4 * 0.2 + 2) / 5, 0.8, (4 * 0.4 + 3) / 5),

@@ -151,6 +151,17 @@ def test_no_rows_have_no_values() -> None:
     assert found.largest_gap == 0
 
 
+def test_what_moves_nothing_is_not_shown() -> None:
+    """Guests alone: nobody looks back at a customer's lines. One registered line, and that past is there again."""
+    guests, background = (rows.assign(customer_id=None, country="France") for rows in (ROWS, BACKGROUND))
+    found = explain(BUNDLE, guests, background)
+    assert {*explained().values.columns} - {*found.values.columns} == {"customer_history", "country"}
+    told = found.base_log_quantity + found.values.sum(axis=1)
+    assert told.to_numpy() == pytest.approx(BUNDLE.predict(guests), abs=1e-3)
+    one = guests.assign(customer_id=ROWS["customer_id"].where(ROWS.index == ROWS["customer_id"].first_valid_index()))
+    assert "customer_history" in explain(BUNDLE, one, background).values
+
+
 def test_no_limit_explains_every_row_against_training_rows() -> None:
     everything, found = explain_sample(BUNDLE, BACKGROUND, TEST, Explain(background_rows=99, max_rows=0), seed=1)
     assert list(found.values.index) == list(everything.index) == list(TEST.index)

@@ -310,6 +310,26 @@ def test_a_withheld_candidate_and_an_override_say_so_first() -> None:
     assert "**May be released.** Every gate is open, with an override of: drift.\n" in opened
 
 
+def test_what_a_shop_does_not_have_is_not_called_failed() -> None:
+    def without_customers(metrics: dict[str, Any]) -> None:
+        column = metrics["fairness"]["columns"][0]
+        nothing = dict.fromkeys(("value", "low", "high")) | {"highest": "", "lowest": ""}
+        column |= {
+            "reason": "no line has a customer",
+            "passed": True,
+            "figures": dict.fromkeys(column["figures"], nothing),
+        }
+        shares = dict.fromkeys(("reference_missing_share", "current_missing_share"), 1.0)
+        metrics["drift"]["columns"][0] |= {"distance": None, "ratio": 0.0, "drifted": False, **shares}
+
+    said = changed(without_customers)
+    assert "where the shop has them (in these lines: no line has a customer)." in said
+    assert "- `registered`: not assessed, no line has a customer." in said
+    assert "| nothing on both sides |" in said
+    assert "`registered` | `truth_mod` | not computed" not in said
+    assert "in these lines" not in card_of()
+
+
 def test_restatements_stand_under_the_gates() -> None:
     (part,) = [part for part in card_of().split("\n## ") if part.startswith("Gates and decision")]
     assert "\nFiles that rewrote days already released:\n\n- `w48.csv`: till 3 was wrong\n" in part

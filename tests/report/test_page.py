@@ -19,7 +19,7 @@ from pricetrail.base.errors import DataError
 from pricetrail.checks.gates import decide
 from pricetrail.cli.app import app
 from pricetrail.lineage.ledger import parse_ledger
-from pricetrail.report.page.blocks import Figure, Note
+from pricetrail.report.page.blocks import Figure, Gates, Note
 from pricetrail.report.page.render import SECTIONS, render, sections
 from pricetrail.report.page.sections.changes import metric_changes, own_run
 from pricetrail.report.page.sections.prices import dips
@@ -27,6 +27,7 @@ from pricetrail.report.read_results import read_page_results
 from pricetrail.report.results import run_before
 from support.page_sample import (
     FAIR,
+    FIGURES,
     GATES,
     GROUPS,
     IDS,
@@ -39,10 +40,12 @@ from support.page_sample import (
     group,
     lines,
     model,
+    moved,
     page,
     results,
     run,
     texts,
+    verdict,
 )
 
 VOID = {"meta", "link", "img", "wbr", "br"}
@@ -456,3 +459,27 @@ def test_a_small_group_stays_off_the_axis_and_is_told() -> None:
     assert [key.label for key in figures["Error by group"].legend] == ["a group", "too few lines to be assessed"]
     notes = [block.text for block in section.blocks if isinstance(block, Note)]
     assert notes[0].startswith("nobody, few: fewer than fairness.min_rows lines")
+
+
+def test_what_a_shop_does_not_have_is_told_as_such() -> None:
+    """No customers: no figure of theirs is drawn, no verdict is called failed, and the words say why."""
+    nothing = dict.fromkeys(("value", "low", "high")) | {"highest": "", "lowest": ""}
+    guests = {**FAIR, "reason": "no line has a customer", "figures": dict.fromkeys(FIGURES, nothing)}
+    reason = "nothing to assess: no line has a customer"
+    fair = {**TREES["FAIRNESS"], "columns": [{**guests, "groups": {"guest": GROUPS["guest"]}}], "intersections": []}
+    fair["verdicts"] = [vars(verdict("fairness", 0.0, 0.1, True, reason))]
+    absent = {**moved("customer_mean", "input", 0.0, False), "distance": None}
+    absent |= {"reference_missing_share": 1.0, "current_missing_share": 0.99}
+    drift = {**TREES["DRIFT"], "columns": [*TREES["DRIFT"]["columns"], absent]}
+    decision = decide([*GATES[:2], verdict("fairness", 0.0, 0.1, True, reason)], {})
+    trees = {"FAIRNESS": fair, "DRIFT": drift, "DECISION": decision.record()}
+    found = {one.key: one for one in sections(results(**{key: json.dumps(tree) for key, tree in trees.items()}))}
+    (gates,) = [block for block in found["decision"].blocks if isinstance(block, Gates)]
+    assert (gates.cards[2].word, gates.cards[2].state) == ("Nothing to assess", "pass")
+    assert found["fairness"].finding == "Nothing to assess: no line has a customer."
+    (note,) = found["fairness"].blocks
+    assert isinstance(note, Note)
+    assert note.text.startswith("Not assessed: no line has a customer.")
+    assert found["drift"].finding.endswith("; nothing on both sides: customer_mean.")
+    (left,) = [block for block in found["explanation"].blocks if isinstance(block, Note) and block.title == "Left out"]
+    assert "customer_mean" in left.text

@@ -207,7 +207,7 @@ FAULTS = (
         "gate: fairness, which fails closed",
         edit_table(PREDICTIONS, lambda table: table.assign(registered="registered")),
         ASSESSED,
-        r"fairness gate closed: registered has one group only",
+        r"fairness gate closed: registered: no line of guest in the test days, which the days before have",
     ),
     Fault(
         "a group of nine rows",

@@ -33,6 +33,7 @@ OURS, FOREIGN = "pricetrail-world", "world"  # access keys: of an embedded serve
 SECRET = "a-secret-of-this-world"
 DIALS: dict[str, Any] = {
     "data.path": LINES,
+    "shop.preset": "uci",
     "weekly.repository": "origin",
     "weekly.retries": 2,
     "weekly.retry_delay_seconds": 0.2,

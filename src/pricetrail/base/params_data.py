@@ -17,7 +17,9 @@ Delimiter = Literal[",", ";", "\t", "|", ":", "^", "~", " "]
 Quote = Literal['"', "'"]
 Decimal = Literal["auto", ".", ","]
 Thousands = Literal["", ",", ".", " ", "'"]
+Names = Annotated[tuple[Name, ...], Field(min_length=2, strict=False)]
 LineColumn = Literal["invoice", "sku", "description", "quantity", "invoiced_at", "unit_price", "customer_id", "country"]
+OrderColumn = Literal["status", "line_total", "currency"]
 _TIME = dt.datetime(2011, 12, 31, 13, 45, tzinfo=dt.UTC)
 
 
@@ -28,15 +30,34 @@ class Columns(Section):
     sku: Name
     description: Name | None
     quantity: Name
-    invoiced_at: Name
-    unit_price: Name
+    invoiced_at: Name | Names
+    unit_price: Name | None
     customer_id: Name | None
     country: Name | None
     status: Name | None = None
+    line_total: Name | None = None
+    currency: Name | None = None
+
+    def named(self) -> dict[str, str]:
+        """Our name: its column in the files, of those that the shop has.
+
+        A line total stands under ``unit_price``; further parts of a time under ``invoiced_at 2`` and so on.
+        """
+        own = self.model_dump()
+        own["unit_price"] = own["unit_price"] or own["line_total"]
+        del own["line_total"]
+        parts = [(ours, (theirs,) if isinstance(theirs, str) else theirs) for ours, theirs in own.items() if theirs]
+        return {f"{ours} {n}" if n > 1 else ours: name for ours, names in parts for n, name in enumerate(names, 1)}
+
+    @model_validator(mode="after")
+    def _has_one_price(self) -> Self:
+        if (self.unit_price is None) == (self.line_total is None):
+            raise ValueError("must name unit_price or line_total, and set the other to null")
+        return self
 
     @model_validator(mode="after")
     def _no_name_twice(self) -> Self:
-        names = [name for name in self.model_dump().values() if name]
+        names = list(self.named().values())
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"must name each column once, {twice[0]!r} is named twice")
@@ -58,6 +79,7 @@ class FileFormat(Section):
     missing: Words
     sheet: str
     header_row: int = Field(ge=0)
+    fill_down: Annotated[tuple[LineColumn | OrderColumn, ...], Field(strict=False)]
 
     @field_validator("datetime_format")
     @classmethod
@@ -80,6 +102,12 @@ class FileFormat(Section):
         return name
 
     @model_validator(mode="after")
+    def _fills_what_is_there(self) -> Self:
+        if absent := [ours for ours in self.fill_down if ours not in self.columns.named()]:
+            raise ValueError(f"fill_down must list columns that data.columns names, {absent[0]} is null there")
+        return self
+
+    @model_validator(mode="after")
     def _marks_differ(self) -> Self:
         if self.thousands and self.thousands == self.decimal:
             raise ValueError(f"must have a thousands mark that is not the decimal mark {self.thousands!r}")
@@ -89,7 +117,7 @@ class FileFormat(Section):
 class FormatChange(Section):
     """What some files write in another way: any setting of ``FileFormat``; of the columns those that differ."""
 
-    columns: dict[LineColumn | Literal["status"], Name | None] = Field(default_factory=dict)
+    columns: dict[LineColumn | OrderColumn, Name | Names | None] = Field(default_factory=dict)
     datetime_format: str | None = None
     timezone: str | None = None
     prove_date_order: bool | None = None
@@ -101,6 +129,7 @@ class FormatChange(Section):
     missing: Words | None = None
     sheet: str | None = None
     header_row: int | None = None
+    fill_down: Annotated[tuple[LineColumn | OrderColumn, ...], Field(strict=False)] | None = None
 
 
 class Data(FileFormat):

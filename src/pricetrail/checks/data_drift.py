@@ -38,6 +38,13 @@ LEFT_OUT: Final = {
 CATEGORICAL_COLUMNS: Final = ("registered", *CATEGORICAL_FEATURES)
 NUMERIC_COLUMNS: Final = (*(n for n in NUMERIC_FEATURES if n not in {*LEFT_OUT, *CATEGORICAL_COLUMNS}), TARGET)
 COLUMNS: Final = (*CATEGORICAL_COLUMNS, *NUMERIC_COLUMNS)
+KEYS: Final = {  # of the means of past lines: whose lines they are
+    "sku_recent_mean": ("sku",),
+    "customer_mean": ("customer_id",),
+    "customer_recent_mean": ("customer_id",),
+    "customer_sku_mean": ("customer_id", "sku"),
+}
+FEWEST_KEYS: Final = 3  # the mean of one or two customers is a curve over time: no spread to hold a move against
 _METHODS: Final = {
     "Normed Wasserstein distance": "wasserstein",
     "Jensen-Shannon distance": "jensenshannon",
@@ -134,16 +141,15 @@ def check_drift(windows: Windows, settings: Drift, rng: np.random.Generator) -> 
         verdict = not_computed("drift", settings.max_share, reason)
         page = Page(f"<!doctype html><p>{html_text(reason)}</p>\n", {})
         return DriftReport((len(reference), len(current)), (), verdict, page)
-    known = [c for c in COLUMNS if _is_known(reference, c) and _is_known(current, c)]
+    told = [c for c in COLUMNS if has_object(windows, c, settings.missing_threshold)]
+    known = [c for c in told if _is_known(reference, c) and _is_known(current, c)]
     snapshot = _compare(reference, current, known, settings)
-    distances = dict(zip(known, _distances(snapshot), strict=True))
+    distances = dict.fromkeys(told, math.nan) | dict(zip(known, _distances(snapshot), strict=True))
     columns = tuple(_column(name, distances, windows, settings) for name in COLUMNS)
     inputs = [column for column in columns if column.role == "input"]
     share = sum(column.drifted for column in inputs) / len(inputs)
-    rows = (len(windows.reference), len(windows.current))
-    return DriftReport(
-        rows, columns, _verdict(share, columns, settings), split_page(snapshot.get_html_str(as_iframe=False))
-    )
+    rows, page = (len(windows.reference), len(windows.current)), split_page(snapshot.get_html_str(as_iframe=False))
+    return DriftReport(rows, columns, _verdict(share, columns, settings), page)
 
 
 def require_columns(settings: Drift) -> None:
@@ -169,6 +175,18 @@ def _hint(column: str) -> str:
     return f", did you mean {alike[0]}?" if alike else f"; those are {', '.join(COLUMNS)}"
 
 
+def has_object(windows: Windows, column: str, next_to_none: float) -> bool:
+    """Whether there is something to compare; what one window has and the other lost is something, and fails closed.
+
+    Nothing is a column known in less than a share ``next_to_none`` of both windows, or the means of a key or two.
+    """
+    windows_rows, keys = (windows.reference, windows.current), list(KEYS.get(column, ()))
+    sides = [rows.loc[rows[column].notna(), keys] for rows in windows_rows]
+    if all(len(known) < next_to_none * len(rows) for known, rows in zip(sides, windows_rows, strict=True)):
+        return False
+    return not keys or any(known.nunique().min() >= FEWEST_KEYS for known in sides)
+
+
 def missing_share(rows: pd.DataFrame, column: str) -> float:
     """Share of rows without a value of a column, NaN without rows.
 
@@ -192,6 +210,9 @@ def missing_share(rows: pd.DataFrame, column: str) -> float:
 def _verdict(share: float, columns: tuple[ColumnDrift, ...], settings: Drift) -> Verdict:
     """The share of columns that drifted a little, and the one that drifted most."""
     verdict = hold("drift", share, settings.max_share, "share of drifted input columns")
+    for note in dict.fromkeys(column.note for column in columns if not column.drifted and column.note):
+        which = ", ".join(column.column for column in columns if column.note == note)
+        verdict = replace(verdict, reason=f"{verdict.reason}; {note}: {which}")
     worst = max(columns, key=_times)
     if _times(worst) < settings.max_column_ratio:
         return verdict
@@ -244,21 +265,21 @@ def _threshold(column: str, settings: Drift) -> float:
 
 
 def _column(name: str, distances: dict[str, float], windows: Windows, settings: Drift) -> ColumnDrift:
+    """A column judged; one without an entry in the distances has nothing to compare, and has not drifted."""
     shares = (missing_share(windows.reference, name), missing_share(windows.current, name))
-    return judged(
-        ColumnDrift(
-            column=name,
-            role="target" if name == TARGET else "input",
-            method=_method(name, settings),
-            distance=known(distances.get(name)),
-            threshold=_threshold(name, settings),
-            reference_missing_share=known(shares[0]),
-            current_missing_share=known(shares[1]),
-            missing_threshold=settings.missing_threshold,
-            ratio=None,
-            drifted=True,
-        )
+    column = ColumnDrift(
+        column=name,
+        role="target" if name == TARGET else "input",
+        method=_method(name, settings),
+        distance=known(distances.get(name)),
+        threshold=_threshold(name, settings),
+        reference_missing_share=known(shares[0]),
+        current_missing_share=known(shares[1]),
+        missing_threshold=settings.missing_threshold,
+        ratio=None,
+        drifted=True,
     )
+    return judged(column) if name in distances else replace(column, ratio=0.0, drifted=False)
 
 
 def judged(column: ColumnDrift) -> ColumnDrift:

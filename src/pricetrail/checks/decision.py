@@ -123,7 +123,7 @@ def cells(state: GateState) -> tuple[str, ...]:
     """A gate's row in a table with ``COLUMNS``."""
     return (
         state.gate,
-        "passed" if state.passed else "failed",
+        state.word,
         number(state.value),
         f"{state.rule} {number(state.threshold)}",
         override_note(state),

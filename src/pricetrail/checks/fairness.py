@@ -17,9 +17,11 @@ from pricetrail.base.params_schema import Fairness, Gates
 from pricetrail.base.random_streams import stream
 from pricetrail.checks.errors_and_intervals import Floats
 from pricetrail.checks.estimates import Number, known
-from pricetrail.checks.gates import Verdict, hold, not_computed, worst
+from pricetrail.checks.gates import RULES, Verdict, hold, no_object, not_computed, worst
 from pricetrail.checks.group_errors import AND, COUNTS, GroupErrors, group_errors, known_percentiles
+from pricetrail.checks.group_errors import known as known_groups
 from pricetrail.checks.results import FairnessResult, GroupGap, GroupResult, SensitiveColumn
+from pricetrail.data.contract import UNSPECIFIED
 
 SHOWN = 3  # cells that a reason names
 FIGURES = {  # name: the error it compares
@@ -38,7 +40,7 @@ class GroupFigures:
         column: such as ``registered``, or ``registered & country_group``.
         by_group: see ``group_errors.GroupErrors``.
         not_assessed, empty, figures: see ``results.SensitiveColumn``.
-        verdict: of the figure that ``fairness.metric`` picks.
+        verdict: of the figure that ``fairness.metric`` picks; passed without a figure where no day has a second group.
     """
 
     column: str
@@ -47,6 +49,11 @@ class GroupFigures:
     empty: tuple[str, ...]
     figures: Mapping[str, GroupGap]
     verdict: Verdict
+
+    @property
+    def has_object(self) -> bool:
+        """Whether there are groups to compare, or were."""
+        return self.verdict.value is not None or not self.verdict.passed
 
     @property
     def worst_group(self) -> str | None:
@@ -78,7 +85,7 @@ class GroupFigures:
         """One row a group, named ``column: group``."""
         groups = self.by_group.reset_index()
         assessed = ~groups["group"].isin(self.not_assessed)
-        return groups.assign(group=self.column + ": " + groups["group"], assessed=assessed)
+        return groups.assign(group=self.column + ": " + groups["group"], assessed=assessed & self.has_object)
 
 
 @dataclass(frozen=True)
@@ -97,8 +104,14 @@ class FairnessReport:
 
     @property
     def verdict(self) -> Verdict:
-        """The worst of all entries; its reason also names the cells that nobody assessed."""
-        found = worst([entry.verdict for entry in (*self.columns, *self.intersections)])
+        """The worst of all entries with something to compare; its reason also names what nobody assessed."""
+        nothing = "; ".join(entry.verdict.reason for entry in self.columns if not entry.has_object)
+        verdicts = [entry.verdict for entry in (*self.columns, *self.intersections) if entry.has_object]
+        if not verdicts:
+            return no_object("fairness", self.columns[0].verdict.threshold, nothing)
+        found = worst(verdicts)
+        if nothing:
+            found = replace(found, reason=f"{found.reason}; not assessed: {nothing}")
         small = [f"{name} ({c.by_group['rows'][name]} rows)" for c in self.intersections for name in c.not_assessed]
         if not small:
             return found
@@ -111,7 +124,7 @@ class FairnessReport:
         named = [
             (f"{entry.column}: {entry.worst_group}", float(entry.by_group["mse"][entry.worst_group]))
             for entry in (*self.columns, *self.intersections)
-            if entry.worst_group is not None
+            if entry.worst_group is not None and entry.has_object
         ]
         return max(named, key=lambda pair: pair[1], default=None)
 
@@ -135,11 +148,14 @@ class FairnessReport:
         return pd.concat([entry.plot_rows() for entry in (*self.columns, *self.intersections)], ignore_index=True)
 
 
-def assess_fairness(predictions: pd.DataFrame, settings: Fairness, gates: Gates, seed: int) -> FairnessReport:
-    """Compare the groups of every sensitive column, and the cells of all columns together.
+def assess_fairness(
+    predictions: pd.DataFrame, earlier: pd.DataFrame, settings: Fairness, gates: Gates, seed: int
+) -> FairnessReport:
+    """Compare the groups of every sensitive column, and the cells of all columns that have more than one.
 
     Args:
         predictions: the table of ``model.inference.prediction_table``, shape (n, …).
+        earlier: the sensitive columns of the rows before the test days, which tell what groups there are.
         settings: columns, figure, threshold and smallest group.
         gates: bootstrap of the intervals.
         seed: of the run.
@@ -148,14 +164,44 @@ def assess_fairness(predictions: pd.DataFrame, settings: Fairness, gates: Gates,
         DataError: a truth or prediction is no finite number, or a column is not there.
     """
     columns = tuple(
-        compare_groups(predictions, (column,), settings, gates, stream(seed, f"fairness {column}"))
+        _expected(
+            compare_groups(predictions, (column,), settings, gates, stream(seed, f"fairness {column}")),
+            predictions,
+            earlier,
+        )
         for column in settings.columns
     )
     cells: tuple[GroupFigures, ...] = ()
-    if settings.intersections and len(settings.columns) > 1:
-        rng = stream(seed, f"fairness {AND.join(settings.columns)}")
-        cells = (compare_groups(predictions, settings.columns, settings, gates, rng),)
+    compared = [entry.column for entry in columns if entry.has_object]
+    if settings.intersections and len(compared) > 1:
+        rng = stream(seed, f"fairness {AND.join(compared)}")
+        cells = (compare_groups(predictions, compared, settings, gates, rng),)
     return FairnessReport(settings.metric, columns, cells)
+
+
+def _expected(found: GroupFigures, predictions: pd.DataFrame, earlier: pd.DataFrame) -> GroupFigures:
+    """Hold the groups of a column against those of the days before.
+
+    A group that was there and is no more fails closed: it would be served, and nobody knows how well. Where no day has
+    ever had a second one there is nothing to compare.
+    """
+    column, threshold = found.column, found.verdict.threshold
+    before, now = (set(known_groups(rows[column])) for rows in (earlier, predictions))
+    if before - now and (found.verdict.passed or len(now) == 1):
+        gone = ", ".join(sorted(before - now))
+        reason = f"{column}: no line of {gone} in the test days, which the days before have: nobody can tell its error"
+        return replace(found, verdict=not_computed("fairness", threshold, reason))
+    if len(now) > 1:
+        return found
+    reason = _one_group(column, now.pop(), str(predictions["country"].iloc[0]) if "country" in predictions else "")
+    return replace(found, verdict=Verdict("fairness", None, threshold, True, reason, RULES["fairness"]))
+
+
+def _one_group(column: str, group: str, country: str) -> str:
+    """What a shop does not have, in words."""
+    if column == "registered":
+        return "no line has a customer" if group == "guest" else "every line has a customer, so there are no guests"
+    return "no line has a country" if country == UNSPECIFIED else f"all lines are of one country, {country}"
 
 
 def compare_groups(

@@ -26,6 +26,9 @@ EVIDENCE: Final[Mapping[GateName, str]] = {
 }
 
 
+NO_OBJECT: Final = "nothing to assess: "  # how the reason of such a verdict begins
+
+
 @dataclass(frozen=True)
 class Verdict:
     """The recorded result of one check.
@@ -45,6 +48,13 @@ class Verdict:
     passed: bool
     reason: str
     rule: Rule
+
+    @property
+    def word(self) -> str:
+        """The verdict in a table."""
+        if not self.passed:
+            return "failed"
+        return "nothing to assess" if self.reason.startswith(NO_OBJECT) else "passed"
 
     @property
     def holds(self) -> bool:
@@ -153,6 +163,11 @@ def hold(gate: GateName, value: float | None, threshold: float, what: str) -> Ve
 def not_computed(gate: GateName, threshold: float, reason: str) -> Verdict:
     """The verdict of a check without a figure: failed."""
     return Verdict(gate, None, threshold, False, reason, RULES[gate])
+
+
+def no_object(gate: GateName, threshold: float, why: str) -> Verdict:
+    """The verdict of a check of differences that has nothing to compare: of one group the largest difference is 0."""
+    return Verdict(gate, 0.0, threshold, True, f"{NO_OBJECT}{why}", RULES[gate])
 
 
 def require_sound(verdict: Verdict, place: str, gate: GateName) -> None:

@@ -21,7 +21,7 @@ class ColumnDrift:
         role: input or target.
         distance: by ``method``; None where a window has no known value of the column.
         ratio: the larger of distance and rise of the missing share, each over its threshold; None if not computed.
-        drifted: at or above a threshold, or not computed.
+        drifted: at or above a threshold, or not computed; not where nothing is there to compare.
     """
 
     column: str
@@ -34,6 +34,17 @@ class ColumnDrift:
     missing_threshold: float
     ratio: Number
     drifted: bool
+
+    @property
+    def note(self) -> str:
+        """Why there is no distance, in words; empty where there is one."""
+        if self.distance is not None:
+            return ""
+        if self.drifted:
+            return "could not be compared"
+        missing = (self.reference_missing_share, self.current_missing_share)
+        nothing = all(share is not None and share > 1 - self.missing_threshold for share in missing)
+        return "nothing on both sides" if nothing else "too few to compare"
 
 
 @dataclass(frozen=True)
@@ -194,6 +205,11 @@ class SensitiveColumn:
     empty: tuple[str, ...]
     figures: Mapping[str, GroupGap]
     groups: Mapping[str, GroupResult]
+
+    @property
+    def has_object(self) -> bool:
+        """Whether the shop has groups to compare; of one group there is no figure, and it closes nothing."""
+        return not self.passed or any(gap.value is not None for gap in self.figures.values())
 
 
 @dataclass(frozen=True)

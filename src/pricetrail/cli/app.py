@@ -17,6 +17,7 @@ from pricetrail.cli.detach_demo import detach_demo
 from pricetrail.cli.doctor import doctor
 from pricetrail.cli.explain import explain
 from pricetrail.cli.ingest import ingest
+from pricetrail.cli.init import init
 from pricetrail.cli.keys import keys
 from pricetrail.cli.models import models
 from pricetrail.cli.one_line_errors import one_line_errors
@@ -40,7 +41,7 @@ LONGEST = 300  # characters of an unexpected error
 PRIVATE = (".pricetrail", ".s3")
 SITE_CACHE = "DVC_SITE_CACHE_DIR"  # else a folder of /var/tmp, in which every user may write
 PANELS = {
-    "Run": (check, ingest, weekly, schedule),
+    "Run": (init, check, ingest, weekly, schedule),
     "Results": (report, runs, models, prices, explain, decide),
     "Evidence": (trace, why, replay, verify),
     "Operation": (release, releases, rollback, keys, detach_demo, doctor),

@@ -92,7 +92,7 @@ def _explained(gate: GateState) -> Table:
     facts = {
         "value": number(gate.value),
         "threshold": f"{gate.rule} {number(gate.threshold)}",
-        "verdict": "passed" if gate.passed else "failed",
+        "verdict": gate.word,
         "reason": gate.reason,
         "override": override_note(gate),
         "evidence": f"{gate.evidence}, {DETAILS[gate.gate]}",

@@ -35,6 +35,8 @@ def prices(
         table = table[table["sku"] == sku.upper()]
         if table.empty:
             raise SourceError(str(PRICES), f"has no recommendation for SKU {sku} (pricing.min_lines)")
+    elif table.empty:
+        typer.echo("no SKU has lines enough for a recommendation (pricing.min_lines, pricing.window_days)", err=True)
     gain = (table["predicted_revenue"] - table["predicted_revenue_now"]) * table["lines"]
     table = table.assign(predicted_gain=gain)
     shown = table.sort_values(["predicted_gain", "sku"], ascending=[False, True]).head(most)

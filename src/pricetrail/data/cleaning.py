@@ -102,5 +102,7 @@ def _cancelled(status: pd.Series, parsed: Parsed, rules: ShopRules) -> Mask:
 def _no_products(sku: pd.Series, rules: ShopRules) -> Mask:
     if isinstance(rules.not_products, str):
         pattern = rules.not_products or "(?!)"  # an empty one would match each SKU
-        return sku.str.match(pattern, case=False).to_numpy().astype(bool)
-    return sku.isin([code.strip().upper() for code in rules.not_products]).to_numpy()
+        listed = sku.str.match(pattern, case=False).fillna(False)
+    else:
+        listed = sku.isin([code.strip().upper() for code in rules.not_products])
+    return (listed | sku.isna()).to_numpy().astype(bool)

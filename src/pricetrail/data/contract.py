@@ -140,13 +140,15 @@ def _parse_alike(raw: pd.DataFrame, written: FileFormat, rules: ShopRules) -> tu
     quantity = pd.Series(parse_numbers(cells["quantity"], written, rules), index=raw.index)
     unit_price = pd.Series(parse_numbers(cells["unit_price"], written, rules), index=raw.index)
     invoice, sku = plain_code(cells["invoice"]), plain_code(cells["sku"]).str.upper()
+    if written.columns.line_total:  # of a line of no units the total stands: it is dropped as a return
+        unit_price = (unit_price / quantity.where(quantity != 0, 1)).round(6)
     whole = (quantity % 1 == 0) if rules.whole_units else quantity.notna()
     decimals = np.isfinite(quantity.to_numpy()) & ~whole.to_numpy()
     if decimals.sum() > MAX_DECIMALS:
         cells["quantity"].refuse(decimals, "must be a whole number: set shop.whole_units: false")
     broken: dict[str, Mask] = {
         "invoice must not be empty": invoice.isna().to_numpy(),
-        "sku must not be empty": sku.isna().to_numpy(),
+        "sku must not be empty": sku.isna().to_numpy() & rules.sku_required,
         f"quantity must be a {'whole ' if rules.whole_units else ''}number": ~(
             whole & (quantity.abs() <= MAX_QUANTITY)
         ).to_numpy(),

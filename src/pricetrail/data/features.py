@@ -43,6 +43,7 @@ NUMERIC_FEATURES: Final = tuple(FEATURE_UNITS)
 CATEGORICAL_FEATURES: Final = ("country",)
 PRICE_FEATURES: Final = ("log_unit_price", "log_price_vs_mean", "log_price_vs_min", "log_price_vs_max")
 TIME_FEATURES: Final = ("hour", "weekday", "month")
+COUNTRY_FEATURES: Final = ("country_mean", "country_log_lines")
 COUNT_FEATURES: Final = tuple(name for name in FEATURE_UNITS if name.endswith("_log_lines"))
 
 

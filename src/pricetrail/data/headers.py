@@ -65,7 +65,7 @@ def find_header(place: str, rows: Sequence[Sequence[str]], written: FileFormat) 
         NoHeaderError: no row has all of them.
         SourceError: a column stands twice, or a line stands above the header.
     """
-    wanted = {ours: theirs for ours, theirs in written.columns.model_dump().items() if theirs}
+    wanted = written.columns.named()
     names = [[plain_name(cell) for cell in row] for row in rows[: header_rows(written)]]
     if written.header_row:
         names = [row if i == written.header_row - 1 else [] for i, row in enumerate(names)]

@@ -9,9 +9,11 @@ from numpy.typing import NDArray
 
 from pricetrail.base.errors import SourceError
 from pricetrail.base.params_data import FileFormat
-from pricetrail.data.contract import CELL_TYPES, LINE_COLUMNS, SOURCE_FILE, SOURCE_ROW
+from pricetrail.data.contract import LINE_COLUMNS, SOURCE_FILE, SOURCE_ROW
 from pricetrail.data.headers import find_header, plain_name
+from pricetrail.data.order_fields import fill_down, join
 from pricetrail.data.source import RawTable
+from pricetrail.data.text import CELL_TYPES
 
 _LETTERS: Final = {"string": "t", "large_string": "t", "null": "t", "timestamp": "d", "bool": "b"}  # other types: n
 _YEARS: Final = (-62135596800, 253402300799)  # 1 to 9999, as seconds from 1970
@@ -30,23 +32,21 @@ def parquet_columns(table: pa.Table, place: str, written: FileFormat) -> RawTabl
 def named_columns(raw: RawTable) -> tuple[pa.Table, tuple[str, ...]]:
     """Our columns under our names, with where each row came from, and notes; blank rows and headers are left out."""
     places = {ours: str(at) for ours, at in raw.header.positions.items()}
-    columns = [raw.table.column(at) for at in places.values()]
+    columns = join({ours: raw.table.column(at) for ours, at in places.items()})
     source = pa.DictionaryArray.from_arrays(pa.array([0] * raw.table.num_rows, pa.int32()), [raw.name])
     types = pa.nulls(raw.table.num_rows, pa.string()) if raw.types is None else raw.types
-    table = pa.table(
-        [*columns, source, raw.rows, types.dictionary_encode()], names=[*places, SOURCE_FILE, SOURCE_ROW, CELL_TYPES]
-    )
+    table = pa.table({**columns, SOURCE_FILE: source, SOURCE_ROW: raw.rows, CELL_TYPES: types.dictionary_encode()})
     for ours in ("description", "customer_id", "country"):
         if ours not in places:
             table = table.append_column(ours, pa.nulls(table.num_rows, pa.string()))
-    status = [ours for ours in places if ours not in LINE_COLUMNS]
-    table = table.select([*LINE_COLUMNS, *status, SOURCE_FILE, SOURCE_ROW, CELL_TYPES])
+    others = [ours for ours in columns if ours not in LINE_COLUMNS]
+    table = table.select([*LINE_COLUMNS, *others, SOURCE_FILE, SOURCE_ROW, CELL_TYPES])
     blank, again = _blank_rows(raw.table), _header_rows(table, raw)
     told = (("blank rows left out", blank), ("rows left out that repeat the header", again))
     notes = [f"{what}: {mask.sum()}" for what, mask in told if mask.any()]
     if notes:
         table = table.filter(pa.array(~(blank | again)))
-    return table, (*raw.notes, *notes)
+    return fill_down(raw.name, table, raw.written), (*raw.notes, *notes)
 
 
 def _blank_rows(table: pa.Table) -> NDArray[np.bool_]:
@@ -88,7 +88,7 @@ def _plain(place: str, ours: str, column: pa.ChunkedArray, written: FileFormat) 
     Raises:
         SourceError: lists or structs, or bytes that are no text, or times that no calendar has.
     """
-    name = getattr(written.columns, ours)
+    name = written.columns.named()[ours]
     try:
         if pa.types.is_dictionary(column.type):
             column = column.cast(column.type.value_type)

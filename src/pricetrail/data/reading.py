@@ -11,6 +11,7 @@ from pricetrail.base.params import Params
 from pricetrail.data import contract, losses, source_files
 from pricetrail.data.cleaning import Cleaned, clean
 from pricetrail.data.contract import SOURCE_FILE, Parsed
+from pricetrail.data.order_fields import require_currency
 from pricetrail.data.shop_rules import ShopRules, shop_rules
 from pricetrail.data.source import Source
 
@@ -97,6 +98,7 @@ def read_shop(params: Params, *, learnable: bool = True) -> Reading:
     """
     rules = shop_rules(params)
     raw = source_files.read_lines(params.data)
+    require_currency(raw.table, rules.currency)
     parsed = contract.parse(raw.table, {source.name: source.written for source in raw.sources}, rules)
     contract.require_parseable(parsed, params.data.max_bad_share)
     losses.require_dirt(raw.table, parsed)

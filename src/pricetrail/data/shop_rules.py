@@ -26,6 +26,7 @@ class ShopRules:
         cancelled_status: lower-case words of the status column that cancel a line.
         same_line: columns that tell a line.
         repeats_in_file: whether equal lines of one file are one.
+        sku_required: whether a row without SKU is unparseable; else it is no product, as a tip or a custom amount.
         sku_width: digits that numeric SKUs are padded to; 0 for none.
         max_dropped_share: of all lines, for each reason and in all.
     """
@@ -39,6 +40,7 @@ class ShopRules:
     cancelled_status: tuple[str, ...]
     same_line: tuple[str, ...]
     repeats_in_file: bool
+    sku_required: bool
     sku_width: int
     max_dropped_share: float
 
@@ -53,6 +55,7 @@ _GENERIC: Final = ShopRules(
     cancelled_status=(),
     same_line=_ALL_BUT_DESCRIPTION,
     repeats_in_file=False,
+    sku_required=False,
     sku_width=0,
     max_dropped_share=0.1,
 )
@@ -63,6 +66,7 @@ PRESETS: Final[Mapping[str, ShopRules]] = MappingProxyType(
             _GENERIC,
             name="uci",
             not_products=r"(?![0-9]{5})",
+            sku_required=True,
             cancellation_prefix="C",
             same_line=("description", *_ALL_BUT_DESCRIPTION),
             repeats_in_file=True,

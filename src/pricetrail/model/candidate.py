@@ -15,11 +15,12 @@ from pricetrail.checks.errors_and_intervals import errors
 from pricetrail.checks.estimates import ValidationResult
 from pricetrail.data.encoder import Encoder
 from pricetrail.data.features import TARGET
+from pricetrail.data.groups import buyers
 from pricetrail.data.past_lines import History
 from pricetrail.model.baselines.naive import INDEX, load_baseline
 from pricetrail.model.bundle import Bundle
 from pricetrail.model.bundle_files import Backup, Primary
-from pricetrail.model.conformal import buyers, fit_conformal
+from pricetrail.model.conformal import fit_conformal
 from pricetrail.model.inputs import Inputs, LookBack, TargetScale
 from pricetrail.model.study import Choice
 from pricetrail.model.training import Epoch, Trained, TrainingData, train

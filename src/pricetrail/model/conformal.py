@@ -35,15 +35,6 @@ LOWEST: Final = math.log1p(1.0)
 _SLACK: Final = 1e-9  # prediction ± offset is rounded; the row that set the offset must not fall out by that
 
 
-def buyers(rows: pd.DataFrame) -> NDArray[np.str_]:
-    """The group of each row that intervals are calibrated by, ``registered`` or ``guest``, shape (n,).
-
-    Args:
-        rows: with the feature ``registered``, shape (n, …).
-    """
-    return np.where(rows["registered"] > 0, "registered", "guest")
-
-
 @dataclass(frozen=True)
 class Cell:
     """Rows of one group whose predictions are in one bin.
@@ -228,7 +219,11 @@ def coverage(
         figures |= {f"coverage_{100 * level:g}": covered, f"mean_width_{100 * level:g}": high[:, i] - low[:, i]}
     table = pd.DataFrame(figures)
     cuts = {"overall": np.full(len(table), "all"), "month": predictions[DAY].dt.strftime("%Y-%m").to_numpy()}
-    cuts |= {column: predictions[column].to_numpy() for column in ("registered", "country_group")}
+    cuts |= {
+        name: predictions[name].to_numpy()
+        for name in ("registered", "country_group")
+        if predictions[name].nunique() > 1
+    }
     rows = pd.concat([_by_group(table, column, groups) for column, groups in cuts.items()]).to_dict("records")
     widths = (float(rows[0][f"mean_width_{100 * level:g}"]) for level in conformal.levels)
     lowest, highest = (LevelCoverage(o.value, o.low, o.high, width) for o, width in zip(overall, widths, strict=True))

@@ -13,8 +13,9 @@ from pricetrail.base.typed_json import record
 from pricetrail.checks.errors_and_intervals import Floats, Scores, units
 from pricetrail.checks.results import AccuracyResult
 from pricetrail.data.features import DAY, TARGET
+from pricetrail.data.groups import sensitive_groups
 from pricetrail.model.bundle import Bundle
-from pricetrail.model.conformal import buyers, coverage
+from pricetrail.model.conformal import coverage
 from pricetrail.model.explain.shap_values import LARGEST_GAP_LOG_QUANTITY, Explanation, explain
 
 
@@ -42,9 +43,7 @@ def prediction_table(bundle: Bundle, rows: pd.DataFrame, baseline: float) -> pd.
             TARGET: rows[TARGET].astype("float64"),
             f"predicted_{TARGET}": predicted,
             f"baseline_{TARGET}": baseline,
-            "registered": buyers(rows),
-            "country": rows["country"],
-            "country_group": np.where(rows["country"] == bundle.encoder.home_country, "home", "abroad"),
+            **sensitive_groups(rows, bundle.encoder.home_country),
         }
     )
     if bundle.intervals is None:

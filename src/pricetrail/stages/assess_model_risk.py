@@ -3,13 +3,18 @@
 import logging
 from pathlib import Path
 
+import pandas as pd
+
 from pricetrail.base import files
 from pricetrail.checks.decision import decision_page
 from pricetrail.checks.fairness import assess_fairness
 from pricetrail.checks.gates import OUTCOME_WORDS, decide, read_verdict
+from pricetrail.data.encoder import Encoder
+from pricetrail.data.groups import sensitive_groups
 from pricetrail.stages import run_stage
 
 PREDICTIONS, DRIFT, TEST = Path("data/predictions.parquet"), Path("metrics/drift.json"), Path("metrics/test.json")
+BEFORE, ENCODER = (Path("data/splits/train"), Path("data/splits/validation")), Path("models/encoder.json")
 FAIRNESS, DECISION = Path("metrics/fairness.json"), Path("metrics/decision.json")
 ROW = Path("metrics/gates/decision.json")
 PLOT, PAGE = Path("reports/error_by_group.csv"), Path("reports/decision.md")
@@ -22,7 +27,9 @@ def main() -> None:
     params = files.read_params()
     drift = read_verdict(files.read_json(DRIFT), str(DRIFT), "drift")
     accuracy = read_verdict(files.read_json(TEST), str(TEST), "accuracy")
-    fairness = assess_fairness(files.read_table(PREDICTIONS), params.fairness, params.gates, params.seed)
+    home = Encoder.from_json(files.read_text(ENCODER)).home_country
+    earlier = pd.concat([pd.DataFrame(sensitive_groups(files.read_table(path), home)) for path in BEFORE])
+    fairness = assess_fairness(files.read_table(PREDICTIONS), earlier, params.fairness, params.gates, params.seed)
     decision = decide([drift, accuracy, fairness.verdict], params.gates.overrides, params.data.restated)
 
     files.write_record(FAIRNESS, fairness.result())

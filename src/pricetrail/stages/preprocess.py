@@ -1,13 +1,14 @@
 """Stage ``preprocess``: chronological splits, and the encoder fitted on the training rows."""
 
 import logging
+import math
 from pathlib import Path
 
 from pricetrail.base import files
 from pricetrail.base.parquet import partition_bytes
-from pricetrail.data.contract import iso_week, require_learnable
+from pricetrail.data.contract import UNSPECIFIED, iso_week, require_learnable
 from pricetrail.data.encoder import fit_encoder
-from pricetrail.data.features import DAY, select_sku
+from pricetrail.data.features import COUNTRY_FEATURES, DAY, NUMERIC_FEATURES, select_sku
 from pricetrail.data.past_lines import History
 from pricetrail.data.splits import find_boundaries, split_by_day
 from pricetrail.stages import run_stage
@@ -29,7 +30,12 @@ def main() -> None:
     boundaries = find_boundaries(lines[DAY], params.split.test_share)
     splits = split_by_day(lines, boundaries)
     require_learnable(splits.train, "training rows")
-    encoder = fit_encoder(splits.train, params.encoding.bins, params.encoding.max_countries)
+    has_countries = (splits.train["country"] != UNSPECIFIED).any()
+    no_past = {} if has_countries else dict.fromkeys(COUNTRY_FEATURES, math.nan)  # it would be that of the whole shop
+    encoder = fit_encoder(splits.train.assign(**no_past), params.encoding.bins, params.encoding.max_countries)
+    without = [name for name in NUMERIC_FEATURES if name not in encoder.feature_names]
+    if without:
+        log.info("left out of the model, without a value or with one only in the training rows: %s", ", ".join(without))
     tables = {"train": splits.train, "validation": splits.validation, "test": splits.test}
     history = History.of(shop).table  # of all SKUs: a customer's other lines count, too
     log.info(

@@ -91,7 +91,7 @@ class GroupMedian:
 
 
 def fit_medians(rows: pd.DataFrame) -> tuple[GroupMedian, ...]:
-    """The naive models: of all lines, a SKU's, and a customer's lines of a SKU.
+    """The naive models: of all lines, a SKU's, and a customer's lines of a SKU, where a line has a customer.
 
     Args:
         rows: training rows, shape (n, …), holding ``sku``, ``customer_id`` and the target.
@@ -100,6 +100,7 @@ def fit_medians(rows: pd.DataFrame) -> tuple[GroupMedian, ...]:
     return tuple(
         GroupMedian(name, pd.concat([_medians(lines, keys) for keys in groups], ignore_index=True))
         for name, groups in GROUPS.items()
+        if "customer_id" not in groups[-1] or rows["customer_id"].notna().any()
     )
 
 

@@ -59,6 +59,9 @@ def explain(bundle: Bundle, rows: pd.DataFrame, background: pd.DataFrame) -> Exp
         rows: features to explain, shape (n, …).
         background: features of training rows that the values are measured against.
 
+    Returns:
+        Without the features that move no prediction by anything, such as the past of customers in a shop without any.
+
     Raises:
         BundleError: the bundle's network could not be loaded, or a row's values do not add up to its prediction.
     """
@@ -77,7 +80,8 @@ def explain(bundle: Bundle, rows: pd.DataFrame, background: pd.DataFrame) -> Exp
     if len(wrong):
         rule = f"must add up to the prediction within {LARGEST_GAP_LOG_QUANTITY:g} log1p(units), gap of row {wrong[0]}"
         raise BundleError("SHAP values", rule, float(f"{gaps[wrong[0]]:.3g}"))
-    return Explanation(values, base, float(gaps.max(initial=0.0)))
+    moves = (values != 0).any()
+    return Explanation(values.loc[:, moves] if moves.any() else values, base, float(gaps.max(initial=0.0)))
 
 
 def _feature_of_encoded_column(encoder: Encoder, network: Network) -> NDArray[np.str_]:

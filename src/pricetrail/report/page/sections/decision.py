@@ -35,7 +35,7 @@ def gate_state(gate: GateState) -> tuple[State, str]:
     if gate.value is None:
         return "unknown", "Not computed: failed"
     if gate.passed:
-        return "pass", "Passed"
+        return "pass", gate.word.capitalize()
     return "fail", "Failed, opened by an override" if gate.override else "Failed"
 
 

@@ -3,6 +3,8 @@
 import base64
 
 from pricetrail.checks.results import ColumnDrift, ModelDriftResult
+from pricetrail.data.features import CATEGORICAL_FEATURES, FEATURE_UNITS
+from pricetrail.data.past_lines import HISTORY_UNITS
 from pricetrail.report.page.blocks import Block, Cell, Figure, Key, Note, Picture, Section, State, Tile, Tiles, table
 from pricetrail.report.page.charts import Axis, Item, Row, rows_chart
 from pricetrail.report.page.words import between, count, fixed, number, percent, plural, sentence
@@ -33,6 +35,8 @@ def drift_section(results: PageResults) -> Section:
     finding = f"{len(drifted)} of {plural(len(inputs), 'input column')} drifted"
     if target is not None:
         finding += f"; the target did{'' if target.drifted else ' not'}"
+    for note in dict.fromkeys(column.note for column in inputs if column.note and not column.drifted):
+        finding += f"; {note}: {', '.join(column.column for column in inputs if column.note == note)}"
     blocks = (Tiles(_drift_tiles(results, inputs, target)), _drift_figure(results.drift.columns))
     return Section("drift", "Drift", finding + ".", blocks)
 
@@ -62,11 +66,13 @@ def _drift_figure(columns: tuple[ColumnDrift, ...]) -> Figure:
     for column in ordered:
         is_target, (state, word) = column.role == "target", DRIFTED[column.drifted]
         bar = Item(ratios[column.column], "bar", "bad" if column.drifted else "main", tip=_tip(column))
-        note = f"▲ {fixed(column.distance, 3)}" if column.drifted else fixed(column.distance, 3)
+        told = column.note or fixed(column.distance, 3)
+        note = f"▲ {told}" if column.drifted else told
         rows.append(Row(f"{column.column} (target)" if is_target else column.column, (bar,), note, is_target))
         distance = (number(column.distance), number(column.threshold))
         missing = (percent(column.reference_missing_share, 1), percent(column.current_missing_share, 1))
-        cells.append((column.column, column.role, column.method, *distance, *missing, Cell(word.lower(), state)))
+        verdict = Cell(column.note or word.lower(), state)
+        cells.append((column.column, column.role, column.method, *distance, *missing, verdict))
     reach = max([1.2, *ratios.values()]) * 1.05
     axis = Axis(0, reach, "distance ÷ its threshold", lambda value: f"{number(value)}×", ((1.0, "threshold"),))
     legend = (Key("square", "main", "within its threshold"), Key("square", "bad", "▲ beyond it"))
@@ -105,7 +111,15 @@ def explanation_section(results: PageResults) -> Section:
     axis = Axis(0, top[0][1] * 1.05 or 1.0, "mean |SHAP value|, log(1 + units)")
     shown = table("Mean |SHAP value| of every feature", ("feature", "#mean"), [(f, number(v)) for f, v in ranked])
     chart = rows_chart("shap", "Mean absolute SHAP value of each feature", finding, rows, axis)
-    return Section(key, heading, finding, (Figure(f"The {len(top)} strongest features", chart, shown), *pictures))
+    blocks = (Figure(f"The {len(top)} strongest features", chart, shown), *_left_out(results), *pictures)
+    return Section(key, heading, finding, blocks)
+
+
+def _left_out(results: PageResults) -> tuple[Note, ...]:
+    """The features that move nothing: no line has a value, or all have the same."""
+    absent = [name for name in (*FEATURE_UNITS, *CATEGORICAL_FEATURES, *HISTORY_UNITS) if name not in results.shap]
+    text = f"{', '.join(absent)}: the lines have no value, or one only, that could tell anything."
+    return (Note(text, "Left out"),) if absent else ()
 
 
 def _pictures(results: PageResults) -> tuple[Block, ...]:

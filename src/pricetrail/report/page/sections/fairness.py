@@ -33,16 +33,18 @@ class Group:
 def fairness_section(results: PageResults) -> Section:
     """Each sensitive column and the cells of all: their groups, then their figures."""
     columns = results.fairness.columns
-    every = (*columns, *results.fairness.intersections)
+    every = [column for column in (*columns, *results.fairness.intersections) if column.has_object]
     verdict = results.fairness.verdicts[0]
     failed = [name(column.column) for column in every if not column.passed]
-    finding = f"{plural(len(columns), 'sensitive column')} assessed, "
-    finding += f"{' and '.join(failed)} failed." if failed else "none failed."
-    finding += " " + sentence(verdict.reason)
-    if not columns:
-        return Section("fairness", "Fairness", finding, ())
+    finding = f"{plural(sum(column.has_object for column in columns), 'sensitive column')} assessed, "
+    finding += f"{' and '.join(failed)} failed. " if failed else "none failed. "
+    finding = (finding if every else "") + sentence(verdict.reason)
     groups = [group for column in every for group in groups_of(column)]
-    blocks: list[Block] = [_errors(groups), _bias(groups), _differences(every, verdict)]
+    blocks: list[Block] = [_errors(groups), _bias(groups), _differences(every, verdict)] if groups else []
+    for column in columns:
+        if not column.has_object:
+            text = f"Not assessed: {column.reason}. There is nothing to compare, and no gate is closed by it."
+            blocks.append(Note(text, name(column.column)))
     for column in every:
         if column.not_assessed:
             text = f"{', '.join(column.not_assessed)}: fewer than fairness.min_rows lines, so not assessed."

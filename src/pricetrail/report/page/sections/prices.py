@@ -30,6 +30,13 @@ def prices_section(results: PageResults) -> Section:
         f"Of {plural(summary.skus, 'SKU')} with a recommendation, {percent(summary.cut_share)} would be cut and "
         f"{percent(summary.raised_share)} raised; the model expects {change}% revenue a line."
     )
+    single = sum(len(points) == 1 for points in curves)
+    if single and single == summary.skus:
+        finding = "Every SKU with enough lines had one price only, so there is no other to recommend."
+    elif single:
+        finding += (
+            f" {single} of the {plural(len(curves), 'SKU')} below had one price only, so there is none to choose."
+        )
     note = Note(LIMITS + _told_dips(curves), "A candidate for a test", strong=True)
     if not cards:
         return Section("prices", "Price response", "No SKU had enough lines for a recommendation.", (note,))

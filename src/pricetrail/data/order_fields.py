@@ -1,0 +1,89 @@
+"""Layouts that do not have one column a field on each line: order fields once an order, day and time apart, totals."""
+
+from collections.abc import Mapping
+from typing import Final
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pricetrail.base.errors import SourceError
+from pricetrail.base.params_data import FileFormat
+from pricetrail.data.contract import LINE_COLUMNS, SOURCE_FILE, SOURCE_ROW
+from pricetrail.data.text import CELL_TYPES
+
+INVOICE, CURRENCY = "invoice", "currency"
+_MIDNIGHT: Final = r"[ T]00:00:00(\.0+)?$"  # what Excel puts behind a day
+
+
+def join(columns: Mapping[str, pa.ChunkedArray]) -> dict[str, pa.ChunkedArray]:
+    """Columns whose second part has a name of its own (``invoiced_at 2``) as one, with blanks between.
+
+    A row that lacks a part is missing.
+    """
+    joined = dict[str, pa.ChunkedArray]()
+    for name, column in columns.items():
+        ours = name.split(" ")[0]
+        if ours in joined:
+            texts = [pc.utf8_trim_whitespace(part.cast(pa.string())) for part in (joined[ours], column)]
+            texts[0] = pc.replace_substring_regex(texts[0], _MIDNIGHT, "")
+            texts = [pc.if_else(pc.equal(text, ""), None, text) for text in texts]
+            column = pc.binary_join_element_wise(*texts, " ", null_handling="emit_null")
+        joined[ours] = column
+    return joined
+
+
+def fill_down(place: str, table: pa.Table, written: FileFormat) -> pa.Table:
+    """Give the lines of an order what stands on one of them only (``data.fill_down``).
+
+    By the number of the invoice, not by the line above: a sorted file reads alike, and a guest gets nothing of the
+    order before. Only an invoice's own number can come from the line above.
+
+    Raises:
+        SourceError: a blank could be two things, as its invoice has two values in that column.
+    """
+    nothing, rows = {"", *(word.strip().lower() for word in written.missing)}, pd.Series(range(table.num_rows))
+    for name in sorted(written.fill_down, key=lambda name: name != INVOICE):
+        told = pc.utf8_lower(pc.utf8_trim_whitespace(table.column(name).cast(pa.string()))).to_pandas()
+        told = told.mask(told.isin(nothing))
+        own = rows.where(told.notna())
+        if name == INVOICE:
+            giver = own.ffill()
+        else:
+            invoice = table.column(INVOICE).to_pandas()
+            open_ones = told.isna() & (told.groupby(invoice).transform("nunique") > 1)
+            if open_ones.any():
+                at = int(open_ones.to_numpy().argmax())
+                rule = f"{name} must have one value an invoice where data.fill_down fills it, invoice {invoice[at]} has"
+                two = " and ".join(told[invoice == invoice[at]].dropna().unique()[:2])
+                raise SourceError(f"{place}: row {table.column(SOURCE_ROW)[at]}", rule, two)
+            giver = own.fillna(own.groupby(invoice).transform("first"))
+        column = table.column(name).take(pa.array(giver, pa.int64(), from_pandas=True))
+        table = _set(table, name, column)
+        if name in LINE_COLUMNS and table.column(CELL_TYPES).null_count == 0:
+            place_of, types = LINE_COLUMNS.index(name), table.column(CELL_TYPES).to_pandas().astype("str")
+            letters = types.str[place_of].reindex(giver).fillna("-").to_numpy()
+            types = types.str[:place_of] + letters + types.str[place_of + 1 :]
+            table = _set(table, CELL_TYPES, pa.array(types, pa.string()).dictionary_encode())
+    return table
+
+
+def _set(table: pa.Table, name: str, column: pa.ChunkedArray) -> pa.Table:
+    return table.set_column(table.column_names.index(name), name, column)
+
+
+def require_currency(raw: pd.DataFrame, currency: str) -> None:
+    """Stop where a line tells that it is in another currency: prices of two currencies are no prices.
+
+    Raises:
+        SourceError: naming the first such row.
+    """
+    if CURRENCY not in raw:
+        return
+    told = raw[CURRENCY].astype("str").str.strip().str.upper()
+    other = raw[CURRENCY].notna() & (told != "") & (told != currency)
+    if other.any():
+        first = raw[other].iloc[0]
+        rule = f"currency must be shop.currency {currency}, and {int(other.sum())} of {len(raw)} rows are in others"
+        rule += ": give each currency a shop of its own, or set data.columns.currency: null where prices are converted"
+        raise SourceError(f"{first[SOURCE_FILE]}: row {first[SOURCE_ROW]}", rule, first[CURRENCY])

@@ -1,0 +1,131 @@
+"""What was read, as a person can check it: sources, figures, some lines as understood, and what looks odd."""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+import pandas as pd
+
+from pricetrail.base.json_type import Json
+from pricetrail.data.contract import LINE_COLUMNS, REASON, SOURCE_FILE, SOURCE_ROW, UNSPECIFIED
+from pricetrail.data.reading import Reading
+from pricetrail.data.shop_proposal import FEE
+
+_EXAMPLES, _BAD = 5, 3
+_BUSY_DAY, _GAP_DAYS, _FAR = 20, 14, 100  # times the usual lines; days; times the 99th percentile
+_BIG_CUSTOMER, _MIN_LINES = 0.2, 50
+_GUESTS: Final = (
+    r"(?i)guests?|unknown|anonym\w*|cash|walk.?in|none|no customer|n\.?a\.?|\?+|x+|0+|9{3,}|gast|bar|divers\w*|invitado"
+)
+_MOJIBAKE: Final = r"Ã[\u0080-\u00bf€ƒ„…†‡ˆ‰Š‹Œ\u017d‘’“”•–—˜™š›œ\u017eŸ¡-¿]|â€|Â[£§°·\u00a0]|\ufffd"
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Rows of tables for a person.
+
+    Attributes:
+        sources: a file, sheet or member each.
+        figures: of all sales, by name.
+        examples: sales as understood.
+        quarantined: rows that were not.
+        warnings: what may be read wrongly, or may be wrong in the files.
+    """
+
+    sources: list[dict[str, Json]]
+    figures: dict[str, str]
+    examples: list[dict[str, Json]]
+    quarantined: list[dict[str, Json]]
+    warnings: list[str]
+
+
+def profile(reading: Reading) -> Profile:
+    """Tell what the files of a shop say."""
+    lines, bad = reading.cleaned.lines, reading.parsed.quarantine
+    days = lines["invoiced_at"].dt.normalize()
+    sources: list[dict[str, Json]] = [
+        {
+            "source": source.name,
+            "rows": source.rows,
+            "encoding": source.written.encoding,
+            "delimiter": source.written.delimiter,
+            "notes": "; ".join(source.notes),
+        }
+        for source in reading.sources
+    ]
+    who = lines["customer_id"]
+    figures = {
+        "rows": f"{reading.rows:,}",
+        "sales": f"{len(lines):,}",
+        **{
+            reason.replace("_", " "): f"{count:,} dropped" for reason, count in reading.cleaned.dropped.items() if count
+        },
+        **({"quarantined": f"{len(bad):,}"} if len(bad) else {}),
+        "days": f"{days.nunique():,} of {(days.max() - days.min()).days + 1:,}, {days.min():%Y-%m-%d} to {days.max():%Y-%m-%d}",
+        "SKUs": f"{lines['sku'].nunique():,}",
+        "customers": f"{who.nunique():,}; {who.isna().mean():.0%} of the lines are guests'",
+        "countries": ", ".join(
+            f"{name} {share:.0%}" for name, share in lines["country"].value_counts(normalize=True).head(4).items()
+        ),
+        f"quantity, {reading.rules.unit}": _quantiles(lines["quantity"]),
+        f"unit price, {reading.rules.currency}": _quantiles(lines["unit_price"]),
+    }
+    parsed = reading.parsed.lines.assign(
+        **{SOURCE_FILE: reading.parsed.source_file, SOURCE_ROW: reading.parsed.source_row}
+    )
+    some = parsed.iloc[sorted({round(n * (len(parsed) - 1) / (_EXAMPLES - 1)) for n in range(_EXAMPLES)})]
+    return Profile(sources, figures, _rows(some), _rows(bad.head(_BAD)), _warnings(lines))
+
+
+def _quantiles(values: pd.Series) -> str:
+    least, low, middle, high, most = values.quantile([0, 0.05, 0.5, 0.95, 1])
+    return f"{middle:,.6g} (median), {low:,.6g} to {high:,.6g} (90% of lines), {least:,.6g} to {most:,.6g} (all)"
+
+
+def _rows(table: pd.DataFrame) -> list[dict[str, Json]]:
+    """A row each: where it stands, and what it says, by our names."""
+    names = [name for name in (REASON, *LINE_COLUMNS) if name in table]
+    return [
+        {
+            "row": f"{row[SOURCE_FILE]}: {row[SOURCE_ROW]}",
+            "says": "; ".join(f"{name} {row[name]}" for name in names if not pd.isna(row[name])),
+        }
+        for row in table.to_dict("records")
+    ]
+
+
+def _warnings(lines: pd.DataFrame) -> list[str]:
+    """What a person should look at, with what to set where it is wrong."""
+    found, days = list[str](), lines["invoiced_at"].dt.normalize()
+    by_day, gaps = days.value_counts(), days.drop_duplicates().sort_values().diff()
+    if by_day.max() > _BUSY_DAY * by_day.median():
+        found.append(f"{by_day.idxmax():%Y-%m-%d} has {by_day.max():,} lines, the usual day {by_day.median():g}")
+    if gaps.max() > pd.Timedelta(days=_GAP_DAYS):
+        found.append(f"no sale in the {gaps.max().days - 1} days before {days[gaps.idxmax()]:%Y-%m-%d}")
+    if (lines["invoiced_at"] == days).all():
+        found.append("all times are midnight: the files tell days only")
+    for name in ("quantity", "unit_price"):
+        high = lines[name].quantile(0.99)
+        if len(far := lines[lines[name] > _FAR * high]):
+            found.append(
+                f"{name} {far[name].max():,.6g} is more than {_FAR} times what 99% of the lines have ({high:,.6g})"
+            )
+    shares = lines["customer_id"].value_counts(normalize=True)
+    guests = [str(who) for who in shares.index if re.fullmatch(_GUESTS, str(who))]
+    if len(lines) >= _MIN_LINES and len(shares) > 2 and shares.iloc[0] > max(_BIG_CUSTOMER, 5 * shares.iloc[1]):
+        guests = list(dict.fromkeys([*guests, str(shares.index[0])]))
+    if guests:
+        found.append(f"customers {', '.join(guests[:3])} may be words for guests: data.missing")
+    if fees := sorted({sku for sku in lines["sku"].unique() if FEE.fullmatch(sku)}):
+        found.append(f"SKUs {', '.join(fees[:5])} may be fees: shop.not_products")
+    skus = pd.Series(lines["sku"].unique())
+    spelt = skus.groupby([re.sub(r"[\W_]", "", sku) for sku in skus]).agg(list)
+    if len(twice := spelt[spelt.map(len) > 1]):
+        found.append(f"{len(twice)} SKUs are spelt in two ways, such as {' and '.join(twice.iloc[0][:2])}")
+    for name in ("description", "country"):
+        texts = pd.Series(lines[name].dropna().unique(), dtype="str")
+        if len(broken := texts[[bool(re.search(_MOJIBAKE, text)) for text in texts]]):
+            found.append(f"{name} {broken.iloc[0]!r} was written in one encoding and read in another: data.encoding")
+    if (lines["country"] == UNSPECIFIED).all() != (lines["country"] == UNSPECIFIED).any():
+        found.append(f"{(lines['country'] == UNSPECIFIED).mean():.0%} of the lines have no country")
+    return found
