@@ -20,7 +20,7 @@ from ruamel.yaml import YAML
 from pricetrail.base.errors import PricetrailError
 from pricetrail.data.reading import read_shop
 from pricetrail.stages import etl_pipeline
-from support.dialect_reads import EQUAL, MISREAD, REFUSED, lines_of, outcome, params_of, trials
+from support.dialect_reads import EQUAL, MISREAD, REFUSED, lines_of, outcome, params_of, proposed, trials
 from support.dialects import DIMENSIONS, Dialect, right_settings, sample, tidy
 from support.mutations import mutant
 from support.said import unexplained
@@ -53,6 +53,21 @@ def test_any_dialect_is_read_or_refused(dialect: Dialect) -> None:
 @pytest.mark.parametrize("dialect", sample(sum(map(len, DIMENSIONS.values())) - 2 * len(DIMENSIONS), 0), ids=str)
 def test_each_way_by_itself_is_read(dialect: Dialect) -> None:
     never_a_third(dialect, wrong=99)
+
+
+@pytest.mark.parametrize("dialect", [Dialect(delimiter=";", decimal=",", dates="%d.%m.%Y %H:%M")], ids=str)
+def test_init_finds_settings_that_read(tmp_path: Path, dialect: Dialect) -> None:
+    assert proposed(tmp_path / "bare", dialect, told=False).how != MISREAD
+    found = proposed(tmp_path / "told", dialect, told=True)
+    assert found.how == EQUAL, found.why
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("dialect", sample(160, 13)[70:], ids=str)
+def test_init_reads_right_or_asks(tmp_path: Path, dialect: Dialect) -> None:
+    assert proposed(tmp_path / "bare", dialect, told=False).how != MISREAD
+    found = proposed(tmp_path / "told", dialect, told=True)
+    assert found.how != MISREAD, found.why
 
 
 def fate(folder: Path, seed: int) -> str:

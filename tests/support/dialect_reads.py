@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from typer.testing import CliRunner
+
 from pricetrail.base.errors import PricetrailError
 from pricetrail.base.params import Params, parse_params
 from pricetrail.base.params_data import Data, Shop
+from pricetrail.cli.app import app
 from pricetrail.data.reading import Reading, read_shop
 from support.dialect_files import write
 from support.dialects import Dialect, Line, Settings, right_settings, shipped_settings, truth, wrong_settings
 from support.said import Read, read_of
+from support.tables import PARAMS
 
-SHIPPED: Final = parse_params((Path(__file__).resolve().parents[2] / "params.yaml").read_text(encoding="utf-8"))
+SHIPPED: Final = parse_params(PARAMS)
 EQUAL, REFUSED, MISREAD = "equal", "refused", "misread"
 
 
@@ -55,6 +60,11 @@ def outcome(path: Path, settings: Settings, lines: list[Line]) -> Outcome:
         params = params_of(path, settings)
     except ValueError as error:  # settings that contradict each other are refused before a file is opened
         return Outcome(REFUSED, f"params: {error}")
+    return outcome_by(params, lines)
+
+
+def outcome_by(params: Params, lines: list[Line]) -> Outcome:
+    """As ``outcome``, by whole parameters."""
     try:
         read = lines_of(read_shop(params))
     except PricetrailError as error:
@@ -78,3 +88,32 @@ def trials(folder: Path, dialect: Dialect, wrong: int) -> list[tuple[str, Settin
     start = sum(map(ord, str(dialect))) % step
     tried += [("wrong", settings) for settings in others[start::step][:wrong]]
     return [(name, settings, outcome(path, settings, lines)) for name, settings in tried]
+
+
+def proposed(folder: Path, dialect: Dialect, *, told: bool) -> Outcome:
+    """Have ``pricetrail init`` find the settings of a dialect, and read by them; a question is a refusal.
+
+    Args:
+        folder: to work in, new.
+        dialect: to write.
+        told: whether what a file may not tell is answered, as it truly is.
+    """
+    (folder / "shop").mkdir(parents=True)
+    write(folder / "shop", dialect)
+    right, options = right_settings(dialect), ["--currency", "GBP"]
+    if dialect.dates in ("offset", "utc"):
+        options += ["--timezone", "Europe/London"]
+    if dialect.is_text and not dialect.encoding.startswith("utf-8"):
+        options += ["--encoding", dialect.encoding]
+    if not dialect.is_typed:
+        options += ["--decimal", dialect.decimal, "--set", f"data.quote={right['data.quote']}"]
+    if dialect.days == "early" and dialect.dates[:2] in ("%d", "%m"):
+        options += ["--date-order", {"%d": "dmy", "%m": "mdy"}[dialect.dates[:2]]]
+    with contextlib.chdir(folder):
+        Path("params.yaml").write_text(PARAMS, encoding="utf-8")
+        ended = CliRunner().invoke(app, ["init", "shop", *(options if told else ())])
+        if ended.exit_code:
+            ours = isinstance(ended.exception, PricetrailError | SystemExit)
+            return Outcome(REFUSED if ours else MISREAD, f"{ended.exception!r} {ended.output[-300:]}")
+        params = parse_params(Path("params.yaml").read_text(encoding="utf-8"))
+        return outcome_by(params, truth(dialect))
