@@ -182,7 +182,7 @@ def _settle_dates(files: Sequence[_File], answers: Mapping[str, Any]) -> None:
         by_answer = [reading for reading in readings if reading.order == answers.get(DATE_ORDER)]
         by_others = [reading for reading in readings if proven == {reading.format}]
         if len(by_answer) == 1:
-            _use(file, by_answer[0], "the order as asked", sure=not by_answer[0].proof)
+            _use(file, by_answer[0], "the order as asked", sure=len(readings) > 1 or not readings[0].proof)
         elif len(readings) == 1:
             proof = readings[0].proof
             _use(file, readings[0], f"{proof!r} reads in no other order" if proof else "", sure=False)
