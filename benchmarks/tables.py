@@ -9,7 +9,7 @@ NAMES = (
     "pipeline_demo", "noop", "weekly_noop", "accuracy_demo", "price_demo", "train_speed",
     "pipeline_real", "accuracy_real", "intervals_real", "accuracy_85123A", "search_real", "train_scaling",
     "shap_speed", "replay", "faults_evidence", "faults_operation", "attacks", "operation_cases", "drift_calibration",
-    "reproducibility", "etl_real", "append_week", "push_growth", "any_shop",
+    "reproducibility", "etl_real", "append_week", "push_growth", "any_shop", "dialects",
 )  # fmt: skip
 LONG = ("year",)  # run by name only: hours
 SIGNS = {"<=": "≤", ">=": "≥"}

@@ -185,15 +185,11 @@ def _settle_dates(files: Sequence[_File], answers: Mapping[str, Any]) -> None:
             raise SourceError(f"{file.name}: {name}", rule, " and ".join(file.dates.unlike))
         by_answer = [reading for reading in readings if reading.order == answers.get(DATE_ORDER)]
         by_others = [reading for reading in readings if proven == {reading.format}]
-        if len(readings) == 1:
-            _use(
-                file,
-                readings[0],
-                f"{readings[0].proof!r} reads in no other order" if readings[0].proof else "",
-                sure=False,
-            )
-        elif len(by_answer) == 1:
-            _use(file, by_answer[0], "the order as asked", sure=True)
+        if len(by_answer) == 1:
+            _use(file, by_answer[0], "the order as asked", sure=len(readings) > 1 or not readings[0].proof)
+        elif len(readings) == 1:
+            proof = readings[0].proof
+            _use(file, readings[0], f"{proof!r} reads in no other order" if proof else "", sure=False)
         elif by_others:
             _use(file, by_others[0], "the other files prove the order", sure=False)
         elif readings:
@@ -209,8 +205,8 @@ def _settle_dates(files: Sequence[_File], answers: Mapping[str, Any]) -> None:
 
 def _use(file: _File, reading: DateReading, why: str, *, sure: bool) -> None:
     file.told["datetime_format"] = (reading.format, f"{reading.days}; {why}".rstrip("; "))
-    prove = not sure and (bool(reading.proof) or reading.order in {"iso", "excel", "ybd"} or "%b" in reading.format)
-    file.told["prove_date_order"] = (prove, "" if prove else "no day above 12: told in another way")
+    # Where nobody told the order the reading path proves it, by the other files too, or refuses.
+    file.told["prove_date_order"] = (not sure, "no day above 12: told in another way" if sure else "")
 
 
 def _changes(files: Sequence[_File], main: Told) -> dict[str, Json]:

@@ -133,6 +133,7 @@ def _tables(path: Path, allowance: Allowance, answers: Mapping[str, Any]) -> lis
 def _cells(row: Sequence[Any]) -> list[Any]:
     """Texts stripped; empty ones are None."""
     texts = (cell.decode(errors="replace") if isinstance(cell, bytes) else cell for cell in row)
+    texts = (str(cell) if isinstance(cell, list | dict) else cell for cell in texts)  # the reading path refuses them
     return [(cell.strip() or None) if isinstance(cell, str) else cell for cell in texts]
 
 
