@@ -235,7 +235,7 @@ def by(column: str, *, last: bool = True, rows: int = 6) -> list[int]:
 Biased = tuple[Sequence[int], str, Callable[[str], str], str]
 BIASED: dict[str, Biased] = {
     "dear, in another notation": (by("UnitPrice"), "UnitPrice", lambda v: f"1_{v}00", "5% dearest by unit_price"),
-    "dear, without a SKU": (by("UnitPrice", rows=30), "StockCode", lambda _: "", "10% dearest by unit_price"),
+    "dear, without an invoice": (by("UnitPrice", rows=30), "InvoiceNo", lambda _: "", "10% dearest by unit_price"),
     "large, without a price": (by("Quantity", rows=30), "UnitPrice", lambda _: "?", "10% largest by quantity"),
     "a day without dates": (range(63, 69), "InvoiceDate", lambda _: "?", "6 of 6 unparseable rows are of 2011-01-06"),
     "old": (by("InvoiceDate", last=False, rows=300)[::15], "Quantity", lambda _: "?", "10% oldest by invoiced_at"),
@@ -252,11 +252,11 @@ def test_a_quarantine_of_one_kind_is_bias(
     assert "that is bias, no dirt: set how they are written (data.decimal, " in said
 
 
-@pytest.mark.parametrize("column", ["StockCode", "Quantity", "InvoiceDate", "UnitPrice"])
+@pytest.mark.parametrize("column", ["InvoiceNo", "Quantity", "InvoiceDate", "UnitPrice"])
 def test_dirt_spread_evenly_is_none(tmp_path: Path, column: str) -> None:
     for seed in range(2):
         at = random.Random(seed).sample(range(len(MANY)), 20)
-        rows = with_cell(MANY, at, column, lambda v: "" if column == "StockCode" else "?")
+        rows = with_cell(MANY, at, column, lambda v: "" if column == "InvoiceNo" else "?")
         assert len(read(tmp_path, rows).parsed.quarantine) == 20
 
 

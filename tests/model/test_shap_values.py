@@ -38,6 +38,7 @@ from pricetrail.model.inference import explain_sample, require_same_rows
 from pricetrail.model.network import Network, NetworkSpec
 from support.clone import Clone
 from support.mean_head import MeanHead
+from support.tables import PARAMS
 from support.tiny_network import DATA, ENCODER, HISTORY, LOOK_BACK, TEST, TRAIN
 
 SPEC = NetworkSpec((12, 12), (0.1, 0.1), bins=4, batch_norm=True, residual=True, ensemble_size=2)
@@ -217,6 +218,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """What the command reads, by hand: three test lines, two of them explained, two of one invoice and SKU."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "120")
+    Path("params.yaml").write_text(PARAMS)
     keys = {
         "invoice": ["581001", "581002", "581002"],
         "sku": ["85123A", "22423", "22423"],

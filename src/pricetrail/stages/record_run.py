@@ -29,7 +29,8 @@ def main() -> None:
     params = parse_yaml(files.read_text(Path(FILE)), FILE)  # as they are written, which is what DVC records
     pipeline = parse_pipeline(files.read_text(DAG), params)
     plans = before(pipeline, NAME)
-    demo = parse_pipeline(files.read_text(DEMO_DAG), params, "demo/dvc.yaml") if DEMO_DAG.exists() else ()
+    has_demo = any(str(DEMO_DAG) in plan.deps for plan in pipeline if plan.name == NAME)
+    demo = parse_pipeline(files.read_text(DEMO_DAG), params, "demo/dvc.yaml") if has_demo else ()
     stages = stage_records(plans, demo, source, params)
 
     bundle = hashlib.sha256(files.read_bytes(MANIFEST)).hexdigest()
