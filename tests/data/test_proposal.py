@@ -336,7 +336,7 @@ def test_check_tells_what_the_files_say(project: Path) -> None:
     figures = profile(read_shop(read_params())).figures
     assert figures["days"] == "40 of 40, 2025-01-03 to 2025-02-11"
     assert figures["SKUs"] == "6"
-    assert figures["unit price, EUR"].endswith("2.5 to 7.5 (all)")
+    assert figures["unit price"].endswith("€2.50 to €7.50 (all)")
     done = CliRunner().invoke(app, ["check", "--data"])
     assert done.exit_code == 0
     assert "shop/a.csv: 2" in done.stdout

@@ -1,12 +1,14 @@
 """What was read, as a person can check it: sources, figures, some lines as understood, and what looks odd."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 import pandas as pd
 
 from pricetrail.base.json_type import Json
+from pricetrail.base.money import money
 from pricetrail.data.contract import LINE_COLUMNS, REASON, SOURCE_FILE, SOURCE_ROW, UNSPECIFIED
 from pricetrail.data.reading import Reading
 from pricetrail.data.shop_proposal import FEE
@@ -76,7 +78,7 @@ def profile(reading: Reading) -> Profile:
         "customers": f"{who.nunique():,}; {who.isna().mean():.0%} of the lines are guests'",
         "countries": ", ".join(f"{name} {share:.0%}" for name, share in countries.head(4).items()),
         f"quantity, {reading.rules.unit}": _quantiles(lines["quantity"]),
-        f"unit price, {reading.rules.currency}": _quantiles(lines["unit_price"]),
+        "unit price": _quantiles(lines["unit_price"], lambda price: money(price, reading.rules.currency)),
     }
     parsed = reading.parsed.lines.assign(
         **{SOURCE_FILE: reading.parsed.source_file, SOURCE_ROW: reading.parsed.source_row}
@@ -85,9 +87,9 @@ def profile(reading: Reading) -> Profile:
     return Profile(sources, figures, _rows(some), _rows(bad.head(_BAD)), _warnings(lines))
 
 
-def _quantiles(values: pd.Series) -> str:
-    least, low, middle, high, most = values.quantile([0, 0.05, 0.5, 0.95, 1])
-    return f"{middle:,.6g} (median), {low:,.6g} to {high:,.6g} (90% of lines), {least:,.6g} to {most:,.6g} (all)"
+def _quantiles(values: pd.Series, shown: Callable[[float], str] = "{:,.6g}".format) -> str:
+    least, low, middle, high, most = map(shown, values.quantile([0, 0.05, 0.5, 0.95, 1]))
+    return f"{middle} (median), {low} to {high} (90% of lines), {least} to {most} (all)"
 
 
 def _rows(table: pd.DataFrame) -> list[dict[str, Json]]:
