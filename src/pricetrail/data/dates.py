@@ -61,13 +61,19 @@ def parse_datetimes(cells: Cells, written: FileFormat) -> pd.Series:
     read = _read(cells, written.datetime_format)
     own, iso = cells.rows(read.own), cells.rows(read.iso)
     if written.datetime_format not in {"ISO8601", "excel"}:
-        rule = "must be written in one way, the file also has ISO dates or date cells: where a spreadsheet turned half"
-        cells.refuse(own & cells.in_file(iso), f"{rule} of a column into dates, export it again as text")
+        cells.refuse(own & cells.in_file(iso), lambda row: _two_ways(cells, row, iso))
     _require_format(cells, read, written.datetime_format)
     if written.prove_date_order:
         _require_order(cells, read, written.datetime_format)
     times = _on_one_clock(cells, read, written.timezone)
     return pd.Series(np.append(times, _NEVER)[cells.index], index=cells.place.index)
+
+
+def _two_ways(cells: Cells, row: int, iso: Mask) -> str:
+    """The rule for a column of two kinds of dates, with a row of the other kind."""
+    other = int((iso & (cells.file == cells.file[row])).argmax())
+    told = "must be written in one way, and a spreadsheet may have turned some into dates: export them as text;"
+    return f"{told} {cells.where(other)} has {cells.text(other)!r}"
 
 
 def _times(texts: Sequence[str], datetime_format: str) -> NDArray[np.datetime64]:

@@ -115,9 +115,8 @@ def _look(tables: list[UnseenTable], missing: frozenset[str], answers: Mapping[s
     file = _File(tables[0].file, tables, columns, date_evidence([] if typed else cells["invoiced_at"], today))
     file.told = {f"columns.{ours}": (theirs, evidence.get(ours, "")) for ours, theirs in columns.items()}
     file.told |= tables[0].settings
-    if once := [
-        ours for ours in FILLED if columns[ours] and _stands_once(tables, str(columns["invoice"]), columns[ours])
-    ]:
+    invoice = columns["invoice"]
+    if once := [ours for ours in FILLED if invoice and columns[ours] and _stands_once(tables, invoice, columns[ours])]:
         file.told["fill_down"] = (list(once), "other lines of the invoices that have a value have none")
     file.questions = [each for _, _, asked in choices for each in asked] + [
         each for t in tables for each in t.questions
