@@ -243,7 +243,7 @@ def test_a_line_is_explained_from_base_to_prediction(run: Path) -> None:
     shown = called("--row", "0")
     assert shown.exit_code == 0, shown.output
     assert called("--line", "581001", "85123a").output == shown.output
-    assert "row 0: invoice 581001, SKU 85123A, 2011-12-05, 2.50 GBP, 6 units sold" in shown.output
+    assert "row 0: invoice 581001, SKU 85123A, 2011-12-05, £2.50, 6 units sold" in shown.output
     lines = [re.split(r"\s{2,}", line.strip()) for line in shown.output.splitlines()]
     names = ("base value", "sku_history", "customer_mean", "hour", "country", "prediction")
     assert [line for line in lines if line[0] in names] == [

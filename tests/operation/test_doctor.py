@@ -206,10 +206,10 @@ def test_packages_against_the_lock(project: Path) -> None:
     assert found("packages", project).state == State.OK
     lock.write_text(re.sub(r"(?m)^(boto\w*|rich|zc\.lockfile)==.*", r"\1==0.0.1", lock.read_text()))
     finding = found("packages", project)
-    assert (finding.state, finding.found.split(",")[0]) == (State.WARNING, "3 of 280 differ")
+    assert (finding.state, finding.found.split(",")[0]) == (State.WARNING, "3 of 282 differ")
     assert re.search(r"first botocore [\d.]+, locked 0\.0\.1", finding.found)
     lock.write_text(lock.read_text() + "not-to-be-had==1.0\n")
-    assert found("packages", project).found == "4 of 281 differ, first not-to-be-had is not installed, locked 1.0"
+    assert found("packages", project).found == "4 of 283 differ, first not-to-be-had is not installed, locked 1.0"
     assert found("packages", project).state == State.FAILED
 
 
@@ -253,7 +253,12 @@ def test_params_that_are_not_right_stop_no_other_check(project: Path, tmp_path: 
         "params.yaml: weekly.timezone must be a time zone of the IANA list, such as Europe/London, "
         "got 'Europe/Londinium'"
     )
-    assert {name for name, f in findings.items() if f.state == State.FAILED} == {"repository", "schedule", "verify"}
+    assert {name for name, f in findings.items() if f.state == State.FAILED} == {
+        "place",
+        "repository",
+        "schedule",
+        "verify",
+    }
     assert len(findings) == len(checks.CHECKS)
 
 

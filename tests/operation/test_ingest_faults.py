@@ -250,13 +250,17 @@ def test_an_imported_source_is_held_against_the_release(
     project.must("dvc", "update", "-q", POINTER, **bucket.keys)
     told = [
         (OperationError, r"data/lines/w49.csv: must not go, since data/lines.dvc named it", "w49.csv: sent twice"),
-        (OperationError, r"data/lines/w48.csv: must not rewrite history: 2011-11-28 is already", "w48.csv: till 3"),
         (ContractError, r"data/lines/w50.csv: row 4: invoiced_at must be a date and time", ""),
+        (OperationError, r"data/lines/w48.csv: must not rewrite history: 2011-11-28 is already", "w48.csv: till 3"),
     ]
     named: list[str] = []
     for error, rule, reason in told:
         with pytest.raises(error, match=rule):
             check_update(released())
+        if not reason:  # what breaks the contract has to be mended where it comes from
+            bucket.put("w50.csv", W50)
+            project.must("dvc", "update", "-q", POINTER, **bucket.keys)
+            continue
         named.append(reason)
         params = (project.root / "params.yaml").read_text()
         text = re.sub(r"restated: \{.*?\}", f"restated: {{{', '.join(named)}}}", params)

@@ -132,8 +132,8 @@ KINDS: dict[str, tuple[str, bytes | Callable[[Path], bytes], str]] = {
     ),
     "text price": (
         "lines.csv",
-        one_cell("UnitPrice", "£2.55"),
-        rf"row 3: unit_price must be a number {UNREADABLE}, got '£2.55'",
+        one_cell("UnitPrice", "two"),
+        rf"row 3: unit_price must be a number {UNREADABLE}, got 'two'",
     ),
     "no invoice": ("lines.csv", one_cell("InvoiceNo", ""), rf"row 3: invoice must not be empty {UNREADABLE}.*"),
     "ragged row": (
