@@ -8,9 +8,9 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from pricetrail.data.proposal import propose
 from pricetrail.data.reading import read_shop
-from pricetrail.data.unseen_files import look_at
+from pricetrail.data.unseen.proposal import propose
+from pricetrail.data.unseen.unseen_files import look_at
 from support import example_shops, shop_cases
 from support.shop_cases import Trial, params_with, shared_trials, try_out
 

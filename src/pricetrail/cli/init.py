@@ -19,11 +19,11 @@ from pricetrail.base.limits import load_yaml
 from pricetrail.base.params import FILE, Params, parse_params
 from pricetrail.base.params_edit import with_settings
 from pricetrail.cli.table import Format, print_rows
-from pricetrail.data.proposal import DATE_ORDER, Proposal, propose
 from pricetrail.data.reading import Reading, read_shop
 from pricetrail.data.shop_rules import DEMO
 from pricetrail.data.source_files import find_files
-from pricetrail.data.unseen_files import look_at
+from pricetrail.data.unseen.proposal import DATE_ORDER, Proposal, propose
+from pricetrail.data.unseen.unseen_files import look_at
 
 OWN = "data/lines"  # where a shop's files lie, once they are added
 ROUNDS = 20  # of questions

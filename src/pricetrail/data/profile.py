@@ -11,7 +11,7 @@ from pricetrail.base.json_type import Json
 from pricetrail.base.money import money
 from pricetrail.data.contract import LINE_COLUMNS, REASON, SOURCE_FILE, SOURCE_ROW, UNSPECIFIED
 from pricetrail.data.reading import Reading
-from pricetrail.data.shop_proposal import FEE
+from pricetrail.data.unseen.shop import FEE
 
 _EXAMPLES, _BAD = 5, 3
 _BUSY_DAY, _GAP_DAYS, _FAR = 20, 14, 100  # times the usual lines; days; times the 99th percentile

@@ -18,8 +18,8 @@ import pyarrow.parquet as pq
 from pricetrail.base.errors import SourceError
 from pricetrail.base.limits import MB, memory_limit
 from pricetrail.base.params_data import Data, Delimiter
-from pricetrail.data.column_meaning import by_kind, meanings
 from pricetrail.data.source_limits import Allowance
+from pricetrail.data.unseen.column_meaning import by_kind, meanings
 
 _SAMPLE_LINES, _HEADER_ROWS, _MIN_COLUMNS = 200, 20, 4
 _MARKS: Final = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe\0\0": "utf-32", b"\0\0\xfe\xff": "utf-32"} | {

@@ -10,10 +10,10 @@ from babel import Locale
 from babel.core import get_global
 
 from pricetrail.base.json_type import Json
-from pricetrail.data.column_meaning import by_kind
-from pricetrail.data.column_proposal import CANCELLED, present
-from pricetrail.data.number_evidence import as_number, number_evidence
-from pricetrail.data.unseen_files import Question, UnseenTable
+from pricetrail.data.unseen.column_meaning import by_kind
+from pricetrail.data.unseen.columns import CANCELLED, present
+from pricetrail.data.unseen.number_evidence import as_number, number_evidence
+from pricetrail.data.unseen.unseen_files import Question, UnseenTable
 
 Told = dict[str, tuple[Json, str]]  # a value and its evidence by setting
 _OURS: Final = ("invoice", "sku", "description", "quantity", "unit_price", "status")

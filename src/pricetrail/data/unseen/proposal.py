@@ -11,11 +11,11 @@ import pandas as pd
 
 from pricetrail.base.errors import SourceError
 from pricetrail.base.json_type import Json
-from pricetrail.data.column_proposal import choose_columns, present
-from pricetrail.data.date_evidence import DateEvidence, DateReading, date_evidence
-from pricetrail.data.number_evidence import NumberEvidence, number_evidence
-from pricetrail.data.shop_proposal import Told, propose_shop
-from pricetrail.data.unseen_files import PARTS, Question, UnseenTable
+from pricetrail.data.unseen.columns import choose_columns, present
+from pricetrail.data.unseen.date_evidence import DateEvidence, DateReading, date_evidence
+from pricetrail.data.unseen.number_evidence import NumberEvidence, number_evidence
+from pricetrail.data.unseen.shop import Told, propose_shop
+from pricetrail.data.unseen.unseen_files import PARTS, Question, UnseenTable
 
 FILLED: Final = ("invoiced_at", "customer_id", "country", "status")  # what belongs to an order as a whole
 DATE_ORDER: Final = "date_order"  # of the answers: not a setting, but tells data.datetime_format

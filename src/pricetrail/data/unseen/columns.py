@@ -5,10 +5,10 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from pricetrail.data.column_meaning import TOTALS, by_kind
-from pricetrail.data.date_evidence import look_like_dates
-from pricetrail.data.number_evidence import number_evidence
-from pricetrail.data.unseen_files import PARTS, Question, UnseenTable
+from pricetrail.data.unseen.column_meaning import TOTALS, by_kind
+from pricetrail.data.unseen.date_evidence import look_like_dates
+from pricetrail.data.unseen.number_evidence import number_evidence
+from pricetrail.data.unseen.unseen_files import PARTS, Question, UnseenTable
 
 REQUIRED: Final = ("invoice", "sku", "quantity", "invoiced_at", "unit_price")
 OPTIONAL: Final = ("customer_id", "country", "status", "description")  # the description takes what no other has

@@ -18,14 +18,14 @@ from pricetrail.base.errors import SourceError
 from pricetrail.base.files import read_params
 from pricetrail.base.params import parse_params
 from pricetrail.cli.app import app
-from pricetrail.data.column_meaning import by_kind, plain_name
-from pricetrail.data.column_proposal import OPTIONAL, REQUIRED
-from pricetrail.data.date_evidence import date_evidence
-from pricetrail.data.number_evidence import as_number, number_evidence
 from pricetrail.data.profile import profile
-from pricetrail.data.proposal import Proposal, propose
 from pricetrail.data.reading import read_shop
-from pricetrail.data.unseen_files import look_at
+from pricetrail.data.unseen.column_meaning import by_kind, plain_name
+from pricetrail.data.unseen.columns import OPTIONAL, REQUIRED
+from pricetrail.data.unseen.date_evidence import date_evidence
+from pricetrail.data.unseen.number_evidence import as_number, number_evidence
+from pricetrail.data.unseen.proposal import Proposal, propose
+from pricetrail.data.unseen.unseen_files import look_at
 
 PARAMS = Path(__file__).parents[2] / "params.yaml"
 TODAY = dt.date(2026, 1, 31)
