@@ -143,8 +143,8 @@ def steps() -> list[object]:
     found: list[object] = []
     for number, block in enumerate(blocks(first_page())):
         short = [line for line in block if not line.startswith(LONG)]
-        found.append(pytest.param(short, marks=pytest.mark.slow, id=f"block {number}"))
         marks = [pytest.mark.slow, pytest.mark.long]
+        found.append(pytest.param(short, marks=marks if number > 1 else marks[:1], id=f"block {number}"))
         found += [pytest.param([line], marks=marks, id=line) for line in block if line not in short]
     return found
 

@@ -284,6 +284,7 @@ def test_a_kept_clone_holds_the_rebuilt_files_and_no_credentials(project: Projec
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_replay_that_is_killed_leaves_no_folder_and_no_process(project: Project, tmp_path: Path) -> None:
     project.edit("dvc.yaml", "python src/tool.py", "python src/tool.py && sleep ${wait}")
     project.edit("params.yaml", "word: x", "word: x\nwait: 0.01")

@@ -133,6 +133,7 @@ run(journal=Path(sys.argv[1]), watch=Slow())
 """
 
 
+@pytest.mark.long
 def test_kill_minus_nine_in_the_middle_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     journal = tmp_path / "study.journal"
     code = CHILD.format(tests=str(ROOT / "tests"), epochs=8)

@@ -48,6 +48,7 @@ def test_a_study_killed_in_the_middle_ends_as_an_unbroken_one(copy: Clone) -> No
     assert {path.name: md5(path) for path in (copy.folder / "models/candidate").iterdir()} == unbroken
 
 
+@pytest.mark.long
 def test_without_its_weights_the_first_backup_answers(copy: Clone) -> None:
     """The bundle answers with a log line; the pipeline stops, since a backup is no candidate to release."""
     weights = copy.folder / "models/candidate/weights.safetensors"

@@ -159,6 +159,7 @@ def test_the_ingest_of_another_file_completes_a_killed_one(project: Project) -> 
     assert project.named() == folder_hash(project.lines())
 
 
+@pytest.mark.long
 def test_of_two_ingests_at_once_one_waits_and_no_file_is_lost(project: Project) -> None:
     given = (project.give("a.csv", W49), project.give("b.csv", W50))
     with (project.root / ".pricetrail/ingest.lock").open("w") as lock:
@@ -220,6 +221,7 @@ def rows_of_etl() -> tuple[int, list[str]]:
     return tree["rows_read"], tree["days"]
 
 
+@pytest.mark.long
 def test_an_imported_source_is_held_against_the_release(
     tmp_path: Path, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -237,6 +237,7 @@ def read_back(project: TinyProject, base: str, pushed: int = 0) -> subprocess.Co
     return subprocess.run(command, cwd=project.folder, env=env, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.long
 def test_a_new_object_is_read_back_repaired_or_refused(tmp_path: Path) -> None:
     project = make_tiny_project(tmp_path / "w")
     base = project.must("git", "rev-parse", "HEAD")

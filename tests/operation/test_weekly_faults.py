@@ -35,10 +35,7 @@ def box(tmp_path: Path) -> Iterator[Path]:
 
 
 def parameters() -> list[object]:
-    return [
-        pytest.param(fault, id=fault.name, marks=[*slow, *([] if fault.quick else [pytest.mark.long])])
-        for fault in FAULTS
-    ]
+    return [pytest.param(fault, id=fault.name, marks=[*slow, pytest.mark.long]) for fault in FAULTS]
 
 
 @pytest.mark.parametrize("fault", parameters())

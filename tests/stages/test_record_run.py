@@ -55,6 +55,7 @@ def test_the_record_is_what_dvc_wrote_down(shop: Clone) -> None:
     assert run["outcome"] == read(shop, "metrics/decision.json")["outcome"]
 
 
+@pytest.mark.long
 def test_the_ledger_grows_by_a_run_that_differs_and_by_no_other(copy: Clone) -> None:
     first, lineage = (copy.folder / LEDGER).read_bytes(), (copy.folder / LINEAGE).read_bytes()
     copy.must("dvc", "repro", "-f", "-s", "record_run")

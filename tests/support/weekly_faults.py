@@ -34,7 +34,6 @@ class Fault:
         runs, releases: published from the fault to the end of the next run.
         before: how the world is made ready for it; what is there then must stay.
         edits: people work in the project meanwhile.
-        quick: `make test` runs it, the others are run by `make test-all` and by the benchmark.
     """
 
     name: str
@@ -49,7 +48,6 @@ class Fault:
     releases: int = 1
     before: Callable[[Scene], None] = acts.nothing
     edits: bool = False
-    quick: bool = False
 
 
 NEXT = "nothing was published; the next run removes what it left and publishes"
@@ -82,7 +80,6 @@ FAULTS: tuple[Fault, ...] = (
         acts.killed_when_tagged,
         (KILLED,),
         is_published=None,
-        quick=True,
     ),
     Fault(
         "`kill -9` of the flow in publish, right after its push",

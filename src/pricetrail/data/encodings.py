@@ -4,8 +4,6 @@ import codecs
 from contextlib import suppress
 from typing import Final
 
-from charset_normalizer import from_bytes
-
 from pricetrail.base.errors import SourceError
 
 _MARKS: Final = (  # UTF-32's begins as UTF-16's does
@@ -67,6 +65,8 @@ def _require_text(place: str, content: bytes) -> None:
 
 def _untold(place: str, content: bytes, start: int) -> SourceError:
     """The refusal of what is no UTF-8: how a text of it reads in the encodings that it may be in."""
+    from charset_normalizer import from_bytes  # it takes a while to load, and most files are UTF-8
+
     lines = [line for line in content.splitlines() if not line.isascii()][:200]
     found = [match.encoding for match in from_bytes(b"\n".join(lines)[:100_000], cp_isolation=_LIKELY)][:4]
     readings: dict[str, str] = {}  # of encodings that give the same text, the commonest

@@ -30,7 +30,6 @@ from pricetrail.data.encodings import to_utf8
 from pricetrail.data.raw_columns import alike, named_columns, parquet_columns
 from pricetrail.data.source import RawLines, RawTable, Source
 from pricetrail.data.source_limits import RAISE, Allowance, read_parquet, read_text_bytes, require_zip
-from pricetrail.data.workbook import read_workbook
 
 log = logging.getLogger(__name__)
 
@@ -184,6 +183,8 @@ def _read_kind(source: Path | IO[bytes], allowance: Allowance, names: tuple[str,
         if suffix in (".xlsx", ".xlsm", ".parquet") and not isinstance(source, Path):
             source = io.BytesIO(source.read())
         if suffix in (".xlsx", ".xlsm"):
+            from pricetrail.data.workbook import read_workbook  # openpyxl takes a while, and every command comes here
+
             with zipfile.ZipFile(source) as packed:
                 require_zip(packed.infolist(), allowance)
             tables = read_workbook(source, lambda title: data.format_of(*names, f"{names[-1]}/{title}"), allowance)

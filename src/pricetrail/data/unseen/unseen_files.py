@@ -10,9 +10,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, get_args
 
-import charset_normalizer
-import clevercsv
-import openpyxl  # type: ignore[import-untyped]
 import pyarrow.parquet as pq
 
 from pricetrail.base.errors import SourceError
@@ -104,6 +101,8 @@ def _with_parts(table: UnseenTable, answers: Mapping[str, Any]) -> UnseenTable:
 def _tables(path: Path, allowance: Allowance, answers: Mapping[str, Any]) -> list[UnseenTable]:
     kind, content = path.name.lower(), path.read_bytes()
     if kind.endswith((".xlsx", ".xlsm")):
+        import openpyxl  # type: ignore[import-untyped]
+
         book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True)
         for sheet in book.worksheets:
             sheet.reset_dimensions()
@@ -190,7 +189,9 @@ def _decoded(name: str, content: bytes, answer: str | None) -> tuple[str, str, t
         raise SourceError(name, "must be a text file, and holds control bytes (binary, or UTF-16 without a mark)")
     start, end = content.rfind(b"\n", 0, broken) + 1, content.find(b"\n", broken)
     line = content[max(start, broken - 12) : min(broken + 16, end if end > 0 else broken + 16)]
-    codecs = dict.fromkeys((*_USUAL, *(match.encoding for match in charset_normalizer.from_bytes(content))))
+    from charset_normalizer import from_bytes
+
+    codecs = dict.fromkeys((*_USUAL, *(match.encoding for match in from_bytes(content))))
     shown = tuple((codec, repr(line.decode(codec, "replace"))) for codec in codecs if _decodes(content, codec))[:8]
     told = f"{name}: its bytes are no UTF-8, and do not tell which letters they mean"
     return "auto", content.decode("latin-1"), (Question("data.encoding", told, shown, "--encoding cp1252"),)
@@ -205,6 +206,8 @@ def _decodes(content: bytes, codec: str) -> bool:
 
 def _dialect(name: str, sample: str, told: str) -> tuple[str, str, str]:
     """Delimiter, quote and why: what clevercsv finds, where it divides the header into names that are known."""
+    import clevercsv  # it takes a while to load, and every command comes by
+
     found = clevercsv.Detector().detect(sample, delimiters=list(get_args(Delimiter)), verbose=False)
     sniffed = (found.delimiter or "") if found is not None else ""
     if told or re.search(r"(?i)\.tsv(\.gz)?\]?$", name):
