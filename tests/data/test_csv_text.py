@@ -48,6 +48,11 @@ REFUSED: dict[str, tuple[list[str], int, str]] = {
     "too few values": ([HEAD, *LINES, "", "536372,22423,CAKE"], 7, "must have 8 values, .* and has 3"),
     "too many values": ([HEAD, ONE.format("RED, ROUND")], 2, "must have 8 values, as the header in row 1, and has 9"),
     "other quotes": ([HEAD, ONE.format("'A'"), TWO.format("'B'")], 2, "column 'Description' must not be quoted by '"),
+    "other quotes, some": (
+        [HEAD, ONE.format("A"), TWO.format("'''TIS SEASON'")],
+        3,
+        "column 'Description' must not be quoted by '",
+    ),
     "a value without a name": (
         [HEAD + ",", ONE.format("A") + ",", TWO.format("RED, ROUND")],
         3,

@@ -44,7 +44,7 @@ def test_a_dialect_is_read_or_refused(dialect: Dialect) -> None:
 
 @pytest.mark.long
 @given(DIALECTS)
-@settings(max_examples=400)
+@settings(max_examples=200)
 def test_any_dialect_is_read_or_refused(dialect: Dialect) -> None:
     never_a_third(dialect, wrong=4)
 

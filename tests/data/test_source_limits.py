@@ -17,13 +17,14 @@ from pricetrail.base.errors import SourceError
 from pricetrail.data import source_files
 from support import bombs
 from support.bombs import HEAD, LINE, ROWS
-from support.tables import SHOP, csv_text, data_settings
+from support.tables import HEADER, SHOP, csv_text, data_settings
 
 EXPANDED = r"must unpack to no more than ([0-9,]+ MB \(64 MB, or )?data\.max_expansion 100 times .*raise it in params"
 WIDE = b'<row><c r="XFD1"><v>1</v></c></row>' * 2000
 LONG = {"parquet texts", "sheet of sparse rows", "sheet of rows far below"}
-FAR = b'<row r="900000000"><c><v>1</v></c></row>'
-SPARSE = b'<row><c r="ALL1"><v>1</v></c></row>' * 20_000
+NAMES = b"".join(b'<c t="inlineStr"><is><t>%s</t></is></c>' % name.encode() for name in HEADER)
+FAR = b"<row>" + NAMES + b'</row><row r="900000000"><c><v>1</v></c></row>'
+SPARSE = b"<row>" + NAMES + b"</row>" + b'<row><c r="ALL1"><v>1</v></c></row>' * 20_000
 
 
 def write_lying_zip(file: Path) -> None:
@@ -94,7 +95,7 @@ def test_a_bomb_is_refused_in_little_memory(name: str, tmp_path: Path) -> None:
     size_mb = (tmp_path / file).stat().st_size / 1e6
     assert size_mb < 3 or name == "csv of one line"
     done = bombs.attempt(lambda: source_files.read_lines(data_settings(tmp_path / file)))
-    assert done.told.startswith(f"{tmp_path / file}: ")
+    assert re.match(rf"{tmp_path / file}( \[a\])?: ", done.told)
     assert re.search(message, done.told), done.told
     assert done.peak_mb < 1700
 

@@ -211,11 +211,15 @@ def _require_columns(table: pa.Table, rows: pa.Array, header: Header, body: _Tex
     """
     other = "'" if body.quote == '"' else '"'
     for ours, at in header.positions.items() if other.encode() in body.content else ():
-        column = table.column(at).drop_null()
-        quoted = (pc.match_substring_regex(part, f"(?s)^{other}.*{other}$") for part in (column.slice(0, 100), column))
-        if len(column) and all(pc.all(part).as_py() for part in quoted):
+        column, inside = table.column(at), f"([^{other}]|{other * 2})*"  # inside a quoted value a quote is doubled
+        doubled = pc.match_substring_regex(column, f"(?s)^{other}{inside}{other * 2}{inside}{other}$")
+        quoted = pc.match_substring_regex(column, f"(?s)^{other}.*{other}$")
+        first = pc.index(doubled, True).as_py()
+        if first < 0 and pc.any(quoted).as_py() and pc.all(quoted).as_py():
+            first = pc.index(quoted, True).as_py()
+        if first >= 0:
             rule = f"column {header.names[ours]!r} must not be quoted by {other}: set data.quote (or data.files)"
-            raise SourceError(f"{body.place}: row {body.row}", rule, column[0].as_py())
+            raise SourceError(f"{body.place}: row {rows[first].as_py()}", rule, column[first].as_py())
     for column in table.columns[header.named :]:
         filled = pc.indices_nonzero(pc.not_equal(pc.utf8_trim_whitespace(column), ""))
         if len(filled):

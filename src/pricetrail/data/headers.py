@@ -113,7 +113,7 @@ def _missing(place: str, missing: Mapping[str, str], header: Sequence[str]) -> N
     for quote in ("'", '"'):
         if all(f"{quote}{theirs}{quote}" in header for theirs in missing.values()):
             rule = f"must not have its column names quoted by {quote}: set data.quote (or data.files)"
-    error = NoHeaderError(place, rule, ", ".join(header)[:500])
+    error = NoHeaderError(place, rule, ", ".join(filter(None, header))[:500])
     error.found = len({*REQUIRED} - {*missing})
     return error
 
