@@ -312,6 +312,7 @@ def test_a_new_week_is_one_new_partition(copy: Clone) -> None:
     assert len(new) <= 4, "two cuts, each through one week"
 
 
+@pytest.mark.long
 def test_policy_stop_ends_the_run_and_keeps_the_evidence(copy: Clone) -> None:
     copy.params(drift__policy="stop", drift__max_share=0.01, drift__numeric_threshold=0.0001)
     stopped = copy.run("dvc", "repro")

@@ -152,6 +152,7 @@ def test_a_run_comes_out_again_and_nothing_else_is_touched(project: Project, tmp
     assert not list(own.glob("pricetrail-replay-*"))
 
 
+@pytest.mark.long
 def test_a_stage_that_is_not_deterministic_is_told(project: Project) -> None:
     project.edit("dvc.yaml", "python src/tool.py", "python src/tool.py; date +%N > count.json")
     project.must("dvc", "repro", "-q")
@@ -204,6 +205,7 @@ def test_what_cannot_be_replayed_is_one_line(project: Project) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_an_older_commit_runs_its_own_code_params_and_data(project: Project) -> None:
     project.must("git", "tag", "v1")
     project.edit("src/tool.py", '"lines": lines', '"lines": -lines')
@@ -238,6 +240,7 @@ def test_a_lock_older_than_the_code_names_the_file(project: Project) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_stage_that_fails_now_shows_its_last_line_and_log(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     project.edit("src/tool.py", "import json", FAILS.format("'FAIL' in os.environ") + "import json")
     project.must("dvc", "repro", "-q")

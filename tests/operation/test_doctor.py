@@ -81,6 +81,7 @@ class OfAnotherTime(BaseHTTPRequestHandler):
     do_GET = do_PUT  # noqa: N815
 
 
+@pytest.mark.long
 def test_a_sound_project_passes_and_nothing_of_the_probe_is_left(project: Path) -> None:
     """A fresh clone: the embedded server starts, and only the push is missing."""
     done = pricetrail(project, "doctor", "--json")

@@ -19,6 +19,7 @@ pytestmark = pytest.mark.slow
 COMMAND = ("python", "-m", "pricetrail.cli")
 
 
+@pytest.mark.long
 def test_a_run_is_released_served_and_not_to_be_tampered_with(copy: Clone, tmp_path: Path) -> None:
     folder, cache = copy.folder, copy.folder / ".dvc/cache"
     copy.must("dvc", "remote", "add", "--default", "here", str(tmp_path / "remote"))

@@ -49,6 +49,7 @@ def weekly(**dials: object) -> object:
 # programs
 
 
+@pytest.mark.long
 def test_a_program_past_its_limit_dies_with_all_it_started(tmp_path: Path) -> None:
     script = "sleep 60 & echo $! > child; echo started; wait"
     start = time.monotonic()
@@ -271,6 +272,7 @@ def test_a_new_object_is_read_back_repaired_or_refused(tmp_path: Path) -> None:
     assert "Traceback" not in refused.stderr
 
 
+@pytest.mark.long
 def test_all_is_read_back_if_the_remote_lacks_what_was_published(tmp_path: Path) -> None:
     """A new bucket, or the embedded one of a fresh clone."""
     project = make_tiny_project(tmp_path / "w")
@@ -289,6 +291,7 @@ def test_all_is_read_back_if_the_remote_lacks_what_was_published(tmp_path: Path)
     assert json.loads(read_back(project, "HEAD", pushed=0).stdout)["objects"] == 0
 
 
+@pytest.mark.long
 def test_lost_objects_are_a_fault_only_where_needed(tmp_path: Path) -> None:
     """A clone with lines of its own has the demo shop, and the run on it, in its lock and nowhere else."""
     project = make_tiny_project(tmp_path / "w")
