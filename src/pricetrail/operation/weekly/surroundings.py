@@ -22,6 +22,7 @@ from pricetrail.lineage.dvc_cache import cache_folder, dvc_config, listing, plac
 from pricetrail.lineage.git import git
 from pricetrail.operation.releases.built import objects_of
 from pricetrail.operation.releases.remote import BUNDLE_LIMIT, open_remote
+from pricetrail.operation.releases.remote_probe import fault_of, opened
 from pricetrail.operation.servers.s3 import ensure_running
 
 T = TypeVar("T")
@@ -133,9 +134,9 @@ def explained(home: Path, work: Callable[[], T]) -> T:
         with suppress(PricetrailError):  # what is asked may not answer: then the step's own words are the best
             told = _full(home)
             if not told and OF_REMOTE.match(str(error)):
-                from pricetrail.operation.doctor.remote import refusal  # botocore: not needed where nothing failed
-
-                told = refusal(home)
+                with opened(home) as remote:
+                    fault = fault_of(remote)
+                told = f"{fault.found}; {fault.advice}" if fault and fault.stops_runs else ""
         if told:
             raise OperationError(*told.split(": ", 1)) from error
         raise
