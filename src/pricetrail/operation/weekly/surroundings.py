@@ -18,7 +18,7 @@ from pricetrail.base import files
 from pricetrail.base.dvc_hashes import md5_of_file
 from pricetrail.base.errors import OperationError, PricetrailError
 from pricetrail.lineage.commit import Commit
-from pricetrail.lineage.dvc_cache import cache_folder, dvc_config, listing, place_of
+from pricetrail.lineage.dvc_cache import cache_folder, dvc_config, listing, object_path
 from pricetrail.lineage.git import git
 from pricetrail.operation.releases.built import objects_of
 from pricetrail.operation.releases.remote import BUNDLE_LIMIT, open_remote
@@ -68,7 +68,7 @@ def damaged(folder: Path, cache: Path) -> Iterator[tuple[str, Path]]:
     seen, waiting = set[str](), sorted(objects_of(Commit.at("HEAD", folder)))
     while waiting:
         md5 = waiting.pop()
-        path = place_of(cache, md5)
+        path = object_path(cache, md5)
         if md5 in seen or path is None or not path.is_file():
             continue
         seen.add(md5)
