@@ -268,7 +268,9 @@ def test_whatever_a_check_raises_is_one_line(project: Path) -> None:
         raise RuntimeError("first of https://bot:s3cret@host/x\nsecond\nthird")
 
     finding = examined(Check("odd", breaks, "try again"), project)  # type: ignore[arg-type]
-    assert finding == Finding(State.FAILED, "RuntimeError: first of https://***@host/x second third", "try again", check="odd")
+    assert finding == Finding(
+        State.FAILED, "RuntimeError: first of https://***@host/x second third", "try again", check="odd"
+    )
 
 
 def test_keys_that_others_can_read(project: Path) -> None:

@@ -77,9 +77,8 @@ def place(project: Path) -> Outcome:
     """
     found, others = place_of(project), other_projects(project)
     if not (project / FILE).exists():
-        return Outcome(
-            State.FAILED, f"no project here: {FILE} is not there", f"cd {quote(others[0])}" if others else ""
-        )
+        advice = f"cd {quote(others[0])}" if others else ""
+        return Outcome(State.FAILED, f"no project here: {FILE} is not there", advice)
     where = f"folder {found.inside} of git repository {found.top}" if found.inside else "the top of its git repository"
     beside = f", a worktree beside {found.main}; it shares that one's keys and embedded S3"
     told = [Outcome(State.OK, where + beside * (found.main != project.absolute()))]
@@ -89,9 +88,8 @@ def place(project: Path) -> Outcome:
     if others:
         two = f"another project in this repository, {', '.join(others)}: tags of releases are of both, so none is made"
         told.append(Outcome(State.FAILED, two, "give each shop a repository of its own"))
-    if hidden := ignored(
-        project, LOCK, RECORD, DECISION, PUBLIC.as_posix(), pointer(files.read_params(project / FILE).data.path)
-    ):
+    committed = (LOCK, RECORD, DECISION, PUBLIC.as_posix(), pointer(files.read_params(project / FILE).data.path))
+    if hidden := ignored(project, *committed):
         told.append(Outcome(State.FAILED, f"git ignores {', '.join(hidden)}, which runs commit", IGNORED))
     return worst(told)
 
