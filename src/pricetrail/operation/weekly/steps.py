@@ -5,33 +5,31 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import takewhile
-from pathlib import Path
 from typing import Final
 
 from pricetrail.base import files
 from pricetrail.base.errors import OperationError, PricetrailError
 from pricetrail.base.json_type import Json
 from pricetrail.base.limits import load_json
-from pricetrail.base.params import Params, parse_params
+from pricetrail.base.params import parse_params
 from pricetrail.base.params_edit import with_settings
 from pricetrail.base.processes import leaving_nobody, module
-from pricetrail.checks.gates import read_verdict
+from pricetrail.checks.gates import EVIDENCE, read_verdict
+from pricetrail.lineage.commit import LOCK, WORKSPACE, Commit
 from pricetrail.lineage.git import git
-from pricetrail.lineage.ledger import parse_ledger
-from pricetrail.lineage.lock import parse_lock, parse_source
+from pricetrail.lineage.ledger import LEDGER, SOURCE, parse_ledger
+from pricetrail.lineage.lock import READER
 from pricetrail.lineage.replay_clone import FAILED
 from pricetrail.operation.ingest.released_days import released
 from pricetrail.operation.servers import s3
 from pricetrail.operation.servers.programs import Done, UnreachableError, must, run
 from pricetrail.operation.weekly.clone import Clone, take_credentials
 from pricetrail.operation.weekly.remote_check import ReadBack
-from pricetrail.operation.weekly.study_due import settings_of_next_run
+from pricetrail.operation.weekly.study_due import VALIDATION, settings_of_next_run
 
 OF_DVC: Final = re.compile(r"failed to reproduce '[^']+': (?!failed to run: )(.+)")  # not the stage's own program
 NOWHERE: Final = "neither the cache nor the remote has them: `dvc push` where they were made"
 GATE: Final = "drift_gate"
-EVIDENCE: Final = Path("metrics/drift.json")
-LEDGER, VALIDATION = Path("reports/runs.jsonl"), Path("metrics/validation.json")
 UNREACHABLE: Final = re.compile(
     r"connect|timed? ?out|unavailable|reset|endpoint|slow ?down|50[0-9]|internal ?error", re.I
 )
@@ -81,28 +79,24 @@ def plan_tuning(clone: Clone) -> Mapping[str, Json]:
         ParamsError, DataError: params.yaml, the ledger or the last validation figures are not right.
     """
     text = files.read_text(clone.folder / "params.yaml")
-    params = parse_params(text)
-    if not params.weekly.search_every or not _has_new_data(clone, params):
+    params, here = parse_params(text), Commit.at(WORKSPACE, clone.folder)
+    if not params.weekly.search_every or not _has_new_data(here, params.data.path):
         return {}
-    recorded = files.read_text(clone.folder / LEDGER) if (clone.folder / LEDGER).exists() else ""
     # A study of other data, such as the demo shop's, says nothing of these.
-    ledger = [run for run in parse_ledger(recorded, str(LEDGER)) if run.params.get("data.path") == params.data.path]
-    validation = files.read_json(clone.folder / VALIDATION) if (clone.folder / VALIDATION).exists() else {}
-    settings: Mapping[str, Json] = settings_of_next_run(params.tuning, params.weekly.search_every, ledger, validation)
+    runs = parse_ledger(here.text(LEDGER), LEDGER) if LEDGER in here.paths else ()
+    ledger = [run for run in runs if run.params.get(SOURCE) == params.data.path]
+    every, validation = params.weekly.search_every, here.json(VALIDATION)
+    settings: Mapping[str, Json] = settings_of_next_run(params.tuning, every, ledger, validation)
     if settings:
         files.write_text(clone.folder / "params.yaml", with_settings(text, settings))
     return settings
 
 
-def _has_new_data(clone: Clone, params: Params) -> bool:
+def _has_new_data(here: Commit, path: str) -> bool:
     """Whether the lines that DVC tracks are others than those of the last run."""
-    path, lock = params.data.path, clone.folder / "dvc.lock"
-    source = clone.folder / f"{path}.dvc"
-    if not source.exists() or not lock.exists():
-        return False
-    tracked = parse_source(files.read_text(source), f"{path}.dvc").outs.get(path)
-    used = {stage.name: stage for stage in parse_lock(files.read_text(lock))}.get("etl_pipeline")
-    return used is None or used.deps.get(path) != tracked
+    tracked = next((source.outs[path] for source in here.sources if path in source.outs), None)
+    used = [stage.deps.get(path) for stage in here.locks.get(LOCK, ()) if stage.name == READER]
+    return tracked is not None and LOCK in here.locks and tracked not in used
 
 
 def reproduce(clone: Clone, minutes: float) -> Reproduced:
@@ -166,7 +160,7 @@ def _closed_gate(clone: Clone) -> str:
         OperationError: there is no evidence that it closed: the stage failed for another reason.
     """
     try:
-        verdict = read_verdict(files.read_json(clone.folder / EVIDENCE), str(EVIDENCE), "drift")
+        verdict = read_verdict(files.read_json(clone.folder / EVIDENCE["drift"]), EVIDENCE["drift"], "drift")
     except PricetrailError as error:
         raise OperationError(f"stage {GATE}", f"must leave its evidence: {error}") from None
     if verdict.passed:
