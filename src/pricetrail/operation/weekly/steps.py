@@ -10,10 +10,10 @@ from typing import Final
 from pricetrail.base import files
 from pricetrail.base.errors import OperationError, PricetrailError
 from pricetrail.base.json_type import Json
-from pricetrail.base.limits import load_json
 from pricetrail.base.params import parse_params
 from pricetrail.base.params_edit import with_settings
 from pricetrail.base.processes import leaving_nobody, module
+from pricetrail.base.typed_json import parse_json_as
 from pricetrail.checks.gates import EVIDENCE, read_verdict
 from pricetrail.lineage.commit import LOCK, WORKSPACE, Commit
 from pricetrail.lineage.git import git
@@ -24,6 +24,7 @@ from pricetrail.operation.ingest.released_days import released
 from pricetrail.operation.servers import s3
 from pricetrail.operation.servers.programs import Done, UnreachableError, must, run
 from pricetrail.operation.weekly.clone import Clone, take_credentials
+from pricetrail.operation.weekly.inputs import Inputs
 from pricetrail.operation.weekly.remote_check import ReadBack
 from pricetrail.operation.weekly.study_due import VALIDATION, settings_of_next_run
 
@@ -109,34 +110,34 @@ def reproduce(clone: Clone, minutes: float) -> Reproduced:
         UnreachableError: the remote does not answer.
         OperationError: a stage failed, and it is not the drift gate that stopped the run.
     """
-    is_due, made = _bring(clone, minutes)
-    if not is_due:
+    known = _bring(clone, minutes)
+    if not known.due:
         log.info("no stage has to run")
-        return Reproduced("", made)
+        return Reproduced("", known.kept_by_git)
     take_credentials(clone)
     with leaving_nobody():
         env = {"PYTHONPATH": str(clone.folder / "src")}
         done = run(["dvc", "repro", "--allow-missing"], clone.folder, env, tell=log.info, runs_stages=True)
     if done.code == 0:
-        return Reproduced("", made)
+        return Reproduced("", known.kept_by_git)
     failed = [name for line in done.lines for name in FAILED.findall(line)]
     if failed == [GATE]:
-        return Reproduced(_closed_gate(clone), made)
+        return Reproduced(_closed_gate(clone), known.kept_by_git)
     raise OperationError(f"stage {failed[0]}" if failed else "dvc repro", f"must succeed: {_cause(done)}")
 
 
-def _bring(clone: Clone, minutes: float) -> tuple[bool, tuple[str, ...]]:
-    """Bring what the stages read; whether one is due, and the paths that they may change of those that git tracks."""
+def _bring(clone: Clone, minutes: float) -> Inputs:
+    """Bring what the stages read, by a program that can be killed."""
     s3.ensure_running(clone.home)
     done = run(module("pricetrail.operation.weekly.inputs"), clone.folder, minutes=minutes)
     if done.code:
         kind = UnreachableError if UNREACHABLE.search(done.reason) else OperationError
         place, _, rule = done.reason.partition(": ")
         raise kind(place, rule)
-    found = load_json(done.lines[-1])
-    if found["lost"]:
-        log.warning("neither in the cache nor in the remote, and perhaps not needed: %s", ", ".join(found["lost"]))
-    return bool(found["due"]), tuple(found["kept_by_git"])
+    found = parse_json_as(Inputs, done.lines[-1], "inputs")
+    if found.lost:
+        log.warning("neither in the cache nor in the remote, and perhaps not needed: %s", ", ".join(found.lost))
+    return found
 
 
 def _cause(done: Done) -> str:
@@ -199,9 +200,9 @@ def verify(clone: Clone, minutes: float, pushed: int = 0) -> ReadBack:
     # The base may name new lines that nobody pushed; all that the last published lock named was read back then.
     published = git("log", "-1", "--format=%H", clone.base, "--", "dvc.lock", folder=clone.folder).strip()
     command = module("pricetrail.operation.weekly.remote_check", published, str(pushed), str(clone.home))
-    found = load_json(must(command, clone.folder, minutes).splitlines()[-1])
-    if repaired := tuple(found["repaired"]):
-        log.warning("%d objects in the remote had other bytes than their names say, sent again", len(repaired))
-    if found["lost"]:
-        log.warning("%s", found["lost"])
-    return ReadBack(found["objects"], found["object_bytes"], repaired, found["lost"])
+    found = parse_json_as(ReadBack, must(command, clone.folder, minutes).splitlines()[-1], "remote_check")
+    if found.repaired:
+        log.warning("%d objects in the remote had other bytes than their names say, sent again", len(found.repaired))
+    if found.lost:
+        log.warning("%s", found.lost)
+    return found
