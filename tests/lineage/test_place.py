@@ -94,7 +94,7 @@ def test_a_worktree_knows_the_main_one(tmp_path: Path, inside: str, monkeypatch:
     git(tmp_path / "main", "worktree", "add", "-q", "-b", "side", str(tmp_path / "side"))
     side = tmp_path / "side" / inside
     found = place_of(side)
-    assert (found.main, found.top, found.inside) == (project, tmp_path / "side", inside)
+    assert (found.main, found.top, found.inside) == (project, tmp_path / "side", inside and f"{inside}/")
     assert found.git_folders == (tmp_path / "main/.git/worktrees/side", tmp_path / "main/.git")
     assert (main_project(project), main_project(tmp_path)) == (project, tmp_path), "itself, and without git"
     monkeypatch.chdir(project)
@@ -128,5 +128,5 @@ def test_another_project_in_the_repository_is_found(tmp_path: Path) -> None:
         (tmp_path / place / "reports").mkdir(parents=True)
         (tmp_path / place / "reports/lineage.json").write_text("{}")
     git(tmp_path, "add", "-A")
-    assert set(other_projects(first)) == {"shops/b", "."}
+    assert set(other_projects(first)) == {"../b", "../.."}
     assert set(other_projects(tmp_path)) == {"shops/a", "shops/b"}

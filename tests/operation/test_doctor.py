@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from pricetrail.operation.doctor import checks, machine
-from pricetrail.operation.doctor import remote as doctor_remote
 from pricetrail.operation.doctor.findings import Check, Finding, State, examined
+from pricetrail.operation.releases.remote_probe import LIMITS, opened
 from pricetrail.operation.servers import s3
 from support.commands import environment, free_port, must
 from support.http_server import served
@@ -268,7 +268,9 @@ def test_whatever_a_check_raises_is_one_line(project: Path) -> None:
         raise RuntimeError("first of https://bot:s3cret@host/x\nsecond\nthird")
 
     finding = examined(Check("odd", breaks, "try again"), project)  # type: ignore[arg-type]
-    assert finding == Finding(State.FAILED, "RuntimeError: first of https://***@host/x", "try again", check="odd")
+    assert finding == Finding(
+        State.FAILED, "RuntimeError: first of https://***@host/x second third", "try again", check="odd"
+    )
 
 
 def test_keys_that_others_can_read(project: Path) -> None:
@@ -343,8 +345,8 @@ def test_a_dead_remote_gets_its_limits_and_no_more(project: Path, monkeypatch: p
     for before in (None, "3"):
         if before:
             monkeypatch.setenv("AWS_MAX_ATTEMPTS", before)
-        with doctor_remote.opened(project) as remote:
+        with opened(project) as remote:
             given = remote.handle.fs.fs.config_kwargs
-            assert {key: given[key] for key in doctor_remote.LIMITS} == {"connect_timeout": 5, "read_timeout": 20}
+            assert {key: given[key] for key in LIMITS} == {"connect_timeout": 5, "read_timeout": 20}
             assert os.environ["AWS_MAX_ATTEMPTS"] == (before or "1")
         assert os.environ.get("AWS_MAX_ATTEMPTS") == before

@@ -119,7 +119,7 @@ def test_without_scheduled_studies_the_dials_stay_unread() -> None:
 @pytest.mark.parametrize(
     ("found", "message"),
     [
-        ({}, "chosen must be as tune_primary_model writes it: Field required"),
+        ({}, "chosen must be whole: Field required"),
         ({"chosen": []}, "chosen must be"),
         ({"chosen": {}}, "chosen must be"),
         ({"chosen": [3]}, "chosen.0 must be"),

@@ -555,6 +555,7 @@ def planned(
     lines = "../lines"
     text = with_settings(PARAMS, {"weekly.search_every": search_every, "data.path": "data/lines"})
     (folder / "data").mkdir(parents=True)
+    must(["git", "init", "-q"], folder)
     (folder / "params.yaml").write_text(text)
     (folder / "data/lines.dvc").write_text(f"outs:\n- md5: {tracked}\n  path: lines\n")
     (folder / "dvc.lock").write_text(

@@ -5,6 +5,8 @@ No message has a secret in it, nor what works unseen on a terminal: it often rep
 
 from pricetrail.base.redaction import one_line
 
+LONGEST = 300  # characters of an error that is none of ours: botocore and git can write pages
+
 
 class PricetrailError(Exception):
     """Base of every error that a user can cause and mend.
@@ -64,3 +66,15 @@ class OperationError(PricetrailError):
 
 class ReleaseError(PricetrailError):
     """A release cannot be made, or is not what its signature says."""
+
+
+def cause_of(error: BaseException) -> str:
+    """An error in one line; one that is none of ours with its kind in front, and cut where it is long.
+
+    >>> cause_of(KeyError("week"))
+    "KeyError: 'week'"
+    """
+    if isinstance(error, PricetrailError):
+        return str(error)
+    text = one_line(f"{type(error).__name__}: {error}").rstrip(": ")
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"

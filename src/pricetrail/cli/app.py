@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 import pricetrail as package
-from pricetrail.base.errors import OperationError, PricetrailError
+from pricetrail.base.errors import OperationError, PricetrailError, cause_of
 from pricetrail.base.files import private_folder
-from pricetrail.base.redaction import one_line, redact_logs
+from pricetrail.base.redaction import redact_logs
 from pricetrail.cli.check import check
 from pricetrail.cli.decide import decide
 from pricetrail.cli.detach_demo import detach_demo
@@ -37,7 +37,6 @@ from pricetrail.cli.why import why
 from pricetrail.lineage.git import PLACES
 
 TRACEBACK = "PRICETRAIL_TRACEBACK"  # environment variable: show where an unexpected error comes from
-LONGEST = 300  # characters of an unexpected error
 PRIVATE = (".pricetrail", ".s3")
 SITE_CACHE = "DVC_SITE_CACHE_DIR"  # else a folder of /var/tmp, in which every user may write
 PANELS = {
@@ -64,9 +63,7 @@ class App(typer.Typer):
         except Exception as error:
             if os.environ.get(TRACEBACK):
                 raise
-            told = one_line(f"{type(error).__name__}: {error}")
-            told = told if len(told) <= LONGEST else f"{told[: LONGEST - 1]}…"
-            typer.echo(f"error: unexpected {told}; set {TRACEBACK}=1 to see where", err=True)
+            typer.echo(f"error: unexpected {cause_of(error)}; set {TRACEBACK}=1 to see where", err=True)
             sys.exit(1)
 
 

@@ -95,11 +95,6 @@ def is_figure(value: object) -> TypeGuard[int | float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def is_verdict(value: Json) -> bool:
-    """Whether a metric is a text or a truth."""
-    return isinstance(value, bool | str)
-
-
 def value_at(tree: Json, key: str) -> Json:
     """The value of a dotted key; None where there is none.
 
@@ -116,6 +111,12 @@ def moves(old: Mapping[str, Json], new: Mapping[str, Json]) -> tuple[Move, ...]:
     figures = ({k: v for k, v in f.items() if is_figure(v)} for f in (old, new))
     found = [_move(change) for change in changes(*figures)]
     return tuple(sorted(found, key=lambda m: (m.percent is None, -abs(m.percent or 0.0), m.name)))
+
+
+def verdicts(old: Mapping[str, Json], new: Mapping[str, Json]) -> tuple[Change, ...]:
+    """Texts and truths that differ between two flat mappings."""
+    told = ({key: value for key, value in tree.items() if isinstance(value, bool | str)} for tree in (old, new))
+    return changes(*told)
 
 
 def _move(change: Change) -> Move:

@@ -21,7 +21,7 @@ from pricetrail.base.processes import program_environment
 from pricetrail.lineage.dvc_yaml import RESULT
 from pricetrail.lineage.git import git
 from pricetrail.lineage.lock import StageRecord, parse_lock, parse_source
-from pricetrail.lineage.place import UNSHALLOW, changed, place_of
+from pricetrail.lineage.place import UNSHALLOW, Place, changed, place_of
 
 WORKSPACE: Final = ""  # in place of a revision: the files as they lie on disk
 UNKNOWN: Final = "must be a commit, branch or tag that git knows"
@@ -47,9 +47,9 @@ class Objects:
         return process
 
     @cached_property
-    def prefix(self) -> str:
-        """Path of the folder from the top of its repository, with a slash at its end; empty where it is the top."""
-        return git("rev-parse", "--show-prefix", folder=self._folder).removesuffix("\n")
+    def place(self) -> Place:
+        """Where the folder lies in its repository."""
+        return place_of(self._folder)
 
     def read(self, name: str) -> tuple[str, bytes] | None:
         """Hash and content of an object, links followed; None where there is no such, or git calls several so.
@@ -138,7 +138,7 @@ class Commit:
         rev = self.rev or "HEAD"
         found = self.objects.read(f"{rev}^{{commit}}")
         if found is None:
-            shallow = f", and this clone is shallow: {UNSHALLOW}" if place_of(self.folder).is_shallow else ""
+            shallow = f", and this clone is shallow: {UNSHALLOW}" if self.objects.place.is_shallow else ""
             raise LineageError("revision", f"{UNKNOWN}{shallow}", rev)
         return found
 
@@ -170,7 +170,7 @@ class Commit:
     @cached_property
     def inside_then(self) -> str:
         """Path of the project from the top of the commit, with a slash at its end; it may have been moved since."""
-        now = self.objects.prefix
+        now = self.objects.place.inside
         if not self.rev or self.objects.read(f"{self.hash}:{now}{FILE}") is not None:
             return now
         runs = [path.removesuffix(RECORD) for path in self._listed(self.hash) if f"/{path}".endswith(f"/{RECORD}")]

@@ -2,19 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
 
 from pricetrail.base.dvc_hashes import list_folder, md5_of_tree, md5_where_there
 from pricetrail.base.params import FILE
 from pricetrail.lineage import dvc_cache
 from pricetrail.lineage.changes import Change, value_at
 from pricetrail.lineage.commit import Commit
-from pricetrail.lineage.ledger import SOURCE, parse_ledger
+from pricetrail.lineage.ledger import LEDGER, SOURCE, parse_ledger
 from pricetrail.lineage.lock import StageRecord, parse_yaml
 from pricetrail.lineage.paths import PACKAGES, kind_of
 from pricetrail.lineage.why import Difference, explain_difference
-
-LEDGER: Final = "reports/runs.jsonl"
 
 
 def compare(a: Commit, b: Commit) -> Difference:

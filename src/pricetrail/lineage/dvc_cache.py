@@ -61,7 +61,7 @@ def cache_folder(project: Path = Path()) -> Path:
     return Path(dvc_config(project)["cache"].get("dir") or project.absolute() / ".dvc" / "cache")
 
 
-def place_of(cache: Path, md5: str, layout: str = LAYOUTS[0]) -> Path | None:
+def object_path(cache: Path, md5: str, layout: str = LAYOUTS[0]) -> Path | None:
     """Where the cache keeps an object; None for what is no md5: a lock of others may name any path."""
     return cache / layout / md5[:2] / md5[2:] if OID.fullmatch(md5) else None
 
@@ -69,7 +69,7 @@ def place_of(cache: Path, md5: str, layout: str = LAYOUTS[0]) -> Path | None:
 def object_at(cache: Path, md5: str) -> Path | None:
     """The file of an object whose bytes are those that its name says; None where there is none."""
     for layout in LAYOUTS:
-        path = place_of(cache, md5, layout)
+        path = object_path(cache, md5, layout)
         if path is not None and path.is_file() and md5_of_file(path) == md5.removesuffix(".dir"):
             return path
     return None

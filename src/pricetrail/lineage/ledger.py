@@ -11,6 +11,7 @@ from pricetrail.base.typed_json import parse_json_as
 from pricetrail.lineage.changes import flat, is_figure
 from pricetrail.lineage.lock import StageRecord
 
+LEDGER = "reports/runs.jsonl"
 RUN_DIGITS = 12
 SOURCE = "data.path"  # the parameter that names the data source of a run
 

@@ -2,7 +2,7 @@
 
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 from pricetrail.base.errors import LineageError
@@ -19,7 +19,7 @@ class Place:
 
     Attributes:
         top: the top folder of its working tree.
-        inside: path of the project from there; empty where it is the top.
+        inside: path of the project from there, with a slash at its end; empty where it is the top.
         git_folders: git's own: that of the working tree, and that of the repository, which has tags and trusted keys.
         main: the project in the repository's main working tree; itself where there is no other.
         is_shallow: commits and tags of the past are not all here.
@@ -39,8 +39,8 @@ def place_of(project: Path = Path()) -> Place:
         LineageError: it is in no working tree of git.
     """
     asked = ("--show-prefix", "--show-toplevel", "--git-dir", "--git-common-dir", "--is-shallow-repository")
-    prefix, top, own, common, shallow = git("rev-parse", *asked, folder=project).split("\n")[:-1]
-    home, inside = project.absolute(), prefix.rstrip("/")
+    inside, top, own, common, shallow = git("rev-parse", *asked, folder=project).split("\n")[:-1]
+    home = project.absolute()
     own_folder, shared = (home / own).resolve(), (home / common).resolve()
     main = shared.parent / inside
     is_elsewhere = own_folder != shared and (main / ".dvc").is_dir()
@@ -75,20 +75,18 @@ def changed(project: Path = Path(), *paths: str, untracked: bool = False) -> tup
     """
     kind = f"--untracked-files={'all' if untracked else 'no'}"
     told = git("status", "--porcelain", "-z", "--no-renames", kind, "--", *(paths or (".",)), folder=project)
-    before = len(git("rev-parse", "--show-prefix", folder=project).removesuffix("\n"))  # git names them from its top
-    return tuple(entry[3 + before :] for entry in told.split("\0") if entry)
+    state = len("XY ") + len(place_of(project).inside)  # git names paths from its top
+    return tuple(entry[state:] for entry in told.split("\0") if entry)
 
 
 def other_projects(project: Path = Path()) -> tuple[str, ...]:
-    """Folders of further projects of this program in the same repository, ``.`` for its top.
+    """Folders of further projects of this program in the same repository, as they are reached from this one.
 
     Raises:
         LineageError: git fails.
     """
-    listed = git("ls-files", "-z", "--full-name", "--", f":(top,glob)**/{OF_A_PROJECT}", folder=project).split("\0")
-    own = git("rev-parse", "--show-prefix", folder=project).removesuffix("\n")
-    found = [name.removesuffix(OF_A_PROJECT) for name in listed if name]
-    return tuple(folder.rstrip("/") or "." for folder in found if folder != own)
+    found = git("ls-files", "-z", "--", f":(top,glob)**/{OF_A_PROJECT}", folder=project).split("\0")[:-1]
+    return tuple(PurePosixPath(name).parents[1].as_posix() for name in found if name != OF_A_PROJECT)
 
 
 def require_one_project(project: Path = Path()) -> None:

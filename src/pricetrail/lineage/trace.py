@@ -14,13 +14,13 @@ from pricetrail.base.json_type import Json
 from pricetrail.lineage.chain import Trace
 from pricetrail.lineage.commit import CANDIDATE, DECISION, RECORD, WORKSPACE, Commit, revision
 from pricetrail.lineage.git import git
-from pricetrail.lineage.ledger import parse_ledger
+from pricetrail.lineage.ledger import LEDGER, parse_ledger
 from pricetrail.lineage.lock import StageRecord, ancestry
 from pricetrail.lineage.paths import inside
 from pricetrail.lineage.verify import mismatches
 from pricetrail.model.prediction_id import LineageId
 
-PREDICTIONS, LEDGER = "data/predictions.parquet", "reports/runs.jsonl"
+PREDICTIONS = "data/predictions.parquet"
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from pricetrail.base.json_type import Json
-from pricetrail.lineage.changes import Change, Move, by_file, changes, flat, is_verdict, moves, parse_packages
+from pricetrail.lineage.changes import Change, Move, by_file, changes, flat, moves, parse_packages, verdicts
 from pricetrail.lineage.lock import StageRecord, writer
 from pricetrail.lineage.paths import by_kind, kind_of, overlap
 
@@ -88,7 +88,7 @@ def explain_difference(
         files=own["code"] + own["packages"],
         packages=changes(parse_packages(packages[0]), parse_packages(packages[1])) if own["packages"] else (),
         metrics=moves(figures_a, figures_b),
-        verdicts=changes(*({k: v for k, v in f.items() if is_verdict(v)} for f in (figures_a, figures_b))),
+        verdicts=verdicts(figures_a, figures_b),
     )
 
 

@@ -6,6 +6,7 @@ from typing import Final
 
 from pricetrail.operation.doctor import clock, machine, remote
 from pricetrail.operation.doctor.findings import Check, Finding, examined
+from pricetrail.operation.releases.remote_probe import ADVICE
 
 CHECKS: Final = (
     Check("tools", machine.tools, "install it again"),
@@ -16,9 +17,9 @@ CHECKS: Final = (
     Check("modes", machine.modes, "see `ls -l`"),
     Check("schedule", clock.schedule, "correct params.yaml; `pricetrail check --data` tells the rest"),
     Check("prefect", clock.prefect, "see docs/schedule.md"),
-    Check("keys", remote.keys, remote.ADVICE),
-    Check("remote", remote.probe, remote.ADVICE),
-    Check("verify", remote.verifying, remote.ADVICE),
+    Check("keys", remote.keys, ADVICE),
+    Check("remote", remote.probe, ADVICE),
+    Check("verify", remote.verifying, ADVICE),
     Check("lock", remote.lock_in_remote, "mend the remote first"),
     Check("releases", remote.releases_in_remote, "mend the remote first"),
     Check("cache", machine.cache, "see `dvc cache dir`"),

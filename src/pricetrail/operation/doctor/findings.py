@@ -5,10 +5,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from pricetrail.base.errors import PricetrailError
+from pricetrail.base.errors import cause_of
 from pricetrail.base.redaction import redacted
-
-LONGEST = 300  # characters of a cause; botocore and git can write pages
 
 
 class State(StrEnum):
@@ -60,16 +58,5 @@ def examined(check: Check, project: Path) -> Finding:
     try:
         outcome = check.look(project)
     except Exception as error:  # whatever a library raises, the later checks still run
-        outcome = Outcome(State.FAILED, cause(error), check.advice)
+        outcome = Outcome(State.FAILED, cause_of(error), check.advice)
     return Finding(outcome.state, redacted(outcome.found), redacted(outcome.advice), check=check.name)
-
-
-def cause(error: BaseException) -> str:
-    """An error in one line, its kind in front where the message alone says little.
-
-    >>> cause(KeyError("bucket"))
-    "KeyError: 'bucket'"
-    """
-    lines = redacted(str(error)).strip().splitlines() or [""]  # before it is cut: a half of a secret is one, too
-    text = lines[0] if isinstance(error, PricetrailError) else f"{type(error).__name__}: {lines[0]}".rstrip(": ")
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"

@@ -1,6 +1,5 @@
 """Checks of this machine and of the project's own files: tools, packages, git, disk."""
 
-import importlib.metadata
 import os
 import shutil
 import stat
@@ -16,7 +15,9 @@ from pricetrail.lineage.changes import parse_packages
 from pricetrail.lineage.commit import DECISION, LOCK, RECORD
 from pricetrail.lineage.dvc_cache import cache_folder
 from pricetrail.lineage.git import IGNORED, git
+from pricetrail.lineage.paths import PACKAGES
 from pricetrail.lineage.place import ignored, other_projects, place_of, unknown_past
+from pricetrail.lineage.replay import installed_otherwise
 from pricetrail.operation.doctor.findings import Outcome, State, worst
 from pricetrail.operation.ingest.source_folder import pointer
 from pricetrail.operation.releases.keys import PUBLIC
@@ -49,24 +50,15 @@ def tools(project: Path) -> Outcome:
 
 def packages(project: Path) -> Outcome:
     """Every installed version against ``requirements.lock``."""
-    pinned = parse_packages(files.read_text(project / "requirements.lock"))
-    found = {name: _installed(name) for name in sorted(pinned)}
-    other = [name for name, version in found.items() if version != pinned[name]]
+    text = files.read_text(project / PACKAGES)
+    count, other = len(parse_packages(text)), installed_otherwise(text)
     if not other:
-        return Outcome(State.OK, f"all {len(pinned)} as in requirements.lock")
-    state = State.FAILED if any(not found[name] for name in other) else State.WARNING
-    first = min(other, key=lambda name: bool(found[name]))
-    told = f"{len(other)} of {len(pinned)} differ, first {first} {found[first] or 'is not installed'}"
+        return Outcome(State.OK, f"all {count} as in {PACKAGES}")
+    first = min(other, key=lambda change: change.new is not None)  # one that is not there goes first
+    state = State.FAILED if first.new is None else State.WARNING
+    told = f"{len(other)} of {count} differ, first {first.name} {first.new or 'is not installed'}"
     advice = "`make setup`, or other bytes may come out than a commit's lock says"
-    return Outcome(state, f"{told}, locked {pinned[first]}", advice)
-
-
-def _installed(name: str) -> str:
-    """The version of a package, without the part that names its build; empty where it is not there."""
-    try:
-        return importlib.metadata.version(name).partition("+")[0]
-    except importlib.metadata.PackageNotFoundError:
-        return ""
+    return Outcome(state, f"{told}, locked {first.old}", advice)
 
 
 def place(project: Path) -> Outcome:
@@ -77,9 +69,8 @@ def place(project: Path) -> Outcome:
     """
     found, others = place_of(project), other_projects(project)
     if not (project / FILE).exists():
-        return Outcome(
-            State.FAILED, f"no project here: {FILE} is not there", f"cd {quote(others[0])}" if others else ""
-        )
+        advice = f"cd {quote(others[0])}" if others else ""
+        return Outcome(State.FAILED, f"no project here: {FILE} is not there", advice)
     where = f"folder {found.inside} of git repository {found.top}" if found.inside else "the top of its git repository"
     beside = f", a worktree beside {found.main}; it shares that one's keys and embedded S3"
     told = [Outcome(State.OK, where + beside * (found.main != project.absolute()))]
@@ -89,9 +80,8 @@ def place(project: Path) -> Outcome:
     if others:
         two = f"another project in this repository, {', '.join(others)}: tags of releases are of both, so none is made"
         told.append(Outcome(State.FAILED, two, "give each shop a repository of its own"))
-    if hidden := ignored(
-        project, LOCK, RECORD, DECISION, PUBLIC.as_posix(), pointer(files.read_params(project / FILE).data.path)
-    ):
+    committed = (LOCK, RECORD, DECISION, PUBLIC.as_posix(), pointer(files.read_params(project / FILE).data.path))
+    if hidden := ignored(project, *committed):
         told.append(Outcome(State.FAILED, f"git ignores {', '.join(hidden)}, which runs commit", IGNORED))
     return worst(told)
 

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from pricetrail.base import files
-from pricetrail.base.dvc_hashes import md5_of, md5_of_tree
+from pricetrail.base.dvc_hashes import md5_of
 from pricetrail.base.errors import OperationError, PricetrailError
 from pricetrail.base.locks import alone
 from pricetrail.base.params import FILE, Params, parse_params
@@ -23,7 +23,6 @@ from pricetrail.data import source_files
 from pricetrail.lineage.commit import Commit
 from pricetrail.lineage.dvc_cache import dvc
 from pricetrail.lineage.git import git
-from pricetrail.lineage.lock import parse_source
 from pricetrail.lineage.place import changed
 from pricetrail.operation.ingest.released_days import released, rewriting
 from pricetrail.operation.ingest.source_file import SourceFile, read_files, span
@@ -204,17 +203,9 @@ def _write(done: Ingestion, staged: Mapping[str, Path], folder: SourceFolder, pa
             copied.replace(Path(folder.path) / name)
     except OSError as error:
         raise OperationError(folder.path, f"must take new files: {error.strerror}; ingest them again") from None
-    if not _is_named(folder, done.added):
+    is_named = Path(folder.pointer).exists() and not (staged or folder.pending)
+    if not is_named or git("ls-files", "-co", "--exclude-standard", "--", folder.path):  # git would take the files, too
         dvc("add", folder.path)  # quiet, it would not even say why it fails
-
-
-def _is_named(folder: SourceFolder, added: Sequence[SourceFile]) -> bool:
-    """Whether the ``.dvc`` file names what the folder holds now, and git is told to leave the folder out."""
-    dot_dvc = Path(folder.pointer)
-    if not dot_dvc.exists() or git("ls-files", "-co", "--exclude-standard", "--", folder.path):
-        return False
-    present = {**folder.present, **{file.name: md5_of(Path(folder.path) / file.name) for file in added}}
-    return md5_of_tree(present) in parse_source(files.read_text(dot_dvc), str(dot_dvc)).outs.values()
 
 
 def _changed(dot_dvc: str) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """Take the demo shop out of a project that has lines of its own: DVC pulls whatever a lock names."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,7 +19,7 @@ from pricetrail.operation.ingest.add_files import LOCK as ALONE
 OUTS: Final = ("demo/lines", "demo/truth.parquet")  # of stage `simulate`
 FILES: Final = ("demo/dvc.yaml", "demo/dvc.lock", "demo/dag.yaml")  # its stage, its lock, and the link to the first
 PIPELINE: Final = "dvc.yaml"
-DEPENDENCY: Final = "      - demo/dag.yaml\n"  # of stage `record_run`
+DEPENDENCY: Final = re.compile(r"^ *- *demo/dag\.yaml *\n", re.M)  # of stage `record_run`
 MESSAGE: Final = "Detach the demo shop"
 
 
@@ -59,7 +60,7 @@ def detach_demo(*, commit: bool = False) -> Detached:
         raise OperationError("params.yaml", rule, path)
     with alone(ALONE):
         text = files.read_text(Path(PIPELINE))
-        without = text.replace(DEPENDENCY, "")
+        without = DEPENDENCY.sub("", text)
         if commit:
             _require_committable(without)
         there = tuple(name for name in FILES if Path(name).is_symlink() or Path(name).exists())
@@ -77,7 +78,7 @@ def detach_demo(*, commit: bool = False) -> Detached:
 
 def _require_committable(text: str) -> None:
     """Stop where a commit would take more than this change of ``dvc.yaml`` along."""
-    if Commit.at("HEAD").text(PIPELINE).replace(DEPENDENCY, "") != text:
+    if DEPENDENCY.sub("", Commit.at("HEAD").text(PIPELINE)) != text:
         raise OperationError(PIPELINE, "must have no changes of yours to be committed along: commit them first")
 
 

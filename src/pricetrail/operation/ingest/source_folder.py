@@ -41,11 +41,6 @@ class SourceFolder:
         """Files that are there and not as tracked: an ingest was stopped, or a person changed the folder."""
         return tuple(sorted(name for name, md5 in self.present.items() if self.tracked.get(name) != md5))
 
-    @property
-    def missing(self) -> tuple[str, ...]:
-        """Files that are tracked and not there."""
-        return tuple(sorted(set(self.tracked) - set(self.present)))
-
 
 def pointer(path: str) -> str:
     """The ``.dvc`` file of a folder, as ``dvc add`` names it."""
@@ -74,11 +69,10 @@ def source_folder(params: Params) -> SourceFolder:
     if not dot_dvc.exists():
         return SourceFolder(path, {}, present)
     tracked = _tracked_files(files.read_text(dot_dvc), str(dot_dvc), present)
-    folder = SourceFolder(path, tracked, present)
-    if folder.missing:
+    if missing := sorted(set(tracked) - set(present)):
         rule = f"must be there, since {dot_dvc} names it: run `dvc pull {dot_dvc}`"
-        raise OperationError(f"{path}/{folder.missing[0]}", rule)
-    return folder
+        raise OperationError(f"{path}/{missing[0]}", rule)
+    return SourceFolder(path, tracked, present)
 
 
 def _tracked_files(text: str, place: str, present: Mapping[str, str]) -> Mapping[str, str]:

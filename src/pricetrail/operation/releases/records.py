@@ -134,8 +134,8 @@ def require_own(record: Record, tag: Tag) -> None:
         raise ReleaseError(tag.name, f"must stand on the commit of its record, {record.commit}", tag.commit)
 
 
-def signed_assignment(tag: Tag, trust: Trust) -> tuple[Assignment, str]:
-    """What a stage's tag says serves, and its key, where the signature is over that and no other tag's.
+def signed_assignment(tag: Tag, trust: Trust) -> Assignment:
+    """What a stage's tag says serves, where the signature is over that and no other tag's.
 
     Raises:
         ReleaseError: it is not.
@@ -149,7 +149,7 @@ def signed_assignment(tag: Tag, trust: Trust) -> tuple[Assignment, str]:
     public = trust.require(str(found.get("key", "")))
     if not is_signed(ASSIGNMENT_TYPE, assignment.text().encode(), str(found.get("signature")), public):
         raise ReleaseError("signature", "must be of this tag")
-    return assignment, str(found["key"])
+    return assignment
 
 
 def _objects(message: str) -> dict[str, Any]:

@@ -72,7 +72,7 @@ class Registry:
         older = list[tuple[int, str]]()
         for tag in (tag for tag in found.whole if STAGE_TAG.fullmatch(tag.name)):
             try:
-                stages.append(signed_assignment(tag, trust)[0])
+                stages.append(signed_assignment(tag, trust))
             except ReleaseError as error:
                 left_out[tag.name] = error.rule
                 there = [version.name for version in versions if version.tag.commit == tag.commit]

@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar
 from pricetrail.base.dvc_hashes import md5_of_bytes
 from pricetrail.base.errors import ReleaseError
 from pricetrail.base.limits import load_json
-from pricetrail.lineage.dvc_cache import LAYOUTS, OID
+from pricetrail.lineage.dvc_cache import LAYOUTS, OID, object_path
 from pricetrail.operation.servers.programs import UnreachableError
 
 BUNDLE_LIMIT: Final = 2**30  # bytes: it is read into memory, where its lock does not name a smaller size
@@ -200,8 +200,8 @@ class Objects:
     def _cached(self, md5: str, limit: int) -> bytes | None:
         """The cache's bytes, hashed as they were read: the file may be another one the next moment."""
         for layout in LAYOUTS:
-            path = self.cache / layout / md5[:2] / md5[2:]
-            if path.is_file():
+            path = object_path(self.cache, md5, layout)
+            if path is not None and path.is_file():
                 with path.open("rb") as file:
                     content = file.read(limit + 1)
                 if len(content) <= limit and md5_of_bytes(content) == md5.removesuffix(".dir"):

@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 from prefect import Task, flow, task
 from prefect.cache_policies import NO_CACHE
@@ -19,17 +19,17 @@ from prefect.logging.handlers import APILogHandler
 from prefect.states import Cancelled, Completed, Failed
 
 from pricetrail.base import files
-from pricetrail.base.errors import PricetrailError
+from pricetrail.base.errors import PricetrailError, cause_of
 from pricetrail.base.params_schema import Weekly
-from pricetrail.base.redaction import one_line, redact_logs
+from pricetrail.base.redaction import redact_logs
 from pricetrail.operation.schedule.artifacts import leave_artifacts
 from pricetrail.operation.schedule.dead_runs import LATER, gives_way
 from pricetrail.operation.servers.programs import UnreachableError
 from pricetrail.operation.weekly.outcome import notify
+from pricetrail.operation.weekly.retrying import JITTER
 from pricetrail.operation.weekly.run import Report, weekly_run
 
 T = TypeVar("T")
-JITTER: Final = 0.5  # share of each delay that is drawn at random, so that two runs do not knock together
 
 log = logging.getLogger(__name__)
 
@@ -87,16 +87,6 @@ class PrefectEngine:
 def is_worth_a_retry(_: Task[..., Any], __: TaskRun, state: State[Any]) -> bool:
     """Whether a failed task may do better later; a closed gate or wrong data will not become right by it."""
     return isinstance(state.result(raise_on_failure=False), UnreachableError)
-
-
-def cause_of(error: Exception) -> str:
-    """One line: an error of ours as it is, any other one with the name of its type.
-
-    >>> cause_of(KeyError("week"))
-    "KeyError: 'week'"
-    """
-    text = str(error) if isinstance(error, PricetrailError) else f"{type(error).__name__}: {error}"
-    return one_line(text)
 
 
 @contextmanager

@@ -112,14 +112,14 @@ def _ended_after(minutes: float, process: Popen[str]) -> Iterator[threading.Even
         timer.cancel()
 
 
-def must(command: Sequence[str], folder: Path, minutes: float = 0, env: Mapping[str, str] | None = None) -> str:
+def must(command: Sequence[str], folder: Path, minutes: float = 0) -> str:
     """What a program says that has to succeed, all of it.
 
     Raises:
         UnreachableError: it passes the limit, or fails, and may do better later.
         OperationError: it fails, and a person has to mend the cause.
     """
-    done = run(command, folder, env, minutes, kept=None)
+    done = run(command, folder, minutes=minutes, kept=None)
     if done.code:
         kind = OperationError if done.is_final else UnreachableError
         raise kind(named(command), f"must succeed: {done.reason}")

@@ -52,7 +52,7 @@ class Clone:
         branch: of that repository.
         base: the commit that the run starts from.
         is_here: the repository is the project itself, with its working tree.
-        inside: path of the project in the clone; empty where it is the top.
+        inside: path of the project in the clone, as of ``Place``.
     """
 
     home: Path

@@ -6,7 +6,7 @@ from typing import Final
 from pricetrail.base.escaping import markdown_text
 from pricetrail.base.json_type import Json
 from pricetrail.checks.decision import number
-from pricetrail.lineage.changes import Change, Move, changes, is_verdict, moves
+from pricetrail.lineage.changes import Change, Move, moves, verdicts
 from pricetrail.operation.weekly.outcome import Outcome
 
 ERROR: Final = "test.mse_log_quantity"
@@ -53,11 +53,6 @@ def message(
         lines += ["", *told[:MOST]]
         lines += [f"… and {len(told) - MOST} more: pricetrail why HEAD~1 HEAD --all"] if len(told) > MOST else []
     return "\n".join(lines) + "\n"
-
-
-def verdicts(before: Metrics, after: Metrics) -> tuple[Change, ...]:
-    """Texts and truths of the metrics files that differ."""
-    return changes(*({key: value for key, value in tree.items() if is_verdict(value)} for tree in (before, after)))
 
 
 def metrics_table(before: Metrics, after: Metrics) -> str:

@@ -7,32 +7,17 @@ bad or lost one is sent again from the cache, and read again. A program of its o
 import hashlib
 import json
 import sys
-from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-from pricetrail.base.dvc_hashes import md5_of_file
 from pricetrail.base.errors import OperationError, PricetrailError
+from pricetrail.lineage.dvc_cache import object_at
 from pricetrail.operation.releases.kept import lost_of_releases
-from pricetrail.operation.releases.remote import Objects, open_remote
+from pricetrail.operation.releases.remote import Objects, Remote, open_remote
 from pricetrail.operation.releases.trust import trusted
 from pricetrail.operation.weekly.inputs import PIPELINE
-
-FAULTS = (OSError, ValueError)  # what a file system behind a network raises
-
-
-class Store(Protocol):
-    """A store of objects by md5, as ``dvc_data.hashfile.db.HashFileDB`` is one."""
-
-    fs: Any
-
-    def oid_to_path(self, oid: str) -> str:
-        """Where an object is."""
-
-    def oids_exist(self, oids: Sequence[str]) -> Iterable[str]:
-        """Those that are there."""
 
 
 @dataclass(frozen=True)
@@ -52,46 +37,46 @@ class ReadBack:
     lost: str = ""
 
 
-def read_back(remote: Store, cache: Store, names: frozenset[str], fresh: frozenset[str]) -> ReadBack:
+def read_back(remote: Remote, cache: Path, names: frozenset[str], fresh: frozenset[str]) -> ReadBack:
     """Ask for every object, and compare the bytes of the new ones, and of all folders' lists, with their names.
 
     DVC reads the lists in the remote before it sends anything: a bad one stops every push.
 
     Raises:
-        OperationError: a lost or bad one cannot be replaced.
+        OperationError: a lost or bad one cannot be replaced, or the remote does not answer.
     """
-    total, repaired = 0, list[str]()
     read = fresh | {name for name in names if name.endswith(".dir")}
-    for name in sorted(names - read - set(remote.oids_exist(sorted(names - read)))):
+    bad = [*remote.missing(names - read), *(name for name in sorted(read) if not _is_whole(remote, name))]
+    for name in bad:
         _repair(remote, cache, name)
-        repaired.append(name)
-    for name in sorted(read):
-        if _md5_in(remote, name) != name.removesuffix(".dir"):
-            _repair(remote, cache, name)
-            repaired.append(name)
-        total += int(remote.fs.size(remote.oid_to_path(name)) or 0) if name in fresh else 0
-    return ReadBack(len(fresh), total, tuple(repaired))
+    total = sum(int(remote.handle.fs.size(_place(remote, name)) or 0) for name in fresh)
+    return ReadBack(len(fresh), total, tuple(bad))
 
 
-def _repair(remote: Store, cache: Store, name: str) -> None:
-    place, source, md5 = remote.oid_to_path(name), Path(cache.oid_to_path(name)), name.removesuffix(".dir")
-    if not source.is_file() or md5_of_file(source) != md5:
+def _repair(remote: Remote, cache: Path, name: str) -> None:
+    source, fs = object_at(cache, name), remote.handle.fs
+    if source is None:
         rule = "must have the bytes that its name says, and the cache has not them either"
         raise OperationError(f"remote object {name}", rule)
     with suppress(FileNotFoundError):
-        remote.fs.rm_file(place)
-    remote.fs.put_file(str(source), place)
-    if _md5_in(remote, name) != md5:
+        fs.rm_file(_place(remote, name))
+    fs.put_file(str(source), _place(remote, name))
+    if not _is_whole(remote, name):
         raise OperationError(f"remote object {name}", "must have the bytes that its name says, after it was sent again")
 
 
-def _md5_in(remote: Store, name: str) -> str:
-    """The md5 of an object's bytes; empty where there is none."""
+def _is_whole(remote: Remote, name: str) -> bool:
+    """Whether an object is there with the bytes that its name says."""
     try:
-        with remote.fs.open(remote.oid_to_path(name), "rb") as file:
-            return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+        with remote.handle.fs.open(_place(remote, name), "rb") as file:
+            found = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
     except FileNotFoundError:
-        return ""
+        return False
+    return bool(found == name.removesuffix(".dir"))
+
+
+def _place(remote: Remote, name: str) -> str:
+    return str(remote.handle.odb.oid_to_path(name))
 
 
 def main(published: str, pushed: int = 0, home: str = "") -> ReadBack:
@@ -106,28 +91,28 @@ def main(published: str, pushed: int = 0, home: str = "") -> ReadBack:
 
     Raises:
         OperationError: the remote does not answer, or an object is lost or bad and cannot be replaced.
+        ReleaseError: there is no remote.
     """
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
 
     try:
-        with Repo() as repo:
+        with Repo() as repo, open_remote(Path(repo.root_dir)) as remote:
             used, known = _named(repo, is_needed=True), frozenset[str]()
             for _ in repo.brancher(revs=[published], workspace=False) if published else ():
                 known |= _named(repo, is_needed=False)
-            remote, cache = repo.cloud.get_remote_odb(), repo.cache.local
+            cache = Path(repo.cache.local.path)
             fresh = used - known if pushed <= len(used - known) else used
             found = read_back(remote, cache, used, fresh)
-            return replace(found, lost=_lost(Path(repo.root_dir), Path(cache.path), Path(home or repo.root_dir)))
-    except (DvcException, *FAULTS) as error:
+            return replace(found, lost=_lost(remote, Path(repo.root_dir), cache, Path(home or repo.root_dir)))
+    except (DvcException, OSError, ValueError) as error:  # the latter of a file system behind a network
         raise OperationError("remote", f"must give back what was pushed: {error!r}") from None
 
 
-def _lost(folder: Path, cache: Path, home: Path) -> str:
+def _lost(remote: Remote, folder: Path, cache: Path, home: Path) -> str:
     """What the remote has not of the two releases that are needed most, as with a new remote or after `dvc gc`."""
     try:
-        with open_remote(folder) as remote:
-            lost = lost_of_releases(folder, Objects(cache, remote), remote, newest=2, trust=trusted(folder, home))
+        lost = lost_of_releases(folder, Objects(cache, remote), remote, newest=2, trust=trusted(folder, home))
     except PricetrailError as error:  # tags and locks that nobody can read: no matter of this run
         return f"What releases need could not be asked for: {error}"
     told = "; ".join(map(str, lost))
@@ -151,5 +136,5 @@ def _named(repo: Any, is_needed: bool) -> frozenset[str]:  # noqa: ANN401  dvc.r
 if __name__ == "__main__":
     try:
         sys.stdout.write(json.dumps(asdict(main(sys.argv[1], int(sys.argv[2]), *sys.argv[3:]))) + "\n")
-    except OperationError as error:
+    except PricetrailError as error:
         sys.exit(f"ERROR: {error}")

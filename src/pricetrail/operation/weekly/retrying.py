@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from tenacity import (
     RetryCallState,
@@ -17,7 +17,7 @@ from pricetrail.base.params_schema import Weekly
 from pricetrail.operation.servers.programs import UnreachableError
 
 T = TypeVar("T")
-JITTER: float = 0.5  # share of the first delay that is drawn at random, so that two runs do not knock together
+JITTER: Final = 0.5  # share of a delay that is drawn at random, so that two runs do not knock together
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from pricetrail.base import files
 from pricetrail.base.errors import OperationError, PricetrailError
@@ -21,7 +21,7 @@ from pricetrail.base.params import Params
 from pricetrail.base.params_schema import Weekly
 from pricetrail.checks.decision import headline, read_decision
 from pricetrail.lineage.changes import flat
-from pricetrail.lineage.commit import WORKSPACE, Commit
+from pricetrail.lineage.commit import DECISION, WORKSPACE, Commit
 from pricetrail.operation.releases import make
 from pricetrail.operation.releases.keys import ensure_keys
 from pricetrail.operation.releases.trust import trusted
@@ -37,7 +37,6 @@ from pricetrail.operation.weekly.publish import Published
 from pricetrail.operation.weekly.remote_check import ReadBack
 from pricetrail.operation.weekly.steps import Reproduced
 
-DECISION: Final = Path("metrics/decision.json")
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
@@ -214,7 +213,7 @@ def _outcome(clone: Clone, stopped: str) -> tuple[Outcome, str]:
     """What the gates say of the candidate, and one sentence on it."""
     if stopped:
         return Outcome.WITHHELD, f"Stopped by the drift gate: {stopped}."
-    decision = read_decision(files.read_json(clone.folder / DECISION), str(DECISION))
+    decision = read_decision(files.read_json(clone.folder / DECISION), DECISION)
     return (Outcome.WITHHELD if decision.closed else Outcome.RELEASED), headline(decision)
 
 

@@ -5,33 +5,32 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import takewhile
-from pathlib import Path
 from typing import Final
 
 from pricetrail.base import files
 from pricetrail.base.errors import OperationError, PricetrailError
 from pricetrail.base.json_type import Json
-from pricetrail.base.limits import load_json
-from pricetrail.base.params import Params, parse_params
+from pricetrail.base.params import parse_params
 from pricetrail.base.params_edit import with_settings
 from pricetrail.base.processes import leaving_nobody, module
-from pricetrail.checks.gates import read_verdict
+from pricetrail.base.typed_json import parse_json_as
+from pricetrail.checks.gates import EVIDENCE, read_verdict
+from pricetrail.lineage.commit import LOCK, WORKSPACE, Commit
 from pricetrail.lineage.git import git
-from pricetrail.lineage.ledger import parse_ledger
-from pricetrail.lineage.lock import parse_lock, parse_source
+from pricetrail.lineage.ledger import LEDGER, SOURCE, parse_ledger
+from pricetrail.lineage.lock import READER
 from pricetrail.lineage.replay_clone import FAILED
 from pricetrail.operation.ingest.released_days import released
 from pricetrail.operation.servers import s3
 from pricetrail.operation.servers.programs import Done, UnreachableError, must, run
 from pricetrail.operation.weekly.clone import Clone, take_credentials
+from pricetrail.operation.weekly.inputs import Inputs
 from pricetrail.operation.weekly.remote_check import ReadBack
-from pricetrail.operation.weekly.study_due import settings_of_next_run
+from pricetrail.operation.weekly.study_due import VALIDATION, settings_of_next_run
 
 OF_DVC: Final = re.compile(r"failed to reproduce '[^']+': (?!failed to run: )(.+)")  # not the stage's own program
 NOWHERE: Final = "neither the cache nor the remote has them: `dvc push` where they were made"
 GATE: Final = "drift_gate"
-EVIDENCE: Final = Path("metrics/drift.json")
-LEDGER, VALIDATION = Path("reports/runs.jsonl"), Path("metrics/validation.json")
 UNREACHABLE: Final = re.compile(
     r"connect|timed? ?out|unavailable|reset|endpoint|slow ?down|50[0-9]|internal ?error", re.I
 )
@@ -81,28 +80,24 @@ def plan_tuning(clone: Clone) -> Mapping[str, Json]:
         ParamsError, DataError: params.yaml, the ledger or the last validation figures are not right.
     """
     text = files.read_text(clone.folder / "params.yaml")
-    params = parse_params(text)
-    if not params.weekly.search_every or not _has_new_data(clone, params):
+    params, here = parse_params(text), Commit.at(WORKSPACE, clone.folder)
+    if not params.weekly.search_every or not _has_new_data(here, params.data.path):
         return {}
-    recorded = files.read_text(clone.folder / LEDGER) if (clone.folder / LEDGER).exists() else ""
     # A study of other data, such as the demo shop's, says nothing of these.
-    ledger = [run for run in parse_ledger(recorded, str(LEDGER)) if run.params.get("data.path") == params.data.path]
-    validation = files.read_json(clone.folder / VALIDATION) if (clone.folder / VALIDATION).exists() else {}
-    settings: Mapping[str, Json] = settings_of_next_run(params.tuning, params.weekly.search_every, ledger, validation)
+    runs = parse_ledger(here.text(LEDGER), LEDGER) if LEDGER in here.paths else ()
+    ledger = [run for run in runs if run.params.get(SOURCE) == params.data.path]
+    every, validation = params.weekly.search_every, here.json(VALIDATION)
+    settings: Mapping[str, Json] = settings_of_next_run(params.tuning, every, ledger, validation)
     if settings:
         files.write_text(clone.folder / "params.yaml", with_settings(text, settings))
     return settings
 
 
-def _has_new_data(clone: Clone, params: Params) -> bool:
+def _has_new_data(here: Commit, path: str) -> bool:
     """Whether the lines that DVC tracks are others than those of the last run."""
-    path, lock = params.data.path, clone.folder / "dvc.lock"
-    source = clone.folder / f"{path}.dvc"
-    if not source.exists() or not lock.exists():
-        return False
-    tracked = parse_source(files.read_text(source), f"{path}.dvc").outs.get(path)
-    used = {stage.name: stage for stage in parse_lock(files.read_text(lock))}.get("etl_pipeline")
-    return used is None or used.deps.get(path) != tracked
+    tracked = next((source.outs[path] for source in here.sources if path in source.outs), None)
+    used = [stage.deps.get(path) for stage in here.locks.get(LOCK, ()) if stage.name == READER]
+    return tracked is not None and LOCK in here.locks and tracked not in used
 
 
 def reproduce(clone: Clone, minutes: float) -> Reproduced:
@@ -115,34 +110,34 @@ def reproduce(clone: Clone, minutes: float) -> Reproduced:
         UnreachableError: the remote does not answer.
         OperationError: a stage failed, and it is not the drift gate that stopped the run.
     """
-    is_due, made = _bring(clone, minutes)
-    if not is_due:
+    known = _bring(clone, minutes)
+    if not known.due:
         log.info("no stage has to run")
-        return Reproduced("", made)
+        return Reproduced("", known.kept_by_git)
     take_credentials(clone)
     with leaving_nobody():
         env = {"PYTHONPATH": str(clone.folder / "src")}
         done = run(["dvc", "repro", "--allow-missing"], clone.folder, env, tell=log.info, runs_stages=True)
     if done.code == 0:
-        return Reproduced("", made)
+        return Reproduced("", known.kept_by_git)
     failed = [name for line in done.lines for name in FAILED.findall(line)]
     if failed == [GATE]:
-        return Reproduced(_closed_gate(clone), made)
+        return Reproduced(_closed_gate(clone), known.kept_by_git)
     raise OperationError(f"stage {failed[0]}" if failed else "dvc repro", f"must succeed: {_cause(done)}")
 
 
-def _bring(clone: Clone, minutes: float) -> tuple[bool, tuple[str, ...]]:
-    """Bring what the stages read; whether one is due, and the paths that they may change of those that git tracks."""
+def _bring(clone: Clone, minutes: float) -> Inputs:
+    """Bring what the stages read, by a program that can be killed."""
     s3.ensure_running(clone.home)
     done = run(module("pricetrail.operation.weekly.inputs"), clone.folder, minutes=minutes)
     if done.code:
         kind = UnreachableError if UNREACHABLE.search(done.reason) else OperationError
         place, _, rule = done.reason.partition(": ")
         raise kind(place, rule)
-    found = load_json(done.lines[-1])
-    if found["lost"]:
-        log.warning("neither in the cache nor in the remote, and perhaps not needed: %s", ", ".join(found["lost"]))
-    return bool(found["due"]), tuple(found["kept_by_git"])
+    found = parse_json_as(Inputs, done.lines[-1], "inputs")
+    if found.lost:
+        log.warning("neither in the cache nor in the remote, and perhaps not needed: %s", ", ".join(found.lost))
+    return found
 
 
 def _cause(done: Done) -> str:
@@ -166,7 +161,7 @@ def _closed_gate(clone: Clone) -> str:
         OperationError: there is no evidence that it closed: the stage failed for another reason.
     """
     try:
-        verdict = read_verdict(files.read_json(clone.folder / EVIDENCE), str(EVIDENCE), "drift")
+        verdict = read_verdict(files.read_json(clone.folder / EVIDENCE["drift"]), EVIDENCE["drift"], "drift")
     except PricetrailError as error:
         raise OperationError(f"stage {GATE}", f"must leave its evidence: {error}") from None
     if verdict.passed:
@@ -205,9 +200,9 @@ def verify(clone: Clone, minutes: float, pushed: int = 0) -> ReadBack:
     # The base may name new lines that nobody pushed; all that the last published lock named was read back then.
     published = git("log", "-1", "--format=%H", clone.base, "--", "dvc.lock", folder=clone.folder).strip()
     command = module("pricetrail.operation.weekly.remote_check", published, str(pushed), str(clone.home))
-    found = load_json(must(command, clone.folder, minutes).splitlines()[-1])
-    if repaired := tuple(found["repaired"]):
-        log.warning("%d objects in the remote had other bytes than their names say, sent again", len(repaired))
-    if found["lost"]:
-        log.warning("%s", found["lost"])
-    return ReadBack(found["objects"], found["object_bytes"], repaired, found["lost"])
+    found = parse_json_as(ReadBack, must(command, clone.folder, minutes).splitlines()[-1], "remote_check")
+    if found.repaired:
+        log.warning("%d objects in the remote had other bytes than their names say, sent again", len(found.repaired))
+    if found.lost:
+        log.warning("%s", found.lost)
+    return found

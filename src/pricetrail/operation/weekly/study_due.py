@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from itertools import takewhile
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from pricetrail.base.errors import DataError
 from pricetrail.base.json_type import Json
 from pricetrail.base.params_schema import Fixed, Tuning
+from pricetrail.base.typed_json import parse_as
 from pricetrail.lineage.ledger import Run
 
 VALIDATION = "metrics/validation.json"
@@ -68,9 +68,4 @@ def _study_method(tuning: Tuning, ledger: Sequence[Run]) -> str:
 
 def _chosen(validation: Mapping[str, object]) -> Fixed:
     """The network of ``metrics/validation.json``; what the file says besides is no setting of it."""
-    try:
-        return _Validation.model_validate(dict(validation)).chosen[0]
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(map(str, first["loc"]))
-        raise DataError(VALIDATION, f"{key} must be as tune_primary_model writes it: {first['msg']}") from None
+    return parse_as(_Validation, validation, VALIDATION).chosen[0]

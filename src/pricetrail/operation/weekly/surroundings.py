@@ -18,10 +18,11 @@ from pricetrail.base import files
 from pricetrail.base.dvc_hashes import md5_of_file
 from pricetrail.base.errors import OperationError, PricetrailError
 from pricetrail.lineage.commit import Commit
-from pricetrail.lineage.dvc_cache import cache_folder, dvc_config, listing, place_of
+from pricetrail.lineage.dvc_cache import cache_folder, dvc_config, listing, object_path
 from pricetrail.lineage.git import git
 from pricetrail.operation.releases.built import objects_of
 from pricetrail.operation.releases.remote import BUNDLE_LIMIT, open_remote
+from pricetrail.operation.releases.remote_probe import fault_of, opened
 from pricetrail.operation.servers.s3 import ensure_running
 
 T = TypeVar("T")
@@ -67,7 +68,7 @@ def damaged(folder: Path, cache: Path) -> Iterator[tuple[str, Path]]:
     seen, waiting = set[str](), sorted(objects_of(Commit.at("HEAD", folder)))
     while waiting:
         md5 = waiting.pop()
-        path = place_of(cache, md5)
+        path = object_path(cache, md5)
         if md5 in seen or path is None or not path.is_file():
             continue
         seen.add(md5)
@@ -133,9 +134,9 @@ def explained(home: Path, work: Callable[[], T]) -> T:
         with suppress(PricetrailError):  # what is asked may not answer: then the step's own words are the best
             told = _full(home)
             if not told and OF_REMOTE.match(str(error)):
-                from pricetrail.operation.doctor.remote import refusal  # botocore: not needed where nothing failed
-
-                told = refusal(home)
+                with opened(home) as remote:
+                    fault = fault_of(remote)
+                told = f"{fault.found}; {fault.advice}" if fault and fault.stops_runs else ""
         if told:
             raise OperationError(*told.split(": ", 1)) from error
         raise
