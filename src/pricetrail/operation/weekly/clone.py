@@ -128,7 +128,7 @@ def make(home: Path, weekly: Weekly, folder: Path) -> Clone:
     base = git("rev-parse", "HEAD", folder=folder).strip()
     made = Clone(home, folder, runs.url, runs.name, base, runs.is_here, place.inside)
     if place.inside and not (made.folder / ".dvc").is_dir():
-        raise OperationError(weekly.repository, f"must have the project in {place.inside} of branch {runs.name}")
+        raise OperationError(weekly.repository, f"must have the project in {place.inside[:-1]} of branch {runs.name}")
     _give_settings(home, made.folder)
     _require_same_remote(home, made.folder)
     return made
