@@ -71,7 +71,8 @@ def place(project: Path) -> Outcome:
     if not (project / FILE).exists():
         advice = f"cd {quote(others[0])}" if others else ""
         return Outcome(State.FAILED, f"no project here: {FILE} is not there", advice)
-    where = f"folder {found.inside[:-1]} of git repository {found.top}" if found.inside else "the top of its git repository"
+    inside = f"folder {found.inside[:-1]} of git repository {found.top}"
+    where = inside if found.inside else "the top of its git repository"
     beside = f", a worktree beside {found.main}; it shares that one's keys and embedded S3"
     told = [Outcome(State.OK, where + beside * (found.main != project.absolute()))]
     if past := unknown_past(project):
