@@ -3,7 +3,7 @@
 import datetime as dt
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final
@@ -178,10 +178,3 @@ def require_one_width(codes: pd.Series, places: pd.DataFrame, fix: str) -> None:
     one, other = ("{}: row {}".format(*places.loc[i, [SOURCE_FILE, SOURCE_ROW]]) for i in (first, second))
     rule = f"{codes.name} must not differ from {codes[first]!r} ({one}) in leading zeros only: {fix}"
     raise ContractError(other, rule, codes[second])
-
-
-def first_that_holds(rules: Mapping[str, Mask]) -> NDArray[np.str_]:
-    """For each row the name of the first rule that holds, or an empty string."""
-    first = np.argmax(np.stack([*rules.values(), np.ones_like(next(iter(rules.values())))]), axis=0)
-    names: NDArray[np.str_] = np.array([*rules, ""])[first]
-    return names
