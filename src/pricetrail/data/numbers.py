@@ -86,6 +86,7 @@ def _other_marks(cells: Cells, row: int, numbers: Mapping[str, _Number], written
     readings = _readings(numbers[cells.text(row)].core)
     fitting = {marks: value for marks, value in readings.items() if all(marks in _readings(core) for core in cores)}
     by_value = {value: marks for marks, value in reversed((fitting or readings).items())}
+    by_value |= {value: marks for marks, value in fitting.items() if marks[0] == written.decimal}
     told = " or ".join(f"{_settings(marks, written)} ({value:.15g})" for value, marks in sorted(by_value.items()))
     mixed = "" if fitting else "; no notation reads all numbers of this column of the file"
     rule = f"must be written as data.decimal {written.decimal!r} and data.thousands {written.thousands!r} say"
@@ -149,15 +150,11 @@ def _readings(core: str) -> dict[tuple[str, str], float]:
 
 def _settings(marks: tuple[str, str], written: FileFormat) -> str:
     """What to set, for numbers in this notation."""
-    decimal, thousands = marks
-    if not decimal:
+    if not marks[0]:
         return "nothing, but write lakhs without marks"
-    auto = (written.decimal, thousands) == ("auto", ".")  # thousands with points have decimals with commas
-    told = ['data.decimal: ","'] if decimal == "," != written.decimal and not auto else []
-    told += ["data.decimal: auto"] if decimal == "." and written.decimal == "," else []
-    # A point of decimals is read beside points of thousands where they stand in columns of their own.
-    told += [f'data.thousands: "{thousands}"'] if thousands != written.thousands and (thousands or not told) else []
-    return " and ".join(told)
+    if marks == (".", "") and written.decimal == ",":
+        return "data.decimal: auto"  # which reads columns of points beside those of commas
+    return 'data.decimal: "{}" and data.thousands: "{}"'.format(*marks)
 
 
 @functools.cache
