@@ -15,15 +15,14 @@ from pandera.errors import SchemaErrors
 
 from pricetrail.base.errors import ContractError, DataError
 from pricetrail.base.params_data import FileFormat
-from pricetrail.data import text
 from pricetrail.data.dates import far_from_the_rest, parse_datetimes
 from pricetrail.data.numbers import parse_numbers
 from pricetrail.data.shop_rules import ShopRules
-from pricetrail.data.text import Mask, plain_code, plain_text, read_cells, require_one_width
+from pricetrail.data.text import CELL_TYPES as CELL_TYPES
+from pricetrail.data.text import SOURCE_FILE as SOURCE_FILE
+from pricetrail.data.text import SOURCE_ROW as SOURCE_ROW
+from pricetrail.data.text import Mask, plain_code, read_cells, require_one_width
 
-SOURCE_FILE: Final = text.SOURCE_FILE
-SOURCE_ROW: Final = text.SOURCE_ROW
-CELL_TYPES: Final = text.CELL_TYPES
 REASON: Final = "reason"
 STATUS: Final = "status"
 
@@ -147,12 +146,12 @@ def _parse_alike(raw: pd.DataFrame, written: FileFormat, rules: ShopRules) -> pd
         {
             "invoice": invoice,
             "sku": sku,
-            "description": plain_text(cells["description"]),
+            "description": cells["description"].strings(),
             "quantity": quantity,
             "invoiced_at": invoiced_at,
             "unit_price": unit_price,
             "customer_id": plain_code(cells["customer_id"]),
-            "country": plain_text(cells["country"]).fillna(UNSPECIFIED),
+            "country": cells["country"].strings().fillna(UNSPECIFIED),
             REASON: pd.Series(np.select([*broken.values()], [*broken], default=""), index=raw.index, dtype="str"),
         }
     )

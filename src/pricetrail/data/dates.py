@@ -90,12 +90,13 @@ def _times(texts: Sequence[str], datetime_format: str) -> NDArray[np.datetime64]
 
 
 def _read(cells: Cells, datetime_format: str) -> _Read:
-    kinds = np.array(cells.kinds, dtype=object)
     zoned = [_OFFSET.search(text) if _HAS_TIME.search(text) else None for text in cells.texts]
     bare = [text[: zone.start()] if zone else text for text, zone in zip(cells.texts, zoned, strict=True)]
     late = np.array([bool(_MIDNIGHT.search(text)) for text in bare], dtype=bool)
     bare = [_MIDNIGHT.sub("00", text) for text in bare]
-    iso = np.where(kinds == TRUTH, _NEVER, _times([text if _ISO.fullmatch(text) else "" for text in bare], "ISO8601"))
+    iso = np.where(
+        cells.kinds == TRUTH, _NEVER, _times([text if _ISO.fullmatch(text) else "" for text in bare], "ISO8601")
+    )
     if datetime_format == "ISO8601":
         times = iso
     elif datetime_format == "excel":
@@ -104,7 +105,7 @@ def _read(cells: Cells, datetime_format: str) -> _Read:
         all_zones = "%z" in datetime_format
         texts = [text if all_zones or zone is None else "" for text, zone in zip(bare, zoned, strict=True)]
         times = _times(texts, datetime_format.replace("%z", "").strip())
-    own = ~np.isnat(times) & (kinds != TRUTH) & (kinds != DATE)
+    own = ~np.isnat(times) & (cells.kinds != TRUTH) & (cells.kinds != DATE)
     times = np.where(own, times, iso)
     times[late] += np.timedelta64(1, "D")
     offsets = np.array([_minutes(zone[1]) if zone else np.nan for zone in zoned], dtype=np.float64)

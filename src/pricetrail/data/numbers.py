@@ -18,7 +18,6 @@ from pricetrail.data.text import NUMBER, Cells, Mask
 
 # Marks that lands write, as data.decimal and data.thousands.
 _NOTATIONS: Final = ((".", ""), (",", ""), (".", ","), (",", "."), (".", " "), (",", " "), (".", "'"), (",", "'"))
-_PLAIN: Final = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
 _NUMBER: Final = re.compile(r"(\D*?)([.,]?\d(?:[\d.,' ]*\d)?(?:[eE][+-]?\d+)?)(\D*)", re.ASCII)
 _DOUBTFUL: Final = re.compile(r"(?!0\.)\d{1,3}\.\d{3}")  # 1.000 is one, or a thousand
 _POINT: Final = re.compile(r"0?\.\d+|\d+\.(\d{1,2}|\d{4,})|\d{4,}\.\d+")  # a point that can only mark decimals
@@ -58,7 +57,7 @@ def parse_numbers(cells: Cells, written: FileFormat, rules: ShopRules) -> NDArra
     point = cells.in_file(rows(lambda number: _POINT.fullmatch(number.core))) & auto
     doubtful = rows(lambda number: _DOUBTFUL.fullmatch(number.core)) & (point if written.thousands else ~point) & auto
     cells.refuse(doubtful, lambda row: _two_ways(numbers[cells.text(row)].core))
-    point |= cells.rows(np.array([kind == NUMBER for kind in cells.kinds], dtype=bool))
+    point |= cells.rows(cells.kinds == NUMBER)
     mark = "." if written.decimal == "auto" else written.decimal
     own = ("," if written.thousands == "." else mark, written.thousands)
     read = np.where(point, _values(cells, numbers, (".", "")), _values(cells, numbers, own))
@@ -95,8 +94,6 @@ def _other_marks(cells: Cells, row: int, numbers: Mapping[str, _Number], written
 
 def _split(text: str) -> _Number | None:
     """A text as a number in some land's notation; None where it is none."""
-    if _PLAIN.fullmatch(text):
-        return _Number(text.lstrip("-"), (), -1 if text[0] == "-" else 1)
     if not text.isascii():
         text = "".join(str(int(c)) if c.isdecimal() else c for c in text.translate(_ALIKE))
     found = _NUMBER.fullmatch(text)
