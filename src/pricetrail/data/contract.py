@@ -99,7 +99,8 @@ def parse(raw: pd.DataFrame, formats: Mapping[str, FileFormat], rules: ShopRules
     file, names = pd.factorize(raw[SOURCE_FILE])
     distinct = list(dict.fromkeys(formats[str(name)] for name in names))
     of_row = np.array([distinct.index(formats[str(name)]) for name in names], dtype=np.intp)[file]
-    lines = pd.concat([_parse_alike(part, distinct[i], rules) for i, part in raw.groupby(of_row)]).sort_index()
+    parts = [_parse_alike(raw[of_row == i], written, rules) for i, written in enumerate(distinct)]
+    lines = pd.concat(parts).sort_index()
     reason = lines.pop(REASON)
     far = far_from_the_rest(lines["invoiced_at"])
     reason = reason.mask((reason == "") & (far != ""), "invoiced_at must not be far from the other days: " + far)
@@ -131,7 +132,7 @@ def _parse_alike(raw: pd.DataFrame, written: FileFormat, rules: ShopRules) -> pd
         sku = sku.mask(sku.str.fullmatch("[0-9]+").fillna(False), sku.str.zfill(rules.sku_width))
     if written.columns.line_total:  # of a line of no units the total stands: it is dropped as a return
         unit_price = (unit_price / quantity.where(quantity != 0, 1)).round(6)
-    decimals = (np.isfinite(quantity) & (quantity % 1 != 0) & rules.whole_units).to_numpy()
+    decimals = np.isfinite(quantity.to_numpy()) & (quantity % 1 != 0).to_numpy() & rules.whole_units
     if decimals.sum() > MAX_DECIMALS:
         cells["quantity"].refuse(decimals, "must be a whole number: set shop.whole_units: false")
     kind = "whole number" if rules.whole_units else "number"

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pricetrail.base.params_data import FileFormat
-from pricetrail.data.text import DATE, TRUTH, Cells, Mask
+from pricetrail.data.text import DATE, Cells, Mask
 
 FAR_DAYS: Final = 180  # a gap before days that are far from the rest
 FAR_SHARE: Final = 0.05  # of all lines; more of them beyond a gap are a shop that had a break
@@ -94,9 +94,7 @@ def _read(cells: Cells, datetime_format: str) -> _Read:
     bare = [text[: zone.start()] if zone else text for text, zone in zip(cells.texts, zoned, strict=True)]
     late = np.array([bool(_MIDNIGHT.search(text)) for text in bare], dtype=bool)
     bare = [_MIDNIGHT.sub("00", text) for text in bare]
-    iso = np.where(
-        cells.kinds == TRUTH, _NEVER, _times([text if _ISO.fullmatch(text) else "" for text in bare], "ISO8601")
-    )
+    iso = _times([text if _ISO.fullmatch(text) else "" for text in bare], "ISO8601")
     if datetime_format == "ISO8601":
         times = iso
     elif datetime_format == "excel":
@@ -105,7 +103,7 @@ def _read(cells: Cells, datetime_format: str) -> _Read:
         all_zones = "%z" in datetime_format
         texts = [text if all_zones or zone is None else "" for text, zone in zip(bare, zoned, strict=True)]
         times = _times(texts, datetime_format.replace("%z", "").strip())
-    own = ~np.isnat(times) & (cells.kinds != TRUTH) & (cells.kinds != DATE)
+    own = ~np.isnat(times) & (cells.kinds != DATE)
     times = np.where(own, times, iso)
     times[late] += np.timedelta64(1, "D")
     offsets = np.array([_minutes(zone[1]) if zone else np.nan for zone in zoned], dtype=np.float64)

@@ -51,7 +51,8 @@ class Cells:
 
     def flags(self, holds: Callable[[str], object]) -> Mask:
         """Whether a text holds, for each distinct value that is text."""
-        return np.fromiter((bool(holds(text)) for text in self.texts), bool, len(self.texts)) & (self.kinds == TEXT)
+        held = np.fromiter((bool(holds(text)) for text in self.texts), bool, len(self.texts))
+        return np.logical_and(held, self.kinds == TEXT)
 
     def rows(self, flags: Mask) -> Mask:
         """Rows with a value for which the flag of the distinct values is set."""
