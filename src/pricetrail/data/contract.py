@@ -26,16 +26,6 @@ from pricetrail.data.text import Mask, plain_code, read_cells, require_one_width
 REASON: Final = "reason"
 STATUS: Final = "status"
 
-LINE_COLUMNS: Final = (
-    "invoice",
-    "sku",
-    "description",
-    "quantity",
-    "invoiced_at",
-    "unit_price",
-    "customer_id",
-    "country",
-)
 UNSPECIFIED: Final = "Unspecified"  # the UCI data's own word for an unknown country
 MAX_QUANTITY: Final = 10**9
 MIN_DAYS: Final = 3
@@ -61,6 +51,7 @@ LINES_SCHEMA: Final = pa.DataFrameSchema(
     strict=True,
     ordered=True,
 )
+LINE_COLUMNS: Final = tuple(str(name) for name in LINES_SCHEMA.columns)
 
 
 @dataclass(frozen=True)
@@ -123,7 +114,7 @@ def parse(raw: pd.DataFrame, formats: Mapping[str, FileFormat], rules: ShopRules
 
 def _parse_alike(raw: pd.DataFrame, written: FileFormat, rules: ShopRules) -> pd.DataFrame:
     """Rows of files that are written alike: each as a line, with the first reason why it is none, or an empty text."""
-    cells = {name: read_cells(raw, name, written.missing, i) for i, name in enumerate(LINE_COLUMNS)}
+    cells = read_cells(raw, LINE_COLUMNS, written.missing)
     invoiced_at = parse_datetimes(cells["invoiced_at"], written)
     quantity = pd.Series(parse_numbers(cells["quantity"], written, rules), index=raw.index)
     unit_price = pd.Series(parse_numbers(cells["unit_price"], written, rules), index=raw.index)
@@ -165,15 +156,11 @@ def require_parseable(parsed: Parsed, max_bad_share: float) -> None:
         ContractError: naming the first such row, its rule and its value.
     """
     bad, total = len(parsed.quarantine), len(parsed.quarantine) + len(parsed.lines)
-    if bad == 0 or bad / total <= max_bad_share:
-        return
-    first = parsed.quarantine.iloc[0]
-    column = str(first[REASON]).split(" ", 1)[0]
-    raise ContractError(
-        f"{first[SOURCE_FILE]}: row {first[SOURCE_ROW]}",
-        f"{first[REASON]} ({bad} of {total} rows are unparseable, data.max_bad_share is {max_bad_share})",
-        first[column],
-    )
+    if bad and bad / total > max_bad_share:
+        first = parsed.quarantine.iloc[0]
+        rule = f"{first[REASON]} ({bad} of {total} rows are unparseable, data.max_bad_share is {max_bad_share})"
+        column = first[REASON].split(" ", 1)[0]
+        raise ContractError(f"{first[SOURCE_FILE]}: row {first[SOURCE_ROW]}", rule, first[column])
 
 
 def require_conservation(read: int, kept: int, quarantined: int, dropped: Mapping[str, int]) -> None:

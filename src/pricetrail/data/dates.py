@@ -38,7 +38,6 @@ FORMATS: Final = tuple(
     for hours in (_HOURS if gap == " " else _HOURS[1:3])
 )
 _CLOCK_WORDS: Final = frozenset({"now", "today"})  # pandas reads the clock for them, against law 1
-_EXCEL_DAY_0: Final = pd.Timestamp("1899-12-30")
 _YEAR_1: Final = np.datetime64("0001-01-01", "us")
 _NEVER: Final = np.datetime64("NaT", "us")
 
@@ -119,7 +118,8 @@ def _minutes(zone: str) -> float:
 def _serial_times(texts: Sequence[str]) -> NDArray[np.datetime64]:
     """Serial numbers of days of Excel (1900 system), to the second."""
     days = pd.Series([float(text.replace(",", ".")) if _SERIAL.fullmatch(text) else np.nan for text in texts])
-    return (_EXCEL_DAY_0 + pd.to_timedelta((days * 86400).round(), unit="s")).to_numpy().astype("datetime64[us]")
+    times = pd.to_datetime((days * 86400).round(), unit="s", origin="1899-12-30")
+    return times.to_numpy().astype("datetime64[us]")
 
 
 def _require_format(cells: Cells, read: _Read, datetime_format: str) -> None:

@@ -51,8 +51,9 @@ class Cells:
 
     def flags(self, holds: Callable[[str], object]) -> Mask:
         """Whether a text holds, for each distinct value that is text."""
-        held = np.fromiter((bool(holds(text)) for text in self.texts), bool, len(self.texts))
-        return np.logical_and(held, self.kinds == TEXT)
+        held: Mask = np.fromiter((bool(holds(text)) for text in self.texts), bool, len(self.texts))
+        held[self.kinds != TEXT] = False
+        return held
 
     def rows(self, flags: Mask) -> Mask:
         """Rows with a value for which the flag of the distinct values is set."""
@@ -93,27 +94,31 @@ class Cells:
         return column.take(self.index).set_axis(self.place.index)
 
 
-def read_cells(raw: pd.DataFrame, name: str, missing: Sequence[str], position: int) -> Cells:
-    """A column of a raw table, and words that stand for nothing; ``position`` is of its letter in ``cell_types``."""
-    index, distinct = pd.factorize(raw[name])
-    values = distinct.tolist()
-    texts, kinds = [_trimmed(value, name) for value in values], [_kind(value) for value in values]
-    if CELL_TYPES in raw:
-        types, patterns = pd.factorize(raw[CELL_TYPES])
-        letters = [*(pattern[position] for pattern in patterns), TEXT]
-        pairs = index * len(letters) + np.where(types < 0, len(letters) - 1, types)
-        seen = np.unique(pairs[index >= 0])
-        told = [divmod(int(pair), len(letters)) for pair in seen]
-        texts, kinds = [texts[i] for i, _ in told], [letters[k] if letters[k] in _KINDS else kinds[i] for i, k in told]
-        index = np.where(index < 0, -1, np.searchsorted(seen, pairs))
-    file = pd.factorize(raw[SOURCE_FILE])[0]
-    cells = Cells(name, texts, np.array(kinds, dtype="U1"), index.astype(np.intp), file, raw[[SOURCE_FILE, SOURCE_ROW]])
+def read_cells(raw: pd.DataFrame, names: Sequence[str], missing: Sequence[str]) -> dict[str, Cells]:
+    """Columns of a raw table, in the order of letters in ``cell_types``; the words ``missing`` stand for nothing."""
+    place, file = raw[[SOURCE_FILE, SOURCE_ROW]], pd.factorize(raw[SOURCE_FILE])[0]
     nothing = {"", *(word.strip().casefold() for word in missing)}
-    gone = np.fromiter((text.casefold() in nothing for text in texts), bool, len(texts))
-    gone_rows = cells.rows(gone)
-    if name == "country" and gone_rows.any():
-        gone_rows &= ~_is_namibia(cells, gone)
-    return replace(cells, index=np.where(gone_rows, -1, cells.index))
+    read = dict[str, Cells]()
+    for position, name in enumerate(names):
+        index, distinct = pd.factorize(raw[name])
+        values = distinct.tolist()
+        texts, kinds = [_trimmed(value, name) for value in values], [_kind(value) for value in values]
+        if CELL_TYPES in raw:
+            types, patterns = pd.factorize(raw[CELL_TYPES])
+            letters = [*(pattern[position] for pattern in patterns), TEXT]
+            pairs = index * len(letters) + np.where(types < 0, len(letters) - 1, types)
+            seen = np.unique(pairs[index >= 0])
+            told = [divmod(int(pair), len(letters)) for pair in seen]
+            kinds = [letters[k] if letters[k] in _KINDS else kinds[i] for i, k in told]
+            texts = [texts[i] for i, _ in told]
+            index = np.where(index < 0, -1, np.searchsorted(seen, pairs))
+        cells = Cells(name, texts, np.array(kinds, dtype="U1"), index.astype(np.intp), file, place)
+        gone = np.fromiter((text.casefold() in nothing for text in texts), bool, len(texts))
+        gone_rows = cells.rows(gone)
+        if name == "country" and gone_rows.any():
+            gone_rows &= ~_is_namibia(cells, gone)
+        read[name] = replace(cells, index=np.where(gone_rows, -1, cells.index))
+    return read
 
 
 def _kind(value: object) -> str:
