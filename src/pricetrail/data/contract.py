@@ -87,10 +87,10 @@ def parse(raw: pd.DataFrame, formats: Mapping[str, FileFormat], rules: ShopRules
     Raises:
         ContractError: a value that can be read in two ways, or only in another way than the parameters say.
     """
-    file, names = pd.factorize(raw[SOURCE_FILE])
-    distinct = list(dict.fromkeys(formats[str(name)] for name in names))
-    of_row = np.array([distinct.index(formats[str(name)]) for name in names], dtype=np.intp)[file]
-    parts = [_parse_alike(raw[of_row == i], written, rules) for i, written in enumerate(distinct)]
+    alike = dict[FileFormat, list[str]]()
+    for name in raw[SOURCE_FILE].unique():
+        alike.setdefault(formats[name], []).append(name)
+    parts = [_parse_alike(raw[raw[SOURCE_FILE].isin(names)], written, rules) for written, names in alike.items()]
     lines = pd.concat(parts).sort_index()
     reason = lines.pop(REASON)
     far = far_from_the_rest(lines["invoiced_at"])
