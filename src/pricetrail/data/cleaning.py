@@ -20,10 +20,10 @@ class Cleaned:
     """Sales of products, and what was dropped.
 
     Attributes:
-        lines: in an order of their own.
-        dropped: count by reason.
+        lines: of the contract, in order of time, then of their other columns.
+        dropped: count of lines by reason; 0 for a reason that takes none.
         reason: of each parsed line, empty for one that is kept; shape (n,).
-        repeats: how many lines of a source are dropped because another source, or itself, has them.
+        repeats: how many lines of a source are dropped since another one, or itself, has them: by the names of both.
     """
 
     lines: pd.DataFrame

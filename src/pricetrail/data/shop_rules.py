@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import PurePath
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -70,12 +71,9 @@ def shop_rules(params: Params) -> ShopRules:
     if any(named) != bool(params.shop.cancelled_status):
         rule = "data.columns.status and shop.cancelled_status must both be set, or neither: words tell what it cancels"
         raise ParamsError("params.yaml", rule)
-    own, preset = params.shop.model_dump(exclude={"preset"}), params.shop.preset
-    if preset == "auto":
-        preset = "uci" if params.data.path.strip("./") == DEMO else "generic"
-    own |= {
-        "max_dropped_share": params.data.max_dropped_share,
-        "cancelled_status": tuple(word.strip().lower() for word in params.shop.cancelled_status),
-    }
-    said: dict[str, Any] = {name: value for name, value in own.items() if value is not None}
-    return replace(PRESETS[preset], **said)
+    auto = "uci" if PurePath(params.data.path) == PurePath(DEMO) else "generic"
+    own: dict[str, Any] = params.shop.model_dump(exclude={"preset"}, exclude_none=True)
+    own["cancelled_status"] = tuple(word.strip().lower() for word in params.shop.cancelled_status)
+    if params.data.max_dropped_share is not None:
+        own["max_dropped_share"] = params.data.max_dropped_share
+    return replace(PRESETS[auto if params.shop.preset == "auto" else params.shop.preset], **own)
