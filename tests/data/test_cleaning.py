@@ -177,6 +177,14 @@ def test_a_small_file_is_not_lost_among_large_ones(tmp_path: Path) -> None:
     assert said.startswith("w2.csv: must drop no more than 0.5 of its own lines, and drops 20 of 30: 20 cancellations")
 
 
+@pytest.mark.parametrize(
+    ("path", "preset"),
+    [("demo/lines", "uci"), ("./demo/lines/", "uci"), ("../demo/lines", "generic"), ("data/lines", "generic")],
+)
+def test_only_the_demo_shop_s_own_folder_has_the_uci_s_rules_by_itself(path: str, preset: str) -> None:
+    assert shop_rules(shop_settings(path, preset="auto")).name == preset
+
+
 def test_an_empty_pattern_takes_nothing(tmp_path: Path) -> None:
     assert len(read(tmp_path, PLAIN, shop={"preset": "uci", "not_products": ""}).cleaned.lines) == 400
 

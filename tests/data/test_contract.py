@@ -171,7 +171,7 @@ def dirty_rows(draw: st.DrawFn) -> list[Row]:
 
 
 # Without shrinking, which takes minutes on these tables: a table that fails is short enough to read as it is.
-# A table takes 0.2 s, so there are fewer of them than of other examples.
+# A table takes 0.1 s, so there are fewer of them than of other examples.
 MOST = settings.default.max_examples if settings.default else 30
 LAW, SLOW_LAW = (
     settings(max_examples=most, deadline=None, derandomize=True, phases=[Phase.explicit, Phase.generate])

@@ -1,18 +1,18 @@
 """Which lines are sales of products, and a count of those that are not, by reason (law 4)."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pricetrail.data.contract import LINE_COLUMNS, Parsed
+from pricetrail.data.contract import Parsed
 from pricetrail.data.shop_rules import ShopRules
-from pricetrail.data.text import Mask, first_that_holds
+from pricetrail.data.text import Mask
 
 
 @dataclass(frozen=True)
@@ -20,10 +20,10 @@ class Cleaned:
     """Sales of products, and what was dropped.
 
     Attributes:
-        lines: in an order of their own.
-        dropped: count by reason.
+        lines: of the contract, in order of time, then of their other columns.
+        dropped: count of lines by reason; 0 for a reason that takes none.
         reason: of each parsed line, empty for one that is kept; shape (n,).
-        repeats: how many lines of a source are dropped because another source, or itself, has them.
+        repeats: how many lines of a source are dropped since another one, or itself, has them: by the names of both.
     """
 
     lines: pd.DataFrame
@@ -44,23 +44,21 @@ def clean(parsed: Parsed, rules: ShopRules) -> Cleaned:
     """
     lines = parsed.lines
     repeated, repeats = _repeats(parsed, rules)
-    invoice = lines["invoice"].str.upper()
+    prefix = rules.cancellation_prefix.upper()
     reasons: dict[str, Mask] = {
         "duplicate": repeated,
-        "cancellation": _starts_with(invoice, rules.cancellation_prefix.upper()),
+        "cancellation": lines["invoice"].str.upper().str.startswith(prefix).to_numpy(bool) & bool(prefix),
         "not_a_product": _no_products(lines["sku"], rules),
         "quantity_not_positive": (lines["quantity"] <= 0).to_numpy(),
         "price_not_positive": (lines["unit_price"] <= 0).to_numpy(),
     }
     if parsed.status is not None:  # told last, so that what a shop without it counts stays as it is
         reasons["cancelled_status"] = _cancelled(parsed.status, parsed, rules)
-    reason = first_that_holds(reasons)
-    kept = lines[reason == ""].sort_values(["invoiced_at", *_REST], kind="stable").reset_index(drop=True)
+    reason = np.select([*reasons.values()], [*reasons], default="")
+    order = ["invoiced_at", *lines.columns.drop("invoiced_at")]
+    kept = lines[reason == ""].sort_values(order, kind="stable", ignore_index=True)
     dropped = {name: int((reason == name).sum()) for name in reasons}
     return Cleaned(kept, MappingProxyType(dropped), reason, repeats)
-
-
-_REST: Final = [name for name in LINE_COLUMNS if name != "invoiced_at"]
 
 
 def _repeats(parsed: Parsed, rules: ShopRules) -> tuple[Mask, Mapping[tuple[str, str], int]]:
@@ -85,10 +83,6 @@ def _repeats(parsed: Parsed, rules: ShopRules) -> tuple[Mask, Mapping[tuple[str,
     return repeated, MappingProxyType(pairs)
 
 
-def _starts_with(invoice: pd.Series, prefix: str) -> Mask:
-    return (invoice.str.startswith(prefix) & bool(prefix)).to_numpy().astype(bool)
-
-
 def _cancelled(status: pd.Series, parsed: Parsed, rules: ShopRules) -> Mask:
     """Lines whose status is a word for cancelled; a line without one has that of its invoice's first line.
 
@@ -101,8 +95,8 @@ def _cancelled(status: pd.Series, parsed: Parsed, rules: ShopRules) -> Mask:
 
 def _no_products(sku: pd.Series, rules: ShopRules) -> Mask:
     if isinstance(rules.not_products, str):
-        pattern = rules.not_products or "(?!)"  # an empty one would match each SKU
-        listed = sku.str.match(pattern, case=False).fillna(False)
+        pattern = re.compile(rules.not_products or "(?!)", re.IGNORECASE)  # an empty one would match each SKU
+        listed = [code for code in sku.dropna().unique() if pattern.match(code)]
     else:
-        listed = sku.isin([code.strip().upper() for code in rules.not_products])
-    return (listed | sku.isna()).to_numpy().astype(bool)
+        listed = [code.strip().upper() for code in rules.not_products]
+    return (sku.isin(listed) | sku.isna()).to_numpy()

@@ -15,35 +15,17 @@ from pandera.errors import SchemaErrors
 
 from pricetrail.base.errors import ContractError, DataError
 from pricetrail.base.params_data import FileFormat
-from pricetrail.data import text
 from pricetrail.data.dates import far_from_the_rest, parse_datetimes
 from pricetrail.data.numbers import parse_numbers
 from pricetrail.data.shop_rules import ShopRules
-from pricetrail.data.text import (
-    Mask,
-    first_that_holds,
-    plain_code,
-    plain_text,
-    read_cells,
-    require_one_width,
-)
+from pricetrail.data.text import CELL_TYPES as CELL_TYPES
+from pricetrail.data.text import SOURCE_FILE as SOURCE_FILE
+from pricetrail.data.text import SOURCE_ROW as SOURCE_ROW
+from pricetrail.data.text import Mask, plain_code, read_cells, require_one_width
 
-SOURCE_FILE: Final = text.SOURCE_FILE
-SOURCE_ROW: Final = text.SOURCE_ROW
-CELL_TYPES: Final = text.CELL_TYPES
 REASON: Final = "reason"
 STATUS: Final = "status"
 
-LINE_COLUMNS: Final = (
-    "invoice",
-    "sku",
-    "description",
-    "quantity",
-    "invoiced_at",
-    "unit_price",
-    "customer_id",
-    "country",
-)
 UNSPECIFIED: Final = "Unspecified"  # the UCI data's own word for an unknown country
 MAX_QUANTITY: Final = 10**9
 MIN_DAYS: Final = 3
@@ -59,9 +41,8 @@ LINES_SCHEMA: Final = pa.DataFrameSchema(
         "invoice": pa.Column(str, pa.Check.str_length(min_value=1)),
         "sku": pa.Column(str, pa.Check.str_length(min_value=1)),
         "description": pa.Column(str, nullable=True),
-        "quantity": pa.Column(
-            None, pa.Check.in_range(0, MAX_QUANTITY, include_min=False)
-        ),  # int64 where units are whole
+        # int64 where units are whole, else float64
+        "quantity": pa.Column(None, pa.Check.in_range(0, MAX_QUANTITY, include_min=False)),
         "invoiced_at": pa.Column("datetime64[us]"),
         "unit_price": pa.Column("float64", [pa.Check.gt(0), pa.Check.lt(np.inf)]),
         "customer_id": pa.Column(str, nullable=True),
@@ -70,6 +51,7 @@ LINES_SCHEMA: Final = pa.DataFrameSchema(
     strict=True,
     ordered=True,
 )
+LINE_COLUMNS: Final = tuple(str(name) for name in LINES_SCHEMA.columns)
 
 
 @dataclass(frozen=True)
@@ -105,14 +87,12 @@ def parse(raw: pd.DataFrame, formats: Mapping[str, FileFormat], rules: ShopRules
     Raises:
         ContractError: a value that can be read in two ways, or only in another way than the parameters say.
     """
-    file, names = pd.factorize(raw[SOURCE_FILE])
-    distinct = list(dict.fromkeys(formats[str(name)] for name in names))
-    of_row = np.array([distinct.index(formats[str(name)]) for name in names], dtype=np.intp)[file]
-    parts = [_parse_alike(raw[of_row == i], written, rules) for i, written in enumerate(distinct)]
-    lines, reason = (
-        pd.concat([part for part, _ in parts]).sort_index(),
-        pd.concat([part for _, part in parts]).sort_index(),
-    )
+    alike = dict[FileFormat, list[str]]()
+    for name in raw[SOURCE_FILE].unique():
+        alike.setdefault(formats[name], []).append(name)
+    parts = [_parse_alike(raw[raw[SOURCE_FILE].isin(names)], written, rules) for written, names in alike.items()]
+    lines = pd.concat(parts).sort_index()
+    reason = lines.pop(REASON)
     far = far_from_the_rest(lines["invoiced_at"])
     reason = reason.mask((reason == "") & (far != ""), "invoiced_at must not be far from the other days: " + far)
     odd = ~lines["invoiced_at"].dt.year.between(*YEARS)
@@ -120,9 +100,8 @@ def parse(raw: pd.DataFrame, formats: Mapping[str, FileFormat], rules: ShopRules
     good = reason == ""
     for name, fix in ONE_WIDTH.items():
         require_one_width(lines.loc[good, name], raw, fix)
-    as_text = {name: raw.loc[~good, name].astype(str) for name in LINE_COLUMNS}
-    source = {SOURCE_FILE: raw.loc[~good, SOURCE_FILE].astype(str), SOURCE_ROW: raw.loc[~good, SOURCE_ROW]}
-    quarantine = pd.DataFrame({**source, **as_text, REASON: reason[~good]})
+    bad = raw.loc[~good, [SOURCE_FILE, SOURCE_ROW, *LINE_COLUMNS]]
+    quarantine = bad.astype(dict.fromkeys((SOURCE_FILE, *LINE_COLUMNS), str)).assign(reason=reason[~good])
     return Parsed(
         lines=lines[good].astype({"quantity": "int64" if rules.whole_units else "float64"}).reset_index(drop=True),
         source_file=raw.loc[good, SOURCE_FILE].reset_index(drop=True),
@@ -133,41 +112,41 @@ def parse(raw: pd.DataFrame, formats: Mapping[str, FileFormat], rules: ShopRules
     )
 
 
-def _parse_alike(raw: pd.DataFrame, written: FileFormat, rules: ShopRules) -> tuple[pd.DataFrame, pd.Series]:
-    """Rows of files that are written alike: each as a line, and the first reason why it is none, or an empty text."""
-    cells = {name: read_cells(raw, name, written.missing, i) for i, name in enumerate(LINE_COLUMNS)}
+def _parse_alike(raw: pd.DataFrame, written: FileFormat, rules: ShopRules) -> pd.DataFrame:
+    """Rows of files that are written alike: each as a line, with the first reason why it is none, or an empty text."""
+    cells = read_cells(raw, LINE_COLUMNS, written.missing)
     invoiced_at = parse_datetimes(cells["invoiced_at"], written)
     quantity = pd.Series(parse_numbers(cells["quantity"], written, rules), index=raw.index)
     unit_price = pd.Series(parse_numbers(cells["unit_price"], written, rules), index=raw.index)
     invoice, sku = plain_code(cells["invoice"]), plain_code(cells["sku"]).str.upper()
+    if rules.sku_width:
+        sku = sku.mask(sku.str.fullmatch("[0-9]+").fillna(False), sku.str.zfill(rules.sku_width))
     if written.columns.line_total:  # of a line of no units the total stands: it is dropped as a return
         unit_price = (unit_price / quantity.where(quantity != 0, 1)).round(6)
-    whole = (quantity % 1 == 0) if rules.whole_units else quantity.notna()
-    decimals = np.isfinite(quantity.to_numpy()) & ~whole.to_numpy()
+    decimals = np.isfinite(quantity.to_numpy()) & (quantity % 1 != 0).to_numpy() & rules.whole_units
     if decimals.sum() > MAX_DECIMALS:
         cells["quantity"].refuse(decimals, "must be a whole number: set shop.whole_units: false")
+    kind = "whole number" if rules.whole_units else "number"
     broken: dict[str, Mask] = {
         "invoice must not be empty": invoice.isna().to_numpy(),
         "sku must not be empty": sku.isna().to_numpy() & rules.sku_required,
-        f"quantity must be a {'whole ' if rules.whole_units else ''}number": ~(
-            whole & (quantity.abs() <= MAX_QUANTITY)
-        ).to_numpy(),
+        f"quantity must be a {kind}": decimals | ~(quantity.abs() <= MAX_QUANTITY).to_numpy(),
         "invoiced_at must be a date and time": invoiced_at.isna().to_numpy(),
         "unit_price must be a number": ~np.isfinite(unit_price.to_numpy()),
     }
-    lines = pd.DataFrame(
+    return pd.DataFrame(
         {
             "invoice": invoice,
-            "sku": sku.mask(sku.str.fullmatch(r"[0-9]+").fillna(False), sku.str.zfill(rules.sku_width)),
-            "description": plain_text(cells["description"]),
+            "sku": sku,
+            "description": cells["description"].strings(),
             "quantity": quantity,
             "invoiced_at": invoiced_at,
             "unit_price": unit_price,
             "customer_id": plain_code(cells["customer_id"]),
-            "country": plain_text(cells["country"]).fillna(UNSPECIFIED),
+            "country": cells["country"].strings().fillna(UNSPECIFIED),
+            REASON: pd.Series(np.select([*broken.values()], [*broken], default=""), index=raw.index, dtype="str"),
         }
     )
-    return lines, pd.Series(first_that_holds(broken), index=raw.index)
 
 
 def require_parseable(parsed: Parsed, max_bad_share: float) -> None:
@@ -177,15 +156,11 @@ def require_parseable(parsed: Parsed, max_bad_share: float) -> None:
         ContractError: naming the first such row, its rule and its value.
     """
     bad, total = len(parsed.quarantine), len(parsed.quarantine) + len(parsed.lines)
-    if bad == 0 or bad / total <= max_bad_share:
-        return
-    first = parsed.quarantine.iloc[0]
-    column = str(first[REASON]).split(" ", 1)[0]
-    raise ContractError(
-        f"{first[SOURCE_FILE]}: row {first[SOURCE_ROW]}",
-        f"{first[REASON]} ({bad} of {total} rows are unparseable, data.max_bad_share is {max_bad_share})",
-        first[column],
-    )
+    if bad and bad / total > max_bad_share:
+        first = parsed.quarantine.iloc[0]
+        rule = f"{first[REASON]} ({bad} of {total} rows are unparseable, data.max_bad_share is {max_bad_share})"
+        column = first[REASON].split(" ", 1)[0]
+        raise ContractError(f"{first[SOURCE_FILE]}: row {first[SOURCE_ROW]}", rule, first[column])
 
 
 def require_conservation(read: int, kept: int, quarantined: int, dropped: Mapping[str, int]) -> None:

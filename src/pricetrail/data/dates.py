@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pricetrail.base.params_data import FileFormat
-from pricetrail.data.text import DATE, TRUTH, Cells, Mask
+from pricetrail.data.text import DATE, Cells, Mask
 
 FAR_DAYS: Final = 180  # a gap before days that are far from the rest
 FAR_SHARE: Final = 0.05  # of all lines; more of them beyond a gap are a shop that had a break
@@ -22,7 +22,10 @@ _OFFSET: Final = re.compile(r"(?<=\d) ?(Z|UTC|GMT|[+-]\d\d(?::?\d\d)?)$", re.ASC
 _HAS_TIME: Final = re.compile(r"\d[T ]+\d")  # the -05 of 2011-12-05 is no offset
 _MIDNIGHT: Final = re.compile(r"(?<=[T ])24(?=:00(:00)?$)")
 _SERIAL: Final = re.compile(r"\d{5}([.,]\d+)?", re.ASCII)  # of days of Excel: 1927 to 2173
-_EPOCH: Final = re.compile(r"\d{10}(\.\d+)?|\d{13}", re.ASCII)
+_NUMBERED: Final = {
+    re.compile(r"\d{10}(\.\d+)?|\d{13}", re.ASCII): "seconds or milliseconds since 1970: export dates and times",
+    _SERIAL: "a serial number of Excel: set data.datetime_format: excel",
+}
 _ORDERS: Final = ("%d{0}%m{0}%Y", "%m{0}%d{0}%Y", "%Y{0}%m{0}%d", "%d{0}%m{0}%y", "%m{0}%d{0}%y", "%y{0}%m{0}%d")
 _NAMED: Final = ("%d{0}%b{0}%Y", "%d{0}%b{0}%y", "%d{0}%B{0}%Y", "%b{0}%d,{0}%Y", "%B{0}%d,{0}%Y")
 _HOURS: Final = ("", "{0}%H:%M", "{0}%H:%M:%S", "{0}%H:%M:%S.%f", "{0}%I:%M %p", "{0}%I:%M:%S %p")
@@ -35,20 +38,21 @@ FORMATS: Final = tuple(
     for hours in (_HOURS if gap == " " else _HOURS[1:3])
 )
 _CLOCK_WORDS: Final = frozenset({"now", "today"})  # pandas reads the clock for them, against law 1
-_EXCEL_DAY_0: Final = pd.Timestamp("1899-12-30")
 _YEAR_1: Final = np.datetime64("0001-01-01", "us")
 _NEVER: Final = np.datetime64("NaT", "us")
 
 
 @dataclass(frozen=True)
 class _Read:
-    """Of the distinct values: text and its offset in minutes, time, and whether the format or ISO 8601 read it."""
+    """Of the distinct values: text without offset, time, offset in minutes, and whether the format told the time.
+
+    A time that the format did not tell is one by ISO 8601, such as a date cell's.
+    """
 
     bare: list[str]
     times: NDArray[np.datetime64]
     offsets: NDArray[np.float64]
     own: Mask
-    iso: Mask
 
 
 def parse_datetimes(cells: Cells, written: FileFormat) -> pd.Series:
@@ -59,7 +63,7 @@ def parse_datetimes(cells: Cells, written: FileFormat) -> pd.Series:
             may be swapped, or whose offset from UTC cannot be put beside the others.
     """
     read = _read(cells, written.datetime_format)
-    own, iso = cells.rows(read.own), cells.rows(read.iso)
+    own, iso = cells.rows(read.own), cells.rows(~read.own & ~np.isnat(read.times))
     if written.datetime_format not in {"ISO8601", "excel"}:
         cells.refuse(own & cells.in_file(iso), lambda row: _two_ways(cells, row, iso))
     _require_format(cells, read, written.datetime_format)
@@ -85,29 +89,24 @@ def _times(texts: Sequence[str], datetime_format: str) -> NDArray[np.datetime64]
 
 
 def _read(cells: Cells, datetime_format: str) -> _Read:
-    kinds = np.array(cells.kinds, dtype=object)
     zoned = [_OFFSET.search(text) if _HAS_TIME.search(text) else None for text in cells.texts]
     bare = [text[: zone.start()] if zone else text for text, zone in zip(cells.texts, zoned, strict=True)]
     late = np.array([bool(_MIDNIGHT.search(text)) for text in bare], dtype=bool)
     bare = [_MIDNIGHT.sub("00", text) for text in bare]
-    iso_times = _times([text if _ISO.fullmatch(text) else "" for text in bare], "ISO8601")
-    iso = ~np.isnat(iso_times) & (kinds != TRUTH)
+    iso = _times([text if _ISO.fullmatch(text) else "" for text in bare], "ISO8601")
     if datetime_format == "ISO8601":
-        own, times, with_offset = iso & (kinds != DATE), iso_times, True
+        times = iso
     elif datetime_format == "excel":
-        times, with_offset = _serial_times(cells.texts), False
-        own = ~np.isnat(times) & (kinds != TRUTH) & (kinds != DATE)
+        times = _serial_times(cells.texts)
     else:
-        with_offset = "%z" in datetime_format
-        no_zone = [text if zone is None or with_offset else "" for text, zone in zip(bare, zoned, strict=True)]
-        times = _times(no_zone, datetime_format.replace("%z", "").strip())
-        own = ~np.isnat(times) & (kinds != TRUTH) & (kinds != DATE)
-    offsets = np.array([_minutes(zone[1]) if zone else np.nan for zone in zoned], dtype=np.float64)
-    if not with_offset:
-        offsets[own] = np.nan
-    times = np.where(own, times, np.where(iso, iso_times, _NEVER))
+        all_zones = "%z" in datetime_format
+        texts = [text if all_zones or zone is None else "" for text, zone in zip(bare, zoned, strict=True)]
+        times = _times(texts, datetime_format.replace("%z", "").strip())
+    own = ~np.isnat(times) & (cells.kinds != DATE)
+    times = np.where(own, times, iso)
     times[late] += np.timedelta64(1, "D")
-    return _Read(bare, times, offsets, own, iso & ~own)
+    offsets = np.array([_minutes(zone[1]) if zone else np.nan for zone in zoned], dtype=np.float64)
+    return _Read(bare, times, offsets, own)
 
 
 def _minutes(zone: str) -> float:
@@ -119,19 +118,17 @@ def _minutes(zone: str) -> float:
 def _serial_times(texts: Sequence[str]) -> NDArray[np.datetime64]:
     """Serial numbers of days of Excel (1900 system), to the second."""
     days = pd.Series([float(text.replace(",", ".")) if _SERIAL.fullmatch(text) else np.nan for text in texts])
-    return (_EXCEL_DAY_0 + pd.to_timedelta((days * 86400).round(), unit="s")).to_numpy().astype("datetime64[us]")
+    times = pd.to_datetime((days * 86400).round(), unit="s", origin="1899-12-30")
+    return times.to_numpy().astype("datetime64[us]")
 
 
 def _require_format(cells: Cells, read: _Read, datetime_format: str) -> None:
     """Stop at a text that is a date, but not in this format: it is no dirt."""
     rule = f"must be written as data.datetime_format {datetime_format!r} says"
     unread = np.isnat(read.times)
-    epoch, serial = (
-        np.array([bool(form.fullmatch(text)) for text in cells.texts], dtype=bool) & unread
-        for form in (_EPOCH, _SERIAL)
-    )
-    cells.refuse(cells.rows(epoch), f"{rule}, and may be seconds or milliseconds since 1970: export dates and times")
-    cells.refuse(cells.rows(serial), f"{rule}, and may be a serial number of Excel: set data.datetime_format: excel")
+    for form, fix in _NUMBERED.items():
+        numbers = np.array([bool(form.fullmatch(text)) for text in cells.texts], dtype=bool)
+        cells.refuse(cells.rows(numbers & unread), f"{rule}, and may be {fix}")
     texts = [text for text, missed in zip(read.bare, unread, strict=True) if missed]
     likely = [form for form in FORMATS if any({*re.sub("%.", "", form)} <= {*text} for text in texts)]
     known = {form: read_by for form in likely if (read_by := ~np.isnat(_times(texts, form))).any()}

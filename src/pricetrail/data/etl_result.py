@@ -5,14 +5,15 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-_WORDS: Final = MappingProxyType(
+# Why a line is no sale: in words that stand behind a number, the column that tells it, and the setting of ``shop``.
+REASONS: Final = MappingProxyType(
     {
-        "duplicate": "repeats",
-        "cancellation": "cancellations",
-        "cancelled_status": "of cancelled orders",
-        "not_a_product": "of no product",
-        "quantity_not_positive": "returns",
-        "price_not_positive": "without a price",
+        "duplicate": ("repeats", "invoice", "same_line"),
+        "cancellation": ("cancellations", "invoice", "cancellation_prefix"),
+        "not_a_product": ("of no product", "sku", "not_products"),
+        "quantity_not_positive": ("returns", "quantity", ""),
+        "price_not_positive": ("without a price", "unit_price", ""),
+        "cancelled_status": ("of cancelled orders", "status", "cancelled_status"),
     }
 )
 
@@ -27,7 +28,7 @@ class Dropped:
     @property
     def words(self) -> str:
         """The reason as people say it, to stand behind a number."""
-        return _WORDS.get(self.reason, self.reason)
+        return REASONS[self.reason][0]
 
 
 def dropped_words(dropped: Mapping[str, int]) -> str:

@@ -23,9 +23,5 @@ def sensitive_groups(rows: pd.DataFrame, home: str) -> dict[str, Labels | pd.Ser
         rows: with ``registered`` and ``country``, shape (n, …).
         home: the most frequent country of the training rows.
     """
-    country = rows["country"]
-    return {
-        "registered": buyers(rows),
-        "country": country,
-        "country_group": np.where(country == home, "home", "abroad"),
-    }
+    at_home = np.where(rows["country"] == home, "home", "abroad")
+    return {"registered": buyers(rows), "country": rows["country"], "country_group": at_home}

@@ -1,7 +1,7 @@
 """What may be lost of a shop's lines: how much is dropped, and that what cannot be parsed is no kind of its own."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
@@ -9,19 +9,11 @@ import pandas as pd
 
 from pricetrail.base.errors import ContractError
 from pricetrail.data.cleaning import Cleaned
-from pricetrail.data.contract import REASON, SOURCE_FILE, SOURCE_ROW, Parsed
-from pricetrail.data.etl_result import dropped_words
+from pricetrail.data.contract import REASON, SOURCE_FILE, Parsed
+from pricetrail.data.etl_result import REASONS, dropped_words
 from pricetrail.data.shop_rules import PRESETS, ShopRules
 from pricetrail.data.text import Mask
 
-_TAKEN_BY: Final = {  # reason: what tells it of a line, and the rule's parameter
-    "duplicate": ("invoice", "same_line"),
-    "cancellation": ("invoice", "cancellation_prefix"),
-    "cancelled_status": ("status", "cancelled_status"),
-    "not_a_product": ("sku", "not_products"),
-    "quantity_not_positive": ("quantity", ""),
-    "price_not_positive": ("unit_price", ""),
-}
 _ONE_SOURCE: Final = 0.5  # of a file's own lines: days differ, a file that loses most of them is read by wrong rules
 _FEW_LINES, _FEW_ROWS = 20, 5
 _SURE: Final = 0.0001  # probability below which nothing is chance: some twenty questions are asked of a shop
@@ -34,35 +26,33 @@ def require_few_dropped(parsed: Parsed, cleaned: Cleaned, rules: ShopRules, plac
     Raises:
         ContractError: with counts by reason, the rule that takes most, three examples, and what to set.
     """
-    total, limit = len(parsed.lines), rules.max_dropped_share
-    dropped = cleaned.reason != ""
-    if cleaned.lines.empty:
-        rule = "must hold at least one sale of a product, got 0"
-        raise ContractError(place, f"{rule}: {_taken(parsed, cleaned, rules, dropped, place)}" if total else rule)
+    for source, rule, rows in _too_much(parsed, cleaned, rules.max_dropped_share, place):
+        raise ContractError(source, f"{rule}: {_taken(parsed, cleaned, rules, rows, place)}")
+
+
+def _too_much(parsed: Parsed, cleaned: Cleaned, limit: float, place: str) -> Iterator[tuple[str, str, Mask]]:
+    """Limits that are broken: where, the rule, and the lines that are lost there, shape (n,)."""
+    total, dropped = len(parsed.lines), cleaned.reason != ""
+    if total and dropped.all():
+        yield place, "must hold at least one sale of a product, got 0", dropped
     if dropped.sum() > limit * total:
         again = "".join(f"{clause}; " for clause in repeating(parsed, cleaned)[:3]).replace(f"{place}/", "")
         rule = f"{again}must drop no more than data.max_dropped_share {limit:g} of its lines, and drops "
-        raise ContractError(
-            place, f"{rule}{dropped.sum():,} of {total:,}: {_taken(parsed, cleaned, rules, dropped, place)}"
-        )
-    names = parsed.source_file.astype("str").to_numpy()
-    by_rule = pd.DataFrame({"source": names, "lost": dropped & (cleaned.reason != "duplicate")})
-    lost = by_rule.groupby("source")["lost"].agg(["mean", "size"])
-    for name in lost.index[(lost["mean"] > max(_ONE_SOURCE, limit)) & (lost["size"] >= _FEW_LINES)]:
-        own = by_rule["lost"].to_numpy() & (names == name)
-        rule = f"must drop no more than {max(_ONE_SOURCE, limit):g} of its own lines, and drops "
-        raise ContractError(
-            name, f"{rule}{own.sum():,} of {lost['size'][name]:,}: {_taken(parsed, cleaned, rules, own, place)}"
-        )
+        yield place, f"{rule}{dropped.sum():,} of {total:,}", dropped
+    lost, limit = dropped & (cleaned.reason != "duplicate"), max(_ONE_SOURCE, limit)
+    for name, own in pd.Series(lost).groupby(parsed.source_file.astype("str")):
+        if own.mean() > limit and len(own) >= _FEW_LINES:
+            rule = f"must drop no more than {limit:g} of its own lines, and drops {own.sum():,} of {len(own):,}"
+            yield str(name), rule, lost & (parsed.source_file == name).to_numpy()
 
 
 def _taken(parsed: Parsed, cleaned: Cleaned, rules: ShopRules, rows: Mask, place: str) -> str:
     """What was lost of these rows: counts, the rule that takes most with three examples, and what to set."""
     counts = pd.Series(cleaned.reason[rows]).value_counts()
     worst = str(counts.index[0])
-    column, parameter = _TAKEN_BY[worst]
+    _, column, setting = REASONS[worst]
     if worst == "duplicate" and rules.repeats_in_file:
-        parameter = "repeats_in_file"
+        setting = "repeats_in_file"
     values = parsed.status if column == "status" and parsed.status is not None else parsed.lines[column]
     taken = values[rows & (cleaned.reason == worst)]
     examples = "; ".join(
@@ -71,42 +61,38 @@ def _taken(parsed: Parsed, cleaned: Cleaned, rules: ShopRules, rows: Mask, place
     )
     told = dropped_words({str(name): int(n) for name, n in counts.items()})
     # Not the share that would do: where it is a wrong rule that takes them, it is no remedy.
-    remedy = f"{f'set shop.{parameter}' if parameter else 'mend the files'} where that is wrong, and "
+    remedy = f"{f'set shop.{setting}' if setting else 'mend the files'} where that is wrong, and "
     return (
-        f"{told}; {_rule(column, parameter, rules)} takes {counts.iloc[0]:,} ({examples}); {remedy}"
+        f"{told}; {_rule(column, setting, rules)} takes {counts.iloc[0]:,} ({examples}); {remedy}"
         "data.max_dropped_share where it is right"
     )
 
 
-def _rule(column: str, parameter: str, rules: ShopRules) -> str:
-    if not parameter:
+def _rule(column: str, setting: str, rules: ShopRules) -> str:
+    if not setting:
         return f"the rule that {column} must be above 0"
-    value = getattr(rules, parameter)
-    preset = getattr(PRESETS[rules.name], parameter) == value
+    value = getattr(rules, setting)
+    preset = getattr(PRESETS[rules.name], setting) == value
     shown = ", ".join(value) if isinstance(value, tuple) else repr(value)
-    return f"shop.{parameter} {shown} of {f'the preset {rules.name}' if preset else 'params.yaml'}"
+    return f"shop.{setting} {shown} of {f'the preset {rules.name}' if preset else 'params.yaml'}"
 
 
 def repeating(parsed: Parsed, cleaned: Cleaned) -> list[str]:
     """Which sources repeat lines of others, as clauses; those that bring nothing of their own first."""
     size = parsed.source_file.astype("str").value_counts()
-    pairs = {pair: rows for pair, rows in cleaned.repeats.items() if pair[0] != pair[1]}
     whole, part = dict[str, str](), list[str]()
+    pairs = {pair: rows for pair, rows in cleaned.repeats.items() if pair[0] != pair[1]}
     for name in sorted({name for name, _ in pairs}):
-        others = {other: rows for (one, other), rows in pairs.items() if one == name}
-        if sum(others.values()) == size[name]:
-            whole[name] = f"{name} repeats all its {size[name]:,} lines of {_listed(others)}"
+        others = sorted(other for one, other in pairs if one == name)
+        if sum(pairs[name, other] for other in others) == size[name]:
+            more = f" and {len(others) - 3} others" if len(others) > 3 else ""
+            whole[name] = f"{name} repeats all its {size[name]:,} lines of {', '.join(others[:3])}{more}"
     for (name, other), rows in sorted(pairs.items(), key=lambda item: -item[1]):
         if name not in whole and rows == size[other]:  # the name of the smaller one sorts first
             whole[other] = f"{other} repeats all its {rows:,} lines of {name}"
         elif name not in whole:
             part.append(f"{name} repeats {rows:,} lines of {other}")
     return [f"{clause}: take it out, or narrow data.pattern" for clause in whole.values()] + part
-
-
-def _listed(others: Mapping[str, int]) -> str:
-    names = sorted(others)
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} others" if len(names) > 3 else "")
 
 
 def require_dirt(raw: pd.DataFrame, parsed: Parsed) -> None:
@@ -131,21 +117,18 @@ def require_dirt(raw: pd.DataFrame, parsed: Parsed) -> None:
         or _ranked(days.astype("int64").where(days.notna()), bad, ("newest", "oldest"), "invoiced_at")
     )
     if told:
-        first = rows[bad].iloc[0]
-        reason = str(first[REASON])
+        file, row, reason, _ = rows[bad].iloc[0]
         rule = (
             f"{reason}, and what cannot be parsed must be spread as the other rows are: {told}; that is bias, no dirt: "
             "set how they are written (data.decimal, data.thousands, data.datetime_format, data.files) or mend them"
         )
-        value = raw[reason.split(" ", 1)[0]][bad].iloc[0]
-        raise ContractError(f"{first[SOURCE_FILE]}: row {first[SOURCE_ROW]}", rule, value)
+        raise ContractError(f"{file}: row {row}", rule, raw[bad].iloc[0][reason.split(" ", 1)[0]])
 
 
 def _digits(values: pd.Series) -> pd.Series:
     """The digits of each text as one number, whatever stands between them; NaN where there are none."""
-    seen = values.astype(str).drop_duplicates()
-    numbers = pd.to_numeric(seen.str.replace("[^0-9]", "", regex=True), errors="coerce").astype("float64")
-    return values.astype(str).map(dict(zip(seen, numbers, strict=True)))
+    digits = values.astype(str).str.replace("[^0-9]", "", regex=True)
+    return pd.to_numeric(digits, errors="coerce").astype("float64")
 
 
 def _ranked(values: pd.Series, bad: pd.Series, ends: tuple[str, str], column: str) -> str:

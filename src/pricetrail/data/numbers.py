@@ -18,7 +18,6 @@ from pricetrail.data.text import NUMBER, Cells, Mask
 
 # Marks that lands write, as data.decimal and data.thousands.
 _NOTATIONS: Final = ((".", ""), (",", ""), (".", ","), (",", "."), (".", " "), (",", " "), (".", "'"), (",", "'"))
-_PLAIN: Final = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
 _NUMBER: Final = re.compile(r"(\D*?)([.,]?\d(?:[\d.,' ]*\d)?(?:[eE][+-]?\d+)?)(\D*)", re.ASCII)
 _DOUBTFUL: Final = re.compile(r"(?!0\.)\d{1,3}\.\d{3}")  # 1.000 is one, or a thousand
 _POINT: Final = re.compile(r"0?\.\d+|\d+\.(\d{1,2}|\d{4,})|\d{4,}\.\d+")  # a point that can only mark decimals
@@ -58,7 +57,7 @@ def parse_numbers(cells: Cells, written: FileFormat, rules: ShopRules) -> NDArra
     point = cells.in_file(rows(lambda number: _POINT.fullmatch(number.core))) & auto
     doubtful = rows(lambda number: _DOUBTFUL.fullmatch(number.core)) & (point if written.thousands else ~point) & auto
     cells.refuse(doubtful, lambda row: _two_ways(numbers[cells.text(row)].core))
-    point |= cells.rows(np.array([kind == NUMBER for kind in cells.kinds], dtype=bool))
+    point |= cells.rows(cells.kinds == NUMBER)
     mark = "." if written.decimal == "auto" else written.decimal
     own = ("," if written.thousands == "." else mark, written.thousands)
     read = np.where(point, _values(cells, numbers, (".", "")), _values(cells, numbers, own))
@@ -86,6 +85,7 @@ def _other_marks(cells: Cells, row: int, numbers: Mapping[str, _Number], written
     readings = _readings(numbers[cells.text(row)].core)
     fitting = {marks: value for marks, value in readings.items() if all(marks in _readings(core) for core in cores)}
     by_value = {value: marks for marks, value in reversed((fitting or readings).items())}
+    by_value |= {value: marks for marks, value in fitting.items() if marks[0] == written.decimal}
     told = " or ".join(f"{_settings(marks, written)} ({value:.15g})" for value, marks in sorted(by_value.items()))
     mixed = "" if fitting else "; no notation reads all numbers of this column of the file"
     rule = f"must be written as data.decimal {written.decimal!r} and data.thousands {written.thousands!r} say"
@@ -94,8 +94,6 @@ def _other_marks(cells: Cells, row: int, numbers: Mapping[str, _Number], written
 
 def _split(text: str) -> _Number | None:
     """A text as a number in some land's notation; None where it is none."""
-    if _PLAIN.fullmatch(text):
-        return _Number(text.lstrip("-"), (), -1 if text[0] == "-" else 1)
     if not text.isascii():
         text = "".join(str(int(c)) if c.isdecimal() else c for c in text.translate(_ALIKE))
     found = _NUMBER.fullmatch(text)
@@ -149,15 +147,11 @@ def _readings(core: str) -> dict[tuple[str, str], float]:
 
 def _settings(marks: tuple[str, str], written: FileFormat) -> str:
     """What to set, for numbers in this notation."""
-    decimal, thousands = marks
-    if not decimal:
+    if not marks[0]:
         return "nothing, but write lakhs without marks"
-    auto = (written.decimal, thousands) == ("auto", ".")  # thousands with points have decimals with commas
-    told = ['data.decimal: ","'] if decimal == "," != written.decimal and not auto else []
-    told += ["data.decimal: auto"] if decimal == "." and written.decimal == "," else []
-    # A point of decimals is read beside points of thousands where they stand in columns of their own.
-    told += [f'data.thousands: "{thousands}"'] if thousands != written.thousands and (thousands or not told) else []
-    return " and ".join(told)
+    if marks == (".", "") and written.decimal == ",":
+        return "data.decimal: auto"  # which reads columns of points beside those of commas
+    return 'data.decimal: "{}" and data.thousands: "{}"'.format(*marks)
 
 
 @functools.cache

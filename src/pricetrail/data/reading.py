@@ -5,8 +5,6 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import pandas as pd
-
 from pricetrail.base.params import Params
 from pricetrail.data import contract, losses, source_files
 from pricetrail.data.cleaning import Cleaned, clean
@@ -61,27 +59,27 @@ class Reading:
     def by_file(self) -> Mapping[str, FileCounts]:
         """What became of the rows of each file with lines, by its path."""
         files = {source.name: source.file for source in self.sources}
-        rows = self.parsed.rows.assign(file=self.parsed.rows[SOURCE_FILE].astype("str").map(files))
-        bad = rows[rows["reason"] != ""]["file"].value_counts()
-        lines = pd.DataFrame({"day": self.parsed.lines["invoiced_at"], "reason": self.cleaned.reason})
-        lines["file"] = self.parsed.source_file.astype("str").map(files)
+        rows = self.parsed.rows.assign(file=self.parsed.rows[SOURCE_FILE].astype("str").map(files), dropped="")
+        rows.loc[rows["reason"] == "", "dropped"] = self.cleaned.reason
         repeats: dict[str, Counter[str]] = {file: Counter() for file in files.values()}
         for pair, count in self.cleaned.repeats.items():
             one, other = (files[name] for name in pair)
             if one != other:
                 repeats[one][other] += count
                 repeats[other][one] += count
-        return {
-            str(file): FileCounts(
-                rows=int((rows["file"] == file).sum()),
-                quarantined=int(bad.get(str(file), 0)),
-                dropped={name: int((own["reason"] == name).sum()) for name in self.cleaned.dropped},
-                repeats=repeats[str(file)],
-                first_day=own["day"].min().date(),
-                last_day=own["day"].max().date(),
-            )
-            for file, own in lines.groupby("file")
-        }
+        found = dict[str, FileCounts]()
+        for file, own in rows.groupby("file"):
+            lines, dropped = own[own["reason"] == ""], own["dropped"].value_counts()
+            if len(lines):
+                found[str(file)] = FileCounts(
+                    rows=len(own),
+                    quarantined=len(own) - len(lines),
+                    dropped={name: int(dropped.get(name, 0)) for name in self.cleaned.dropped},
+                    repeats=repeats[str(file)],
+                    first_day=lines["day"].min().date(),
+                    last_day=lines["day"].max().date(),
+                )
+        return found
 
 
 def read_shop(params: Params, *, learnable: bool = True) -> Reading:

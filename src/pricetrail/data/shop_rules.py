@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import PurePath
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -14,7 +15,7 @@ _ALL_BUT_DESCRIPTION: Final = ("invoice", "sku", "quantity", "invoiced_at", "uni
 
 @dataclass(frozen=True)
 class ShopRules:
-    """Rules by which lines are sales.
+    """Rules by which lines are sales; those of the preset ``generic``, where none is given.
 
     Attributes:
         name: of the preset.
@@ -32,39 +33,24 @@ class ShopRules:
     """
 
     name: str
-    currency: str
-    unit: str
-    whole_units: bool
-    not_products: str | tuple[str, ...]
-    cancellation_prefix: str
-    cancelled_status: tuple[str, ...]
-    same_line: tuple[str, ...]
-    repeats_in_file: bool
-    sku_required: bool
-    sku_width: int
-    max_dropped_share: float
+    currency: str = "XXX"
+    unit: str = "units"
+    whole_units: bool = True
+    not_products: str | tuple[str, ...] = ()
+    cancellation_prefix: str = ""
+    cancelled_status: tuple[str, ...] = ()
+    same_line: tuple[str, ...] = _ALL_BUT_DESCRIPTION
+    repeats_in_file: bool = False
+    sku_required: bool = False
+    sku_width: int = 0
+    max_dropped_share: float = 0.1
 
 
-_GENERIC: Final = ShopRules(
-    name="generic",
-    currency="XXX",
-    unit="units",
-    whole_units=True,
-    not_products=(),
-    cancellation_prefix="",
-    cancelled_status=(),
-    same_line=_ALL_BUT_DESCRIPTION,
-    repeats_in_file=False,
-    sku_required=False,
-    sku_width=0,
-    max_dropped_share=0.1,
-)
 PRESETS: Final[Mapping[str, ShopRules]] = MappingProxyType(
     {
-        "generic": _GENERIC,
-        "uci": replace(
-            _GENERIC,
-            name="uci",
+        "generic": ShopRules("generic"),
+        "uci": ShopRules(
+            "uci",
             not_products=r"(?![0-9]{5})",
             sku_required=True,
             cancellation_prefix="C",
@@ -85,12 +71,9 @@ def shop_rules(params: Params) -> ShopRules:
     if any(named) != bool(params.shop.cancelled_status):
         rule = "data.columns.status and shop.cancelled_status must both be set, or neither: words tell what it cancels"
         raise ParamsError("params.yaml", rule)
-    own, preset = params.shop.model_dump(exclude={"preset"}), params.shop.preset
-    if preset == "auto":
-        preset = "uci" if params.data.path.strip("./") == DEMO else "generic"
-    own |= {
-        "max_dropped_share": params.data.max_dropped_share,
-        "cancelled_status": tuple(word.strip().lower() for word in params.shop.cancelled_status),
-    }
-    said: dict[str, Any] = {name: value for name, value in own.items() if value is not None}
-    return replace(PRESETS[preset], **said)
+    auto = "uci" if PurePath(params.data.path) == PurePath(DEMO) else "generic"
+    own: dict[str, Any] = params.shop.model_dump(exclude={"preset"}, exclude_none=True)
+    own["cancelled_status"] = tuple(word.strip().lower() for word in params.shop.cancelled_status)
+    if params.data.max_dropped_share is not None:
+        own["max_dropped_share"] = params.data.max_dropped_share
+    return replace(PRESETS[auto if params.shop.preset == "auto" else params.shop.preset], **own)

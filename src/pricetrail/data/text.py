@@ -3,7 +3,7 @@
 import datetime as dt
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final
@@ -44,15 +44,16 @@ class Cells:
 
     name: str
     texts: Sequence[str]
-    kinds: Sequence[str]
+    kinds: NDArray[np.str_]
     index: NDArray[np.intp]
     file: NDArray[np.intp]
     place: pd.DataFrame
 
     def flags(self, holds: Callable[[str], object]) -> Mask:
         """Whether a text holds, for each distinct value that is text."""
-        pairs = zip(self.texts, self.kinds, strict=True)
-        return np.fromiter((kind == TEXT and bool(holds(text)) for text, kind in pairs), bool, len(self.texts))
+        held: Mask = np.fromiter((bool(holds(text)) for text in self.texts), bool, len(self.texts))
+        held[self.kinds != TEXT] = False
+        return held
 
     def rows(self, flags: Mask) -> Mask:
         """Rows with a value for which the flag of the distinct values is set."""
@@ -87,33 +88,37 @@ class Cells:
             told = rule if isinstance(rule, str) else rule(row)
             raise ContractError(self.where(row), f"{self.name} {told}", self.text(row))
 
-    def spread(self, values: Iterable[str | float | None]) -> pd.Series:
-        """Strings of the rows from those of the distinct values; missing ones are missing."""
-        column = pd.Series([*values, None], dtype="str")
+    def strings(self) -> pd.Series:
+        """Strings of the rows; missing ones are missing."""
+        column = pd.Series([*self.texts, None], dtype="str")
         return column.take(self.index).set_axis(self.place.index)
 
 
-def read_cells(raw: pd.DataFrame, name: str, missing: Sequence[str], position: int) -> Cells:
-    """A column of a raw table, and words that stand for nothing; ``position`` is of its letter in ``cell_types``."""
-    index, distinct = pd.factorize(raw[name])
-    values = distinct.tolist()
-    texts, kinds = [_trimmed(value, name) for value in values], [_kind(value) for value in values]
-    if CELL_TYPES in raw:
-        types, patterns = pd.factorize(raw[CELL_TYPES])
-        letters = [*(pattern[position] for pattern in patterns), TEXT]
-        pairs = index * len(letters) + np.where(types < 0, len(letters) - 1, types)
-        seen = np.unique(pairs[index >= 0])
-        told = [divmod(int(pair), len(letters)) for pair in seen]
-        texts, kinds = [texts[i] for i, _ in told], [letters[k] if letters[k] in _KINDS else kinds[i] for i, k in told]
-        index = np.where(index < 0, -1, np.searchsorted(seen, pairs))
-    file = pd.factorize(raw[SOURCE_FILE])[0]
-    cells = Cells(name, texts, kinds, index.astype(np.intp), file, raw[[SOURCE_FILE, SOURCE_ROW]])
+def read_cells(raw: pd.DataFrame, names: Sequence[str], missing: Sequence[str]) -> dict[str, Cells]:
+    """Columns of a raw table, in the order of letters in ``cell_types``; the words ``missing`` stand for nothing."""
+    place, file = raw[[SOURCE_FILE, SOURCE_ROW]], pd.factorize(raw[SOURCE_FILE])[0]
     nothing = {"", *(word.strip().casefold() for word in missing)}
-    gone = np.fromiter((text.casefold() in nothing for text in texts), bool, len(texts))
-    gone_rows = cells.rows(gone)
-    if name == "country" and gone_rows.any():
-        gone_rows &= ~_is_namibia(cells, gone)
-    return replace(cells, index=np.where(gone_rows, -1, cells.index))
+    read = dict[str, Cells]()
+    for position, name in enumerate(names):
+        index, distinct = pd.factorize(raw[name])
+        values = distinct.tolist()
+        texts, kinds = [_trimmed(value, name) for value in values], [_kind(value) for value in values]
+        if CELL_TYPES in raw:
+            types, patterns = pd.factorize(raw[CELL_TYPES])
+            letters = [*(pattern[position] for pattern in patterns), TEXT]
+            pairs = index * len(letters) + np.where(types < 0, len(letters) - 1, types)
+            seen = np.unique(pairs[index >= 0])
+            told = [divmod(int(pair), len(letters)) for pair in seen]
+            kinds = [letters[k] if letters[k] in _KINDS else kinds[i] for i, k in told]
+            texts = [texts[i] for i, _ in told]
+            index = np.where(index < 0, -1, np.searchsorted(seen, pairs))
+        cells = Cells(name, texts, np.array(kinds, dtype="U1"), index.astype(np.intp), file, place)
+        gone = np.fromiter((text.casefold() in nothing for text in texts), bool, len(texts))
+        gone_rows = cells.rows(gone)
+        if name == "country" and gone_rows.any():
+            gone_rows &= ~_is_namibia(cells, gone)
+        read[name] = replace(cells, index=np.where(gone_rows, -1, cells.index))
+    return read
 
 
 def _kind(value: object) -> str:
@@ -141,26 +146,20 @@ def _is_namibia(cells: Cells, gone: Mask) -> Mask:
     return cells.rows(cells.flags(lambda text: text == "NA")) & (np.bincount(cells.file, weight) > 0)[cells.file]
 
 
-def plain_text(cells: Cells) -> pd.Series:
-    """Strings; empty ones are missing."""
-    return cells.spread(cells.texts)
-
-
 def plain_code(cells: Cells) -> pd.Series:
     """Codes as strings: 17850.0 is the code 17850 where its file holds no other kind of number among the codes.
 
     Raises:
         ContractError: a spreadsheet shortened a code, or a file holds some codes with .0 and some without.
     """
-    changed = [  # a number cell keeps 15 digits
-        bool(_SHORTENED.fullmatch(text)) or kind == DATE or (kind == NUMBER and len(text) > 15)
-        for text, kind in zip(cells.texts, cells.kinds, strict=True)
-    ]
-    cells.refuse(cells.rows(np.array(changed, dtype=bool)), f"must be a code, and a spreadsheet changed it: {_AS_TEXT}")
+    shortened = np.array([bool(_SHORTENED.fullmatch(text)) for text in cells.texts], dtype=bool)
+    rounded = np.array([len(text) > 15 for text in cells.texts], dtype=bool) & (cells.kinds == NUMBER)
+    changed = cells.rows(shortened | rounded | (cells.kinds == DATE))
+    cells.refuse(changed, f"must be a code, and a spreadsheet changed it: {_AS_TEXT}")
     floats, wholes, decimals = (cells.rows(cells.flags(form.fullmatch)) for form in (_FLOAT, _WHOLE, _DECIMAL))
     floats &= ~cells.in_file(decimals)  # 1.0 beside 1.5 is a code of its own
     cells.refuse(floats & cells.in_file(wholes), f"must have no .0, as other codes of the file: {_AS_TEXT}")
-    codes = cells.spread(cells.texts)
+    codes = cells.strings()
     return codes.mask(floats, codes.str.removesuffix(".0")) if floats.any() else codes
 
 
@@ -178,10 +177,3 @@ def require_one_width(codes: pd.Series, places: pd.DataFrame, fix: str) -> None:
     one, other = ("{}: row {}".format(*places.loc[i, [SOURCE_FILE, SOURCE_ROW]]) for i in (first, second))
     rule = f"{codes.name} must not differ from {codes[first]!r} ({one}) in leading zeros only: {fix}"
     raise ContractError(other, rule, codes[second])
-
-
-def first_that_holds(rules: Mapping[str, Mask]) -> NDArray[np.str_]:
-    """For each row the name of the first rule that holds, or an empty string."""
-    first = np.argmax(np.stack([*rules.values(), np.ones_like(next(iter(rules.values())))]), axis=0)
-    names: NDArray[np.str_] = np.array([*rules, ""])[first]
-    return names
