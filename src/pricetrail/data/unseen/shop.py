@@ -16,6 +16,7 @@ from pricetrail.data.unseen.number_evidence import as_number, number_evidence
 from pricetrail.data.unseen.unseen_files import Question, UnseenTable
 
 Told = dict[str, tuple[Json, str]]  # a value and its evidence by setting
+Part = tuple[UnseenTable, Mapping[str, str | None], str, str]  # its columns by our names; decimal and thousands mark
 _OURS: Final = ("invoice", "sku", "description", "quantity", "unit_price", "status")
 _SHARED: Final = {"$": "USD CAD AUD NZD MXN", "¥": "JPY CNY", "kr": "SEK NOK DKK ISK", "kr.": "DKK NOK SEK"}
 _SIGNS: Final = {sign: code for code, sign in Locale("en").currency_symbols.items() if sign not in {*_SHARED, "¤"}} | {
@@ -34,9 +35,7 @@ _UCI: Final = "invoice(no)? stockcode description quantity invoicedate (unit)?pr
 
 
 def propose_shop(
-    tables: Sequence[tuple[UnseenTable, Mapping[str, str | None], str, str]],
-    missing: frozenset[str],
-    answers: Mapping[str, Any],
+    tables: Sequence[Part], missing: frozenset[str], answers: Mapping[str, Any]
 ) -> tuple[Told, list[Question]]:
     """What a sale is in the shop of some tables.
 
@@ -73,7 +72,7 @@ def propose_shop(
 
 
 def _sales(
-    tables: Sequence[tuple[UnseenTable, Mapping[str, str | None], str, str]], lines: pd.DataFrame, told: Told
+    tables: Sequence[Part], lines: pd.DataFrame, told: Told
 ) -> None:
     """Preset, cancellations and fees."""
     prefix, below = _prefix(lines), int((lines["quantity"] < 0).sum())
@@ -114,7 +113,7 @@ def _lines(
     )
 
 
-def _currency(tables: Sequence[tuple[UnseenTable, Mapping[str, str | None], str, str]], told: Told) -> list[Question]:
+def _currency(tables: Sequence[Part], told: Told) -> list[Question]:
     signs, codes = Counter[str](), get_global("all_currencies")
     for table, columns, *_ in tables:
         if name := columns["unit_price"]:

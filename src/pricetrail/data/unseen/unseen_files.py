@@ -154,14 +154,13 @@ def _text_table(file: str, name: str, content: bytes, answers: Mapping[str, Any]
     if sep := _SEP.match(text):
         text = text[sep.end() :]
     sample = "".join(io.StringIO(text, newline="").readlines()[:_SAMPLE_LINES])
-    told = "\t" if re.search(r"(?i)\.tsv(\.gz)?\]?$", name) else str(answers.get("data.delimiter") or "")
-    delimiter, quote, why = _dialect(name, sample, sep[1] if sep else told)
+    is_tsv = re.search(r"(?i)\.tsv(\.gz)?\]?$", name)
+    told = sep[1] if sep else "\t" if is_tsv else str(answers.get("data.delimiter") or "")
+    delimiter, quote, why = _dialect(name, sample, told)
     quote = str(answers.get("data.quote") or quote)
-    settings = {
-        "delimiter": (delimiter, why),
-        "quote": (quote, ""),
-        "encoding": (encoding, "as asked" if encoding != "auto" else "UTF-8 or UTF-16 by its bytes"),
-    }
+    settings = {} if is_tsv else {"delimiter": (delimiter, why)}  # it has tabs, whatever is set
+    settings["quote"] = (quote, "")
+    settings["encoding"] = (encoding, "as asked" if encoding != "auto" else "UTF-8 or UTF-16 by its bytes")
     return UnseenTable(file, name, _columns([*map(_cells, _rows(text, delimiter, quote))]), settings, questions)
 
 
