@@ -65,7 +65,10 @@ _NAMES: Final[dict[str, tuple[str, ...]]] = {
     "description": ("(goods )?text|goods (name|words)|name goods", "goods|words|name"),
     "quantity": ("(goods |order )?quantity( order)?|stuck", "count"),
     "invoiced_at": ("order (date|day)( utc| order date)?|date order", "(date|day)( date| day| utc)*"),
-    "unit_price": ("(unit|stuck|goods) price|price (unit|stuck|goods|rate)", "price|rate|(order|sales|retail|rate) price|price order"),
+    "unit_price": (
+        "(unit|stuck|goods) price|price (unit|stuck|goods|rate)",
+        "price|rate|(order|sales|retail|rate) price|price order",
+    ),
     "customer_id": (
         f"{_NUMBER} person|person {_NUMBER}",
         "person",

@@ -98,7 +98,9 @@ def _require_asked_columns(tables: Sequence[UnseenTable], answers: Mapping[str, 
     for key, said in answers.items():
         name = PARTS.join(said) if isinstance(said, list) else said
         if key.startswith("data.columns.") and name and not any(name in table.columns for table in tables):
-            raise SourceError(tables[0].name, f"must have column {name!r}, as {key} is said to be", [*tables[0].columns])
+            raise SourceError(
+                tables[0].name, f"must have column {name!r}, as {key} is said to be", [*tables[0].columns]
+            )
 
 
 def _look(tables: list[UnseenTable], missing: frozenset[str], answers: Mapping[str, Any], today: dt.date) -> _File:

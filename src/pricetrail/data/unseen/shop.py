@@ -71,9 +71,7 @@ def propose_shop(
     return told, questions
 
 
-def _sales(
-    tables: Sequence[Part], lines: pd.DataFrame, told: Told
-) -> None:
+def _sales(tables: Sequence[Part], lines: pd.DataFrame, told: Told) -> None:
     """Preset, cancellations and fees."""
     prefix, below = _prefix(lines), int((lines["quantity"] < 0).sum())
     uci = all(
