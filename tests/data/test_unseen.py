@@ -369,7 +369,10 @@ def test_check_warns_of_what_looks_odd(project: Path) -> None:
 
 def test_names_and_numbers_are_read_as_said() -> None:
     assert plain_name("Stückpreis (EUR) netto") == "stuckpreis"
-    assert by_kind("unit_price", ["Total", "Unit price"]) == [["Unit price"]]
+    assert by_kind("unit_price", ["Total", "Unit price", "Purchase price", "Prix d'achat"]) == [["Unit price"]]
+    assert by_kind("sku", ["Number of items", "Code barres", "Item no"]) == [["Item no"], ["Code barres"]]
+    assert not by_kind("status", ["Payment type"])  # Credit is no cancellation there
+    assert by_kind("invoiced_at", ["Purchase date", "Date d'achat"]) == [["Purchase date", "Date d'achat"]]
     assert as_number("(1.299,50 €)", ",", ".") == -1299.5
     assert number_evidence(["CUST0023", "12"]).share == 0.5
     assert set(REQUIRED).isdisjoint(OPTIONAL)

@@ -6,9 +6,11 @@ from collections.abc import Iterable
 from typing import Final
 
 _WORDS: Final = {  # by kind, without accents
-    "order": "invoice invoices order receipt transaction sale bill ticket basket check rechnung beleg bon kassenbon "
-    "auftrag bestellung bestell vorgang facture commande vente pedido factura venta factuur bestelling bestel fattura "
-    "ordine scontrino document doc purchase purchased sold kauf verkauf achat compra verkoop",
+    "order": "invoice invoices order ordered receipt transaction bill ticket basket check rechnung beleg bon kassenbon "
+    "auftrag bestellung bestell vorgang facture commande pedido factura factuur bonnummer bestelling bestel fattura "
+    "ordine scontrino document doc",
+    "sale": "sale sold verkauf vente venta verkoop vendita",
+    "buy": "purchase purchased kauf achat compra",  # of a customer where a day follows, of the shop where a price does
     "number": "no nr num number nummer numero n id code key cod codigo codice",
     "ref": "ref reference referenz referencia referentie",
     "goods": "product item article artikel material produkt produit articulo producto prodotto articolo variant "
@@ -17,13 +19,13 @@ _WORDS: Final = {  # by kind, without accents
     "sku": "sku",
     "stock": "stock",
     "shelf": "plu upc asin art style",
-    "barcode": "ean gtin barcode strichcode",
+    "barcode": "ean ean13 gtin barcode strichcode barres barras barre",
     "text": "description descr desc bezeichnung beschreibung designation libelle descripcion omschrijving descrizione",
     "words": "title text details",
     "name": "name naam nombre nome nom",
     "quantity": "quantity qty qte qta menge anzahl stuckzahl stueckzahl quantite cantidad cant aantal hoeveelheid "
     "quantita units pieces pcs unidades unites",
-    "count": "count quantum",
+    "count": "count quantum items products",
     "date": "date datetime timestamp datum uhrzeit zeit fecha data tijd zeitpunkt time heure hora ora",
     "day": "day tag dag dato at on created paid",
     "utc": "utc",
@@ -39,13 +41,14 @@ _WORDS: Final = {  # by kind, without accents
     "region": "region",
     "status": "status state statut estado stato",
     "type": "type typ tipo soort art",
-    "payment": "financial payment zahlung event record",
+    "payment": "financial payment zahlung",
+    "event": "event record",
     "currency": "currency wahrung waehrung devise moneda valuta munt",
     "total": "total totale amount sum summe gesamt betrag montant importe bedrag importo umsatz revenue subtotal",
     "sales": "sales",
     "net": "net",
     "gross": "gross extended",
-    "": "de d del dell della du van of the la l per pro je a y et e to",  # says nothing
+    "": "de d di del dell della du van of the la l per pro je a y et e to",  # says nothing
 }
 _KIND: Final = {word: kind for kind, words in _WORDS.items() for word in words.split()}
 _KIND["art"] = "shelf"
@@ -53,21 +56,24 @@ _LONG, _WORD = ("|".join(word for word in sorted(_KIND, key=len, reverse=True) i
 _COMPOUND: Final = re.compile(rf"({_LONG})(?:s|n|en|ns)?({_WORD})")
 _PLURAL: Final = re.compile(r"(?<=...)[sn]$")
 
-_NUMBER: Final = "(number|ref)"
+_NUMBER, _ORDER = "(number|ref)", "(order|sale)"
 # Each meaning: kinds of words in a row, best first; the first that matches any column tells.
 _NAMES: Final[dict[str, tuple[str, ...]]] = {
-    "invoice": (f"{_NUMBER} order|order {_NUMBER}", "order", "name"),
+    "invoice": (f"{_NUMBER} {_ORDER}|{_ORDER} {_NUMBER}", f"(sales )?{_ORDER}", "name"),
     "sku": (
         f"(goods )?sku( {_NUMBER})?|stock number",
         f"{_NUMBER} goods|goods {_NUMBER}|shelf( number)?|ref",
-        "barcode|goods",
+        "(number )?barcode|goods",
     ),
     "description": ("(goods )?text|goods (name|words)|name goods", "goods|words|name"),
-    "quantity": ("(goods |order )?quantity( order)?|stuck", "count"),
-    "invoiced_at": ("order (date|day)( utc| order date)?|date order", "(date|day)( date| day| utc)*"),
+    "quantity": ("(goods |order )?quantity( order| sale)?|stuck", "(number )?count|number quantity"),
+    "invoiced_at": (
+        "(order|sale|buy) (date|day)( utc| order date)?|date (order|sale|buy)",
+        "(date|day)( date| day| utc)*",
+    ),
     "unit_price": (
         "(unit|stuck|goods) price|price (unit|stuck|goods|rate)",
-        "price|rate|(order|sales|retail|rate) price|price order",
+        "price|rate|(sale|sales|retail|rate) price|price sale",
     ),
     "customer_id": (
         f"{_NUMBER} person|person {_NUMBER}",
@@ -75,7 +81,7 @@ _NAMES: Final[dict[str, tuple[str, ...]]] = {
         "(person )?(email|number email)( to)*|person name|name person",
     ),
     "country": ("(person )?country( region| number| name)?", "(to )+country( number)?|country( number)? to|region"),
-    "status": ("((order|payment|goods|line) )*status|((order|payment|line) )?type|order shelf",),
+    "status": ("((order|payment|goods|line) )*status|((order|sale|line|event) )?type|order shelf",),
     "currency": ("(order )?currency( number)?",),
     "line_total": ("net sales", "((order|goods|line) )*total( price| line)?|sales|gross sales|gross price"),
 }
