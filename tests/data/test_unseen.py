@@ -130,12 +130,22 @@ def test_a_price_that_grows_with_the_quantity_is_asked_for(tmp_path: Path) -> No
     assert asked(proposed(tmp_path, a=text(table))) == {"data.columns.unit_price"}
 
 
-def test_codes_of_people_under_an_odd_name_are_asked_for(tmp_path: Path) -> None:
-    table = [[*row[:6], f"P{int(row[0]) % 9:03d}"] for row in rows()]
+def test_a_column_under_an_odd_name_is_told_as_not_read(tmp_path: Path) -> None:
     header = [*NAMES[:6], "Person"]
-    assert asked(proposed(tmp_path, a=text(table, header))) == {"data.columns.customer_id"}
-    none = proposed(tmp_path, {"data.columns.customer_id": None}, a=text(table, header))
-    assert (value(none, "data.columns.customer_id"), none.questions) == (None, ())
+    found = proposed(tmp_path, a=text([row[:7] for row in rows()], header))
+    assert (value(found, "data.columns.customer_id"), found.notes) == (None, ("a.csv: not read: Person",))
+    told = proposed(tmp_path, {"data.columns.customer_id": "Person"}, a=text([row[:7] for row in rows()], header))
+    assert (value(told, "data.columns.customer_id"), told.notes) == ("Person", ())
+
+
+def test_a_column_that_no_file_has_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match=r"must have column 'Persons', as data\.columns\.customer_id is said to be"):
+        proposed(tmp_path, {"data.columns.customer_id": "Persons"}, a=text(rows()))
+
+
+def test_what_an_earlier_shop_needed_is_set_back(tmp_path: Path) -> None:
+    found = proposed(tmp_path, a=text(rows()))
+    assert (value(found, "data.thousands"), value(found, "shop.not_products")) == ("", None)
 
 
 @pytest.mark.parametrize(
@@ -359,7 +369,10 @@ def test_check_warns_of_what_looks_odd(project: Path) -> None:
 
 def test_names_and_numbers_are_read_as_said() -> None:
     assert plain_name("Stückpreis (EUR) netto") == "stuckpreis"
-    assert by_kind("unit_price", ["Total", "Unit price"]) == [["Unit price"]]
+    assert by_kind("unit_price", ["Total", "Unit price", "Purchase price", "Prix d'achat"]) == [["Unit price"]]
+    assert by_kind("sku", ["Number of items", "Code barres", "Item no"]) == [["Item no"], ["Code barres"]]
+    assert not by_kind("status", ["Payment type"])  # Credit is no cancellation there
+    assert by_kind("invoiced_at", ["Purchase date", "Date d'achat"]) == [["Purchase date", "Date d'achat"]]
     assert as_number("(1.299,50 €)", ",", ".") == -1299.5
     assert number_evidence(["CUST0023", "12"]).share == 0.5
     assert set(REQUIRED).isdisjoint(OPTIONAL)

@@ -39,7 +39,6 @@ def init(
     currency: Annotated[str | None, typer.Option(help="ISO 4217, such as EUR, where no sign tells.")] = None,
     encoding: Annotated[str | None, typer.Option(help="Of text that is no UTF-8, such as cp1252.")] = None,
     timezone: Annotated[str | None, typer.Option(help="Of the shop's clock, such as Europe/London.")] = None,
-    no_customers: Annotated[bool, typer.Option("--no-customers", help="No column tells who bought.")] = False,
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any other setting: data.sheet=2011.")
     ] = None,
@@ -51,7 +50,6 @@ def init(
     named = {DATE_ORDER: date_order, "data.decimal": decimal, "data.encoding": encoding, "data.timezone": timezone}
     named["shop.currency"] = currency
     answers |= {key: value for key, value in named.items() if value is not None}
-    answers |= {"data.columns.customer_id": None} if no_customers else {}
     text = files.read_text(Path(FILE))
     params = parse_params(text)
     found = [file for path in paths for file in find_files(str(path), params.data)]

@@ -9,8 +9,9 @@ import pandas as pd
 
 from pricetrail.base.json_type import Json
 from pricetrail.base.money import money
-from pricetrail.data.contract import LINE_COLUMNS, REASON, SOURCE_FILE, SOURCE_ROW, UNSPECIFIED
+from pricetrail.data.contract import LINE_COLUMNS, REASON, SOURCE_FILE, SOURCE_ROW
 from pricetrail.data.reading import Reading
+from pricetrail.data.source import Source
 from pricetrail.data.unseen.shop import FEE
 
 _EXAMPLES, _BAD = 5, 3
@@ -45,22 +46,13 @@ def profile(reading: Reading) -> Profile:
     """Tell what the files of a shop say."""
     lines, bad = reading.cleaned.lines, reading.parsed.quarantine
     days = lines["invoiced_at"].dt.normalize()
-    written = {
-        file: " | ".join(
-            f"{source.name.removeprefix(file).strip() or source.written.encoding}: {source.rows:,}"
-            + "".join(f", {note}" for note in source.notes)
-            for source in reading.sources
-            if source.file == file
-        )
-        for file in {source.file for source in reading.sources}
-    }
     sources: list[dict[str, Json]] = [
         {
             "file": file,
             "rows": each.rows,
             "lost": sum(each.dropped.values()) + each.quarantined,
             "days": f"{each.first_day} to {each.last_day}",
-            "parts": written[file],
+            "parts": " | ".join(_part(source) for source in reading.sources if source.file == file),
             "repeats": ", ".join(f"{count:,} of {other}" for other, count in each.repeats.items()),
         }
         for file, each in reading.by_file().items()
@@ -69,9 +61,7 @@ def profile(reading: Reading) -> Profile:
     figures = {
         "rows": f"{reading.rows:,}",
         "sales": f"{len(lines):,}",
-        **{
-            reason.replace("_", " "): f"{count:,} dropped" for reason, count in reading.cleaned.dropped.items() if count
-        },
+        **{name.replace("_", " "): f"{rows:,} dropped" for name, rows in reading.cleaned.dropped.items() if rows},
         **({"quarantined": f"{len(bad):,}"} if len(bad) else {}),
         "days": f"{days.nunique():,} of {(days.max() - first).days + 1:,}, {first:%Y-%m-%d} to {days.max():%Y-%m-%d}",
         "SKUs": f"{lines['sku'].nunique():,}",
@@ -80,11 +70,15 @@ def profile(reading: Reading) -> Profile:
         f"quantity, {reading.rules.unit}": _quantiles(lines["quantity"]),
         "unit price": _quantiles(lines["unit_price"], lambda price: money(price, reading.rules.currency)),
     }
-    parsed = reading.parsed.lines.assign(
-        **{SOURCE_FILE: reading.parsed.source_file, SOURCE_ROW: reading.parsed.source_row}
-    )
+    places = {SOURCE_FILE: reading.parsed.source_file, SOURCE_ROW: reading.parsed.source_row}
+    parsed = reading.parsed.lines.assign(**places)
     some = parsed.iloc[sorted({round(n * (len(parsed) - 1) / (_EXAMPLES - 1)) for n in range(_EXAMPLES)})]
     return Profile(sources, figures, _rows(some), _rows(bad.head(_BAD)), _warnings(lines))
+
+
+def _part(source: Source) -> str:
+    name = source.name.removeprefix(source.file).strip() or source.written.encoding
+    return ", ".join([f"{name}: {source.rows:,}", *source.notes])
 
 
 def _quantiles(values: pd.Series, shown: Callable[[float], str] = "{:,.6g}".format) -> str:
@@ -112,14 +106,11 @@ def _warnings(lines: pd.DataFrame) -> list[str]:
         found.append(f"{by_day.idxmax():%Y-%m-%d} has {by_day.max():,} lines, the usual day {by_day.median():g}")
     if gaps.max() > pd.Timedelta(days=_GAP_DAYS):
         found.append(f"no sale in the {gaps.max().days - 1} days before {days[gaps.idxmax()]:%Y-%m-%d}")
-    if (lines["invoiced_at"] == days).all():
-        found.append("all times are midnight: the files tell days only")
     for name in ("quantity", "unit_price"):
         high = lines[name].quantile(0.99)
         if len(far := lines[lines[name] > _FAR * high]):
-            found.append(
-                f"{name} {far[name].max():,.6g} is more than {_FAR} times what 99% of the lines have ({high:,.6g})"
-            )
+            usual = f"{_FAR} times what 99% of the lines have ({high:,.6g})"
+            found.append(f"{name} {far[name].max():,.6g} is more than {usual}")
     shares = lines["customer_id"].value_counts(normalize=True)
     guests = [str(who) for who in shares.index if re.fullmatch(_GUESTS, str(who))]
     if len(lines) >= _MIN_LINES and len(shares) > 2 and shares.iloc[0] > max(_BIG_CUSTOMER, 5 * shares.iloc[1]):
@@ -136,6 +127,4 @@ def _warnings(lines: pd.DataFrame) -> list[str]:
         texts = pd.Series(lines[name].dropna().unique(), dtype="str")
         if len(broken := texts[[bool(re.search(_MOJIBAKE, text)) for text in texts]]):
             found.append(f"{name} {broken.iloc[0]!r} was written in one encoding and read in another: data.encoding")
-    if (lines["country"] == UNSPECIFIED).all() != (lines["country"] == UNSPECIFIED).any():
-        found.append(f"{(lines['country'] == UNSPECIFIED).mean():.0%} of the lines have no country")
     return found

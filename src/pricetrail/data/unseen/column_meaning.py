@@ -5,99 +5,91 @@ import unicodedata
 from collections.abc import Iterable
 from typing import Final
 
-_NUM: Final = r"(?:no|nr|num|number|nummer|numero|n|id|code|ref|reference|referenz|key)"
-_OF: Final = rf"(?:(?:{_NUM[3:-1]}|cod|codigo|codice|referencia) (?:de |d |del |della |dell |du |of )?)"
+_WORDS: Final = {  # by kind, without accents
+    "order": "invoice invoices order ordered receipt transaction bill ticket basket check rechnung beleg bon kassenbon "
+    "auftrag bestellung bestell vorgang facture commande pedido factura factuur bonnummer bestelling bestel fattura "
+    "ordine scontrino document doc",
+    "sale": "sale sold verkauf vente venta verkoop vendita",
+    "buy": "purchase purchased kauf achat compra",  # of a customer where a day follows, of the shop where a price does
+    "number": "no nr num number nummer numero n id code key cod codigo codice",
+    "ref": "ref reference referenz referencia referentie",
+    "goods": "product item article artikel material produkt produit articulo producto prodotto articolo variant "
+    "lineitem goods",
+    "line": "line row position zeile",
+    "sku": "sku",
+    "stock": "stock",
+    "shelf": "plu upc asin art style",
+    "barcode": "ean ean13 gtin barcode strichcode barres barras barre",
+    "text": "description descr desc bezeichnung beschreibung designation libelle descripcion omschrijving descrizione",
+    "words": "title text details",
+    "name": "name naam nombre nome nom",
+    "quantity": "quantity qty qte qta menge anzahl stuckzahl stueckzahl quantite cantidad cant aantal hoeveelheid "
+    "quantita units pieces pcs unidades unites",
+    "count": "count quantum items products",
+    "date": "date datetime timestamp datum uhrzeit zeit fecha data tijd zeitpunkt time heure hora ora",
+    "day": "day tag dag dato at on created paid",
+    "utc": "utc",
+    "stuck": "stuck stueck",
+    "unit": "unit single piece einzel einheit unitaire unite unitario unidad eenheid stuk unita",
+    "price": "price preis prix precio prijs prezzo",
+    "rate": "each rate pu vk",
+    "retail": "retail selling",
+    "person": "customer client buyer member account kunde debitor cliente client klant shopper loyalty",
+    "email": "email mail",
+    "to": "shipping ship delivery liefer billing address",
+    "country": "country land pays pais paese nation",
+    "region": "region",
+    "status": "status state statut estado stato",
+    "type": "type typ tipo soort art",
+    "payment": "financial payment zahlung",
+    "event": "event record",
+    "currency": "currency wahrung waehrung devise moneda valuta munt",
+    "total": "total totale amount sum summe gesamt betrag montant importe bedrag importo umsatz revenue subtotal",
+    "sales": "sales",
+    "net": "net",
+    "gross": "gross extended",
+    "": "de d di del dell della du van of the la l per pro je a y et e to",  # says nothing
+}
+_KIND: Final = {word: kind for kind, words in _WORDS.items() for word in words.split()}
+_KIND["art"] = "shelf"
+_LONG, _WORD = ("|".join(word for word in sorted(_KIND, key=len, reverse=True) if len(word) >= n) for n in (4, 2))
+_COMPOUND: Final = re.compile(rf"({_LONG})(?:s|n|en|ns)?({_WORD})")
+_PLURAL: Final = re.compile(r"(?<=...)[sn]$")
 
-
-def _code(words: str) -> str:
-    """A word with what says that it is a number: Order ID, Rechnungsnr, numéro de facture."""
-    return rf"(?:{_OF}(?:{words})|(?:{words}) ?{_NUM})"
-
-
-_ORDERS: Final = (
-    "invoice|invoices|order|sales order|receipt|transaction|sale|bill|ticket|basket|check|rechnungs?|rechnung|beleg|bon"
-    "|kassenbon|auftrags?|auftrag|bestell(?:ung|ungs)?|facture|commande|pedido|factura|venta|factuur|bestel(?:ling)?"
-    "|bon|fattura|ordine|scontrino|document|doc|vorgangs?"
-)
-_GOODS: Final = (
-    "product|item|stock|article|artikel|material|produkt|produit|articulo|producto|prodotto|articolo|variant|lineitem"
-)
-_PEOPLE: Final = (
-    "customer|client|buyer|member|account|kunden?|kunde|debitor(?:en)?|cliente?|klant(?:en)?|shopper|loyalty"
-)
-_WHEN: Final = (
-    "date|datetime|date time|timestamp|time stamp|datum|uhrzeit|zeit|fecha|data|tijd|zeitpunkt|datetime utc|date utc"
-)
-
-# Each meaning: patterns of names, best first; the first that matches any column tells.
+_NUMBER, _ORDER = "(number|ref)", "(order|sale)"
+# Each meaning: kinds of words in a row, best first; the first that matches any column tells.
 _NAMES: Final[dict[str, tuple[str, ...]]] = {
-    "invoice": (_code(_ORDERS), rf"{_ORDERS}", "name"),
+    "invoice": (f"{_NUMBER} {_ORDER}|{_ORDER} {_NUMBER}", f"(sales )?{_ORDER}", "name"),
     "sku": (
-        rf"(?:lineitem |item |product |variant )?sku(?: {_NUM})?|stock ?code",
-        rf"{_code(_GOODS)}|plu|upc|asin|art ?nr|art ?no|artnr|style|referencia|reference|referentie|ref",
-        rf"(?:ean|gtin|barcode|strichcode|code barres?|codigo de barras|codice a barre)(?: ?1[34])?|{_GOODS}|goods",
+        f"(goods )?sku( {_NUMBER})?|stock number",
+        f"{_NUMBER} goods|goods {_NUMBER}|shelf( number)?|ref",
+        "(number )?barcode|goods",
     ),
-    "description": (
-        rf"(?:{_GOODS})? ?(?:description|descr|desc|bezeichnung|beschreibung|designation|libelle|descripcion"
-        rf"|omschrijving|descrizione)|(?:{_GOODS}|artikel)(?:s)? ?(?:name|title|naam|nombre|nome|nom|text)"
-        rf"|(?:nom|nombre|nome)(?: del?| dell| du)? (?:{_GOODS})",
-        rf"{_GOODS}|title|name|details|text|goods",
-    ),
-    "quantity": (
-        r"(?:lineitem |item |order |ordered )?(?:quantity|qty|qte|qta)(?: ordered| sold)?|menge|anzahl|stuck(?:zahl)?"
-        r"|stueck(?:zahl)?|quantite|cantidad|cant|aantal|hoeveelheid|quantita|units(?: sold)?|pieces|pcs|unidades"
-        r"|unites",
-        r"count|number of (?:items|units)|quantum",
-    ),
+    "description": ("(goods )?text|goods (name|words)|name goods", "goods|words|name"),
+    "quantity": ("(goods |order )?quantity( order| sale)?|stuck", "(number )?count|number quantity"),
     "invoiced_at": (
-        rf"(?:{_ORDERS}|sold|purchase|purchased|kauf|verkaufs?|achat|compra) ?(?:{_WHEN}|at|on)"
-        rf"|(?:date|datum|fecha|data) (?:de |della |del |d |van )?(?:la |l )?(?:{_ORDERS}|achat|vente|compra|verkoop)"
-        r"|rechnungsdatum|belegdatum|bestelldatum|auftragsdatum|kaufdatum|verkaufsdatum|factuurdatum|besteldatum"
-        r"|orderdatum",
-        rf"{_WHEN}|day|tag|dag|date heure|date et heure|datum uhrzeit|fecha hora|fecha y hora|data ora|created at"
-        rf"|created"
-        r"|paid at|time|dato",
+        "(order|sale|buy) (date|day)( utc| order date)?|date (order|sale|buy)",
+        "(date|day)( date| day| utc)*",
     ),
     "unit_price": (
-        r"(?:unit|item|lineitem|single|piece|each) ?price|price (?:per|a|each|for one) ?(?:unit|item|piece|each)?"
-        r"|einzel ?preis|stuck ?preis|stueck ?preis|einheits ?preis|preis (?:pro|je) (?:stuck|stueck|einheit)"
-        r"|prix unitaire|prix (?:a l )?unite|pu|precio (?:unitario|unidad|por unidad)|(?:eenheids|stuks) ?prijs"
-        r"|prijs per (?:stuk|eenheid)|prezzo unitario|prezzo (?:per|a) unita",
-        r"price|preis|prix|precio|prijs|prezzo|each|rate|(?:sale|sales|selling|retail) price|verkaufs ?preis"
-        r"|vk ?preis|vk"
-        r"|prix de vente|precio (?:de )?venta|verkoop ?prijs|prezzo (?:di )?vendita",
+        "(unit|stuck|goods) price|price (unit|stuck|goods|rate)",
+        "price|rate|(sale|sales|retail|rate) price|price sale",
     ),
     "customer_id": (
-        rf"{_code(_PEOPLE)}|(?:kunden|klant) ?(?:nr|nummer|id)",
-        _PEOPLE,
-        rf"(?:{_PEOPLE})? ?e ?mail(?: address)?(?: billing)?|email billing|(?:{_PEOPLE}) name|name (?:{_PEOPLE})",
+        f"{_NUMBER} person|person {_NUMBER}",
+        "person",
+        "(person )?(email|number email)( to)*|person name|name person",
     ),
-    "country": (
-        r"country(?: region| code| name)?|land|pays|pais|paese|nation|kundenland|customer country",
-        r"(?:shipping|ship to|delivery|liefer|billing|bill to) ?(?:country|land)(?: code)?|country(?: code)? \w+"
-        r"|region",
-    ),
-    "status": (
-        r"(?:order |financial |payment |invoice |line ?item |bestell|auftrags?|zahlungs)?status|state|statut"
-        r"|estado|stato"
-        r"|(?:event|order|transaction|document|line|sale|invoice|record) type|type|typ|belegart|vorgangsart|typ?e"
-        r"|tipo|soort",
-    ),
-    "currency": (r"(?:order |invoice )?(?:currency|currency code|wahrung|waehrung|devise|moneda|valuta|munt)",),
-    "line_total": (
-        r"net sales",
-        r"(?:line|item|order item|lineitem|row|position|zeilen|positions) ?(?:total|amount|sum|summe)"
-        r"|gesamt ?preis|sales"
-        r"|total(?: price)?|amount|betrag|montant|importe|bedrag|importo|summe|umsatz|revenue|line ?total|totale?"
-        r"|gross sales|extended price|subtotal",
-    ),
+    "country": ("(person )?country( region| number| name)?", "(to )+country( number)?|country( number)? to|region"),
+    "status": ("((order|payment|goods|line) )*status|((order|sale|line|event) )?type|order shelf",),
+    "currency": ("(order )?currency( number)?",),
+    "line_total": ("net sales", "((order|goods|line) )*total( price| line)?|sales|gross sales|gross price"),
 }
 TOTALS: Final = "line_total"
-_WAYS: Final = (
+_ASIDE: Final = (  # what a name says of tax, currency and unit
     r"\b(?:net|netto|ht|gross|brutto|ttc|incl?|excl?|including|excluding|inkl|exkl|zzgl|of|vat|tax|mwst|ust|btw|iva"
-    r"|tva|in)\b"
+    r"|tva|in|eur|euros?|usd|gbp|chf|sek|nok|dkk|pln|czk|aud|cad|nzd|jpy|cny|inr|kg|g|st|stk|pcs)\b"
 )
-_MONEY: Final = r"\b(?:eur|euros?|usd|gbp|chf|sek|nok|dkk|pln|czk|aud|cad|nzd|jpy|cny|inr|kg|g|st|stk|pcs)\b"
 
 
 def plain_name(name: str) -> str:
@@ -110,14 +102,24 @@ def plain_name(name: str) -> str:
     text = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", text)
     text = "".join(letter for letter in unicodedata.normalize("NFKD", text) if not unicodedata.combining(letter))
     text = re.sub(r"[^a-z0-9]+", " ", text.lower()).strip()
-    short = " ".join(re.sub(_MONEY, " ", re.sub(_WAYS, " ", text)).split())
+    short = " ".join(re.sub(_ASIDE, " ", text).split())
     return short if short and text != short and not text.startswith("date") else text
+
+
+def _kinds(name: str) -> str:
+    """The kinds of the words of a name, with compounds taken apart; `?` for a word that is not known."""
+    kinds = list[str]()
+    for word in plain_name(name).split():
+        compound = _COMPOUND.fullmatch(word)
+        known = [each for each in (word, _PLURAL.sub("", word)) if each in _KIND][:1]
+        kinds += [_KIND.get(part, "?") for part in known or (compound.groups() if compound else [word])]
+    return " ".join(filter(None, kinds))
 
 
 def by_kind(meaning: str, header: Iterable[str]) -> list[list[str]]:
     """Columns whose name has this meaning, by kind of name, best first; kinds without columns are left out."""
-    plain = {name: plain_name(name) for name in header}
-    kinds = [[name for name, text in plain.items() if re.fullmatch(kind, text)] for kind in _NAMES[meaning]]
+    told = {name: _kinds(name) for name in header}
+    kinds = [[name for name, words in told.items() if re.fullmatch(kind, words)] for kind in _NAMES[meaning]]
     return [kind for kind in kinds if kind]
 
 

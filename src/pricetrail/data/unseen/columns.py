@@ -5,19 +5,17 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from pricetrail.data.headers import REQUIRED
 from pricetrail.data.unseen.column_meaning import TOTALS, by_kind
 from pricetrail.data.unseen.date_evidence import look_like_dates
 from pricetrail.data.unseen.number_evidence import number_evidence
 from pricetrail.data.unseen.unseen_files import PARTS, Question, UnseenTable
 
-REQUIRED: Final = ("invoice", "sku", "quantity", "invoiced_at", "unit_price")
 OPTIONAL: Final = ("customer_id", "country", "status", "description")  # the description takes what no other has
 _MOST, _FEW_ROWS = 0.9, 20
-CANCELLED: Final = re.compile(
-    r"(?i)(?:wc-)?(?:cancel+ed|cancel|refund(?:ed)?|void(?:ed)?|failed|return(?:ed)?|credit(?: note)?"
-    r"|stornier[t]?|storno"
-    r"|gutschrift|retoure|erstattet|annul\w*|rembours\w*|avoir|retour|cancelad[oa]|devoluci[oó]n|devuelto|reembols\w*"
-    r"|geannuleerd|terugbetaald|creditnota|rimborsat[oa]|reso|nota di credito)"
+CANCELLED: Final = re.compile(  # words of a status, by their stems
+    r"(?i)(?:wc-)?(?:(?:cancel|refund|void|fail|return|storn|gutschrift|retour|erstatt|annul|rembours|devol|devuel"
+    r"|reembols|geannul|terugbet|rimbors)\w*|credit(?: ?note|nota)?|nota di credito|avoir|reso)"
 )
 _HOLDS: Final = {"invoice": "codes", "sku": "codes that repeat", "quantity": "numbers", "invoiced_at": "dates"} | {
     **{"unit_price": "numbers", "country": "words", "status": "words that cancel"}
@@ -41,8 +39,8 @@ def choose_columns(
     columns, evidence, questions = dict[str, str | None](), dict[str, str](), list[Question]()
     for ours in (*REQUIRED, *OPTIONAL):
         said = answers.get(f"data.columns.{ours}", "")
-        if ours == "unit_price" and f"data.columns.{TOTALS}" in answers:  # its cells are looked at as prices are
-            said = answers[f"data.columns.{TOTALS}"]
+        if ours == "unit_price":  # the cells of a total are looked at as prices are
+            said = answers.get(f"data.columns.{TOTALS}", said)
         said = PARTS.join(said) if isinstance(said, list) else said
         if said is None or (isinstance(said, str) and said in table.columns):
             columns[ours], evidence[ours] = said, "as asked"
@@ -61,8 +59,6 @@ def choose_columns(
             questions.append(_which(ours, table, fitting or named[0] if named else fitting, missing, why))
         else:
             evidence[ours] = "no column is named so and fits"
-    if columns["customer_id"] is None and "data.columns.customer_id" not in answers and columns["invoice"]:
-        questions += _unnamed_people(table, columns, missing)
     return columns, evidence, questions
 
 
@@ -75,22 +71,19 @@ def _fitting(
     ours: str, table: UnseenTable, named: Sequence[Sequence[str]], missing: frozenset[str], today: dt.date
 ) -> list[str]:
     """The columns of the best kind of name that hold what they should; empty ones only where no other is named so."""
+    empty = list[str]()
     for kind, names in enumerate(named):
-        filled = {name: present(table.columns[name], missing) for name in names}
         fitting = list[str]()
-        for name, values in filled.items():
-            same = any(table.columns[name] == table.columns[other] for other in fitting)
-            if (
-                values
-                and not same
-                and _fits(ours, values, today)
-                and not (ours == "sku" and kind == 2 and _words(values))
-            ):
+        for name in names:
+            values = present(table.columns[name], missing)
+            again = any(table.columns[name] == table.columns[other] for other in fitting)
+            text = ours == "sku" and kind == 2 and _words(values)
+            if values and not again and not text and _fits(ours, values, today):
                 fitting.append(name)
+            empty += [] if values or ours in REQUIRED or ours == "status" else [name]
         if fitting:
             return fitting
-    empty = [name for names in named for name in names if not present(table.columns[name], missing)]
-    return empty[:1] if ours in {"customer_id", "country", "description"} else []
+    return empty[:1]
 
 
 def _words(values: Sequence[Any]) -> bool:
@@ -99,9 +92,10 @@ def _words(values: Sequence[Any]) -> bool:
 
 
 def _fits(ours: str, values: Sequence[Any], today: dt.date) -> bool:
+    with_digits = sum(any(map(str.isdigit, str(value))) for value in values) / max(1, len(values))
     match ours:
         case "invoice":
-            return sum(any(map(str.isdigit, str(value))) for value in values) >= _MOST * len(values)
+            return with_digits >= _MOST
         case "sku":
             return len(values) < _FEW_ROWS or len(set(map(str, values))) < len(values)
         case "quantity" | "unit_price":
@@ -109,7 +103,7 @@ def _fits(ours: str, values: Sequence[Any], today: dt.date) -> bool:
         case "invoiced_at":
             return look_like_dates(values, today)
         case "country":
-            return sum(any(map(str.isdigit, str(value))) for value in values) <= (1 - _MOST) * len(values)
+            return with_digits <= 1 - _MOST
         case "status":
             return any(CANCELLED.fullmatch(str(value)) for value in set(values))
     return True
@@ -121,27 +115,10 @@ def _examples(table: UnseenTable, name: str, missing: frozenset[str]) -> str:
 
 
 def _which(ours: str, table: UnseenTable, names: Sequence[str], missing: frozenset[str], why: str) -> Question:
+    option = f"--column {ours}='{names[0] if names else 'NAME'}'"
     totals = by_kind(TOTALS, table.columns)
     if ours == "unit_price" and totals:
         why += f"; {totals[0][0]!r} looks like the total of a line"
-    readings = tuple((name, _examples(table, name, missing)) for name in names[:12])
-    told = f"{table.name}: which column is {ours}? {why}"
-    option = f"--column {ours}='{names[0] if names else 'NAME'}'"
-    if ours == "unit_price" and totals:
         option = f"--column {TOTALS}='{totals[0][0]}', or {option}"
-    return Question(f"data.columns.{ours}", told, readings, option)
-
-
-def _unnamed_people(table: UnseenTable, columns: Mapping[str, str | None], missing: frozenset[str]) -> list[Question]:
-    """Ask for the customers where no column is named so, and one holds codes that repeat, one an invoice."""
-    invoices, likely = table.columns[str(columns["invoice"])], list[str]()
-    for name in (each for each in table.columns if each not in columns.values()):
-        pairs = {
-            (str(a), str(b)) for a, b in zip(invoices, table.columns[name], strict=True) if a and present([b], missing)
-        }
-        codes = {code for _, code in pairs}
-        one_each = len(pairs) == len({invoice for invoice, _ in pairs})
-        if one_each and 5 < len(codes) < 0.8 * len(pairs) and not _words(list(codes)):
-            likely.append(name)
-    asked = [_which("customer_id", table, likely, missing, "none is named so, but one may hold them")] if likely else []
-    return [Question(each.key, each.text, each.readings, f"{each.option} or --no-customers") for each in asked]
+    readings = tuple((name, _examples(table, name, missing)) for name in names[:12])
+    return Question(f"data.columns.{ours}", f"{table.name}: which column is {ours}? {why}", readings, option)

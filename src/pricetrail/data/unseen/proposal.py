@@ -14,12 +14,12 @@ from pricetrail.base.json_type import Json
 from pricetrail.data.unseen.columns import choose_columns, present
 from pricetrail.data.unseen.date_evidence import DateEvidence, DateReading, date_evidence
 from pricetrail.data.unseen.number_evidence import NumberEvidence, number_evidence
-from pricetrail.data.unseen.shop import Told, propose_shop
+from pricetrail.data.unseen.shop import Part, Told, propose_shop
 from pricetrail.data.unseen.unseen_files import PARTS, Question, UnseenTable
 
 FILLED: Final = ("invoiced_at", "customer_id", "country", "status")  # what belongs to an order as a whole
 DATE_ORDER: Final = "date_order"  # of the answers: not a setting, but tells data.datetime_format
-_RESET: Final[Mapping[str, Json]] = {  # what an earlier shop's files needed is not told of these
+_PLAIN: Final[Mapping[str, Json]] = {  # where the files tell nothing else, whatever an earlier shop's files needed
     **{"data.datetime_format": "ISO8601", "data.prove_date_order": True, "data.delimiter": ",", "data.quote": '"'},
     **{"data.encoding": "auto", "data.decimal": "auto", "data.thousands": "", "data.timezone": "", "data.files": {}},
     **{"shop.unit": "units", "shop.cancelled_status": [], "shop.whole_units": None, "shop.not_products": None},
@@ -49,6 +49,11 @@ class _File:
     told: Told = field(default_factory=dict)
     questions: list[Question] = field(default_factory=list)
 
+    def parts(self) -> list[Part]:
+        """Its tables, with what is found of them."""
+        decimal, thousands = (str(self.told.get(key, ("",))[0]) for key in ("decimal", "thousands"))
+        return [(table, self.columns, decimal, thousands) for table in self.tables]
+
 
 def propose(
     tables: Sequence[UnseenTable], missing: Sequence[str], answers: Mapping[str, Any], today: dt.date
@@ -64,36 +69,38 @@ def propose(
     Raises:
         SourceError: a file is written in two ways at once, or contradicts an answer.
     """
+    _require_asked_columns(tables, answers)
     words = frozenset(word.lower() for word in missing) | {""}
     names = dict.fromkeys(table.file for table in tables)
     files = [_look([table for table in tables if table.file == name], words, answers, today) for name in names]
     _settle_dates(files, answers)
-    told: Told = {
-        key: next(file.told[key] for file in files if key in file.told) for file in files for key in file.told
-    }
-    if changes := _changes(files, told):
-        told["files"] = (changes, "they differ from the first file")
-    for ours in ("line_total", "currency"):
-        if said := answers.get(f"data.columns.{ours}"):
-            told[f"columns.{ours}"] = (said, "as asked")
+    told: Told = {key: value for file in reversed(files) for key, value in file.told.items()}
+    changes = _changes(files, told)
+    told["files"] = (changes, "they differ from the first file" if changes else "")
     if PARTS in (at := str(told["columns.invoiced_at"][0])):
         told["columns.invoiced_at"] = (at.split(PARTS), "the day and the time stand apart")
     if "data.columns.line_total" in answers:
         told["columns.unit_price"] = (None, "line_total is divided by the quantity")
-    marks = [[str(file.told.get(key, told.get(key, ("",)))[0]) for key in ("decimal", "thousands")] for file in files]
-    parts = [(table, f.columns, m[0], m[1]) for f, m in zip(files, marks, strict=True) for table in f.tables]
-    shop, asked = propose_shop(parts, words, answers)
-    # A column that is told as a list, or is none of those that were looked for, is taken as it is said.
-    found = {DATE_ORDER, *(f"data.{key}" for key in told if key.startswith("columns."))}
-    given = {key: value for key, value in answers.items() if key not in found or isinstance(value, list)}
+    found = {DATE_ORDER, "data.encoding", *(f"data.{key}" for key in told if key.startswith("columns."))}
+    shop, asked = propose_shop([part for file in files for part in file.parts()], words, answers)
     questions = {each.text: each for each in (*(each for file in files for each in file.questions), *asked)}
     return Proposal(
-        {f"data.{key}": value for key, value in told.items()}
+        {key: (value, "") for key, value in _PLAIN.items()}
+        | {f"data.{key}": value for key, value in told.items()}
         | shop
-        | {key: (v, "as asked") for key, v in given.items()},
+        | {key: (value, "as asked") for key, value in answers.items() if key not in found},
         tuple(questions.values()),
         tuple(note for file in files for note in _notes(file)),
     )
+
+
+def _require_asked_columns(tables: Sequence[UnseenTable], answers: Mapping[str, Any]) -> None:
+    for key, said in answers.items():
+        name = PARTS.join(said) if isinstance(said, list) else said
+        if key.startswith("data.columns.") and name and not any(name in table.columns for table in tables):
+            raise SourceError(
+                tables[0].name, f"must have column {name!r}, as {key} is said to be", [*tables[0].columns]
+            )
 
 
 def _look(tables: list[UnseenTable], missing: frozenset[str], answers: Mapping[str, Any], today: dt.date) -> _File:
@@ -103,36 +110,27 @@ def _look(tables: list[UnseenTable], missing: frozenset[str], answers: Mapping[s
         if other != columns:
             rule = f"must have the columns of {tables[0].name}, or be a file of its own (or narrow data.sheet)"
             raise SourceError(table.name, rule, ", ".join(table.columns))
-    priced = columns["unit_price"] or answers.get("data.columns.line_total")
-    sources = {name: columns[name] for name in ("quantity", "invoiced_at")} | {"unit_price": priced}
-    priced = columns["unit_price"] or answers.get("data.columns.line_total")
-    sources = {name: columns[name] for name in ("quantity", "invoiced_at")} | {"unit_price": priced}
     cells = {
-        ours: [cell for table in tables for cell in present(table.columns.get(theirs, ()), missing)] if theirs else []
-        for ours, theirs in sources.items()
+        ours: [cell for table in tables for cell in present(table.columns[theirs], missing)] if theirs else []
+        for ours, theirs in columns.items()
     }
     typed = all(isinstance(cell, dt.date) for cell in cells["invoiced_at"])
     file = _File(tables[0].file, tables, columns, date_evidence([] if typed else cells["invoiced_at"], today))
     file.told = {f"columns.{ours}": (theirs, evidence.get(ours, "")) for ours, theirs in columns.items()}
     file.told |= tables[0].settings
-    invoice = columns["invoice"]
-    if once := [ours for ours in FILLED if invoice and columns[ours] and _stands_once(tables, invoice, columns[ours])]:
+    if once := [ours for ours in FILLED if _stands_once(tables, columns["invoice"], columns[ours])]:
         file.told["fill_down"] = (list(once), "other lines of the invoices that have a value have none")
-    file.questions = [each for _, _, asked in choices for each in asked] + [
-        each for t in tables for each in t.questions
-    ]
+    file.questions = [each for _, _, asked in choices for each in asked]
+    file.questions += [each for table in tables for each in table.questions]
     _settle_marks(file, {ours: number_evidence(cells[ours]) for ours in ("quantity", "unit_price")}, answers)
     return file
 
 
-def _stands_once(tables: Sequence[UnseenTable], invoice: str, name: str | None) -> bool:
+def _stands_once(tables: Sequence[UnseenTable], invoice: str | None, name: str | None) -> bool:
     """Whether a column is empty in lines of invoices that have one value, and one only, in other lines."""
-    told = pd.DataFrame(
-        {
-            each: [cell for table in tables for cell in table.columns[str(of)]]
-            for each, of in (("no", invoice), ("is", name))
-        }
-    )
+    if not invoice or not name:
+        return False
+    told = pd.concat([pd.DataFrame({"no": table.columns[invoice], "is": table.columns[name]}) for table in tables])
     values = told.groupby("no")["is"].agg(["nunique", "count", "size"])
     return bool((values["count"].between(1, values["size"] - 1)).any() and values["nunique"].max() == 1)
 
@@ -148,25 +146,14 @@ def _settle_marks(file: _File, numbers: Mapping[str, NumberEvidence], answers: M
             if mark in groups or (decimal and mark != decimal):
                 groups.setdefault(mark, f"{text!r} ({ours}), for the decimal mark is {decimal!r}")
             elif not asked and answers.get("data.thousands") != mark:
-                one = (
-                    (mark, f"{text} is {float(text.replace(mark, '.')):g}"),
-                    (_OTHER[mark], f"{text} is {text.replace(mark, '')}"),
-                )
+                readings = ((mark, f"{mark!r} marks decimals"), (_OTHER[mark], f"{mark!r} stands between thousands"))
                 tell = f"{file.name}: {ours} {text!r} can be read in two ways: no other value of the column tells which"
                 option = f"--decimal {mark} or --set data.thousands={mark}"
-                file.questions.append(Question("data.decimal", tell, one, option))
-    if (
-        len(proof.keys() | {decimal}) > 1 + (not decimal)
-        or proof.keys() & groups.keys()
-        or len(groups) > 1
-        or decimal in groups
-    ):
-        found = " and ".join(
-            [*(f"decimal {each}" for each in proof.values()), *(f"thousands {each}" for each in groups.values())]
-        )
-        raise SourceError(
-            file.name, f"must write all numbers with the same marks{', as --decimal says' if asked else ''}", found
-        )
+                file.questions.append(Question("data.decimal", tell, readings, option))
+    if proof.keys() - {decimal} or len(groups) > 1 or decimal in groups:
+        found = [*(f"decimal {each}" for each in proof.values()), *(f"thousands {each}" for each in groups.values())]
+        rule = f"must write all numbers with the same marks{', as --decimal says' if asked else ''}"
+        raise SourceError(file.name, rule, " and ".join(found))
     if decimal or groups:
         thousands, grouped = next(iter(groups.items()), ("", ""))
         plain = decimal in {"", "."} and thousands != "," and not asked
@@ -212,20 +199,14 @@ def _changes(files: Sequence[_File], main: Told) -> dict[str, Json]:
     """What files say in another way than ``data``, by glob."""
     found = dict[str, dict[str, Json]]()
     for file in files:
-        change = {
-            key: value
-            for key, (value, _) in file.told.items()
-            if value != main[key][0] and not key.startswith("columns.")
-        }
-        if ".tsv" in file.name.lower():
-            change.pop("delimiter", None)  # it has tabs, whatever is said
-        columns = {ours: theirs for ours, theirs in file.columns.items() if theirs != main[f"columns.{ours}"][0]}
+        change = {key: value for key, (value, _) in file.told.items() if value != main[key][0]}
+        columns = {key.removeprefix("columns."): change.pop(key) for key in [*change] if key.startswith("columns.")}
         if change or columns:
             found[file.name] = change | ({"columns": columns} if columns else {})
     names, globs = [file.name for file in files], dict[str, Json]()
     for name, change in found.items():
         alike = [other for other in names if found.get(other) == change]
-        pattern = f"*{''.join(PurePosixPath(name).suffixes[-1:])}"
+        pattern = f"*{PurePosixPath(name).suffix}"
         shared = len(alike) > 1 and [other for other in names if PurePosixPath(other).match(pattern)] == alike
         globs[pattern if shared else glob.escape(name)] = change
     return globs
@@ -233,10 +214,7 @@ def _changes(files: Sequence[_File], main: Told) -> dict[str, Json]:
 
 def _notes(file: _File) -> list[str]:
     unused = [name for name in file.tables[0].columns if name not in file.columns.values()]
-    told = {
-        "not read": unused,
-        "are no dates": file.dates.unread[:3],
-        "all times are UTC; set data.timezone where the shop's clock is another": file.dates.offsets == (0.0,)
-        and ["Z"],
-    }
+    told = {"not read": unused, "are no dates": file.dates.unread[:3]}
+    if file.dates.offsets == (0.0,):
+        told["set data.timezone where the shop's clock is another"] = ["all times are UTC"]
     return [f"{file.name}: {why}: {', '.join(map(str, found))}" for why, found in told.items() if found]

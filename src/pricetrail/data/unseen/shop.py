@@ -16,6 +16,7 @@ from pricetrail.data.unseen.number_evidence import as_number, number_evidence
 from pricetrail.data.unseen.unseen_files import Question, UnseenTable
 
 Told = dict[str, tuple[Json, str]]  # a value and its evidence by setting
+Part = tuple[UnseenTable, Mapping[str, str | None], str, str]  # its columns by our names; decimal and thousands mark
 _OURS: Final = ("invoice", "sku", "description", "quantity", "unit_price", "status")
 _SHARED: Final = {"$": "USD CAD AUD NZD MXN", "¥": "JPY CNY", "kr": "SEK NOK DKK ISK", "kr.": "DKK NOK SEK"}
 _SIGNS: Final = {sign: code for code, sign in Locale("en").currency_symbols.items() if sign not in {*_SHARED, "¤"}} | {
@@ -28,15 +29,13 @@ _FEE_WORDS: Final = (
     r"|trinkgeld|deposit|pfand|adjust\w*|manual|handling|surcharge|commission"
 )
 FEE: Final = re.compile(rf"(?i){_FEE_WORDS}|dot|c2|m|bank ?charges|amazonfee|cruk")
-_FEE_TEXT: Final = re.compile(rf"(?i)\b(?:{_FEE_WORDS})\b")
+_FEE_TEXT: Final = re.compile(rf"(?i)^$|\b(?:{_FEE_WORDS})\b")
 _UNITS: Final = ("kg", "g", "m", "l", "lb", "oz", "ft", "cm", "ml")
 _UCI: Final = "invoice(no)? stockcode description quantity invoicedate (unit)?price customerid country"
 
 
 def propose_shop(
-    tables: Sequence[tuple[UnseenTable, Mapping[str, str | None], str, str]],
-    missing: frozenset[str],
-    answers: Mapping[str, Any],
+    tables: Sequence[Part], missing: frozenset[str], answers: Mapping[str, Any]
 ) -> tuple[Told, list[Question]]:
     """What a sale is in the shop of some tables.
 
@@ -61,35 +60,26 @@ def propose_shop(
     if not {"data.columns.unit_price", "data.columns.line_total"} & answers.keys() and _grows(lines):
         name = str(tables[0][1]["unit_price"])
         text = f"{name!r} grows with the quantity, so it may be the total of a line: is it the price of one unit?"
-        questions.append(
-            Question(
-                "data.columns.unit_price",
-                text,
-                ((name, "yes"),),
-                f"--column unit_price='{name}', or --column line_total='{name}'",
-            )
-        )
+        option = f"--column unit_price='{name}', or --column line_total='{name}'"
+        questions.append(Question("data.columns.unit_price", text, ((name, "yes"),), option))
     return told, questions
 
 
-def _sales(
-    tables: Sequence[tuple[UnseenTable, Mapping[str, str | None], str, str]], lines: pd.DataFrame, told: Told
-) -> None:
+def _sales(tables: Sequence[Part], lines: pd.DataFrame, told: Told) -> None:
     """Preset, cancellations and fees."""
     prefix, below = _prefix(lines), int((lines["quantity"] < 0).sum())
-    uci = all(
-        re.fullmatch(_UCI, " ".join(name.lower().replace(" ", "") for name in table.columns)) for table, *_ in tables
-    )
-    if uci and prefix == "C" and lines["sku"].str.match(r"[0-9]{5}").mean() >= 0.9:
+    headers = [" ".join(name.lower().replace(" ", "") for name in table.columns) for table, *_ in tables]
+    if (
+        all(re.fullmatch(_UCI, header) for header in headers)
+        and prefix == "C"
+        and lines["sku"].str.match(r"[0-9]{5}").mean() >= 0.9
+    ):
         told["shop.preset"] = ("uci", f"columns and SKUs of UCI Online Retail; {below:,} lines below 0, all in C…")
     else:
         if prefix:
             told["shop.cancellation_prefix"] = (prefix, f"all {below:,} lines below 0, and no other, are in {prefix}…")
-        fees = lines["sku"].str.fullmatch(FEE) & (
-            lines["description"].str.contains(_FEE_TEXT) | (lines["description"] == "")
-        )
-        codes = sorted(set(lines["sku"][fees]) - set(lines["sku"][~fees]))
-        if codes:
+        fees = lines["sku"].str.fullmatch(FEE) & lines["description"].str.contains(_FEE_TEXT)
+        if codes := sorted(set(lines["sku"][fees]) - set(lines["sku"][~fees])):
             text = lines["description"][fees].iloc[0]
             told["shop.not_products"] = (list(codes), f"{int(fees.sum()):,} lines, such as {text or codes[0]!r}")
     words = lines["status"].value_counts().drop("", errors="ignore")
@@ -114,7 +104,7 @@ def _lines(
     )
 
 
-def _currency(tables: Sequence[tuple[UnseenTable, Mapping[str, str | None], str, str]], told: Told) -> list[Question]:
+def _currency(tables: Sequence[Part], told: Told) -> list[Question]:
     signs, codes = Counter[str](), get_global("all_currencies")
     for table, columns, *_ in tables:
         if name := columns["unit_price"]:
@@ -126,16 +116,13 @@ def _currency(tables: Sequence[tuple[UnseenTable, Mapping[str, str | None], str,
     found = {_SIGNS.get(sign) or (sign.upper() if sign.upper() in codes else "") for sign in signs} - {""}
     shared = [sign for sign in signs if sign in _SHARED]
     if len(found) == 1 and all(found <= set(_SHARED[sign].split()) for sign in shared):
-        told["shop.currency"] = (
-            found.pop(),
-            ", ".join(f"{sign!r} at {count:,} prices" for sign, count in signs.items()),
-        )
+        evidence = ", ".join(f"{sign!r} at {count:,} prices" for sign, count in signs.items())
+        told["shop.currency"] = (found.pop(), evidence)
         return []
-    text = "nothing in the files tells the currency"
-    if signs:
-        text = f"the prices are in {', '.join(signs)}: which currency is it?"
-    options = tuple((code, "") for code in (_SHARED[shared[0]].split() if shared and not found else sorted(found)))
-    return [Question("shop.currency", text, options, "--currency " + (options[0][0] if options else "EUR"))]
+    likely = _SHARED[shared[0]].split() if shared and not found else sorted(found)
+    seen = f"the prices are in {', '.join(signs)}" if signs else "nothing in the files tells the currency"
+    readings = tuple((code, "") for code in likely)
+    return [Question("shop.currency", f"{seen}: which is it?", readings, f"--currency {[*likely, 'EUR'][0]}")]
 
 
 def _units(table: UnseenTable, columns: Mapping[str, str | None]) -> set[str]:

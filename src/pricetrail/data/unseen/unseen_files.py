@@ -5,26 +5,25 @@ import gzip
 import io
 import re
 import zipfile
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any, Final, get_args
-
-import pyarrow.parquet as pq
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePosixPath
+from typing import IO, Any, Final, get_args
 
 from pricetrail.base.errors import SourceError
 from pricetrail.base.limits import MB, memory_limit
 from pricetrail.base.params_data import Data, Delimiter
-from pricetrail.data.source_limits import Allowance
+from pricetrail.data.encodings import to_utf8
+from pricetrail.data.headers import HEADER_ROWS
+from pricetrail.data.source_files import SUFFIXES
+from pricetrail.data.source_limits import Allowance, counted_rows, read_parquet, read_text_bytes, require_zip
 from pricetrail.data.unseen.column_meaning import by_kind, meanings
 
-_SAMPLE_LINES, _HEADER_ROWS, _MIN_COLUMNS = 200, 20, 4
-_MARKS: Final = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe\0\0": "utf-32", b"\0\0\xfe\xff": "utf-32"} | {
-    **{b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
-}
-_USUAL: Final = ("cp1252", "iso8859-15", "cp850", "mac-roman", "cp1250", "cp1251")
+_SAMPLE_LINES, _MIN_COLUMNS = 200, 4
 PARTS: Final = " + "  # between the names of columns that are one of ours
 _CLOCK: Final = re.compile(r"\d{1,2}:\d\d(:\d\d)?( ?[AaPp][Mm])?")
+_SEP: Final = re.compile(r"\"?sep=(.)\"?[ \t,;]*\r?\n", re.I)  # Excel's first line that names the delimiter
+_ANY_BYTES: Final = "cp437"  # in which each byte is a letter
 
 
 @dataclass(frozen=True)
@@ -52,8 +51,8 @@ class UnseenTable:
     file: str
     name: str
     columns: Mapping[str, list[Any]]
-    settings: Mapping[str, tuple[str, str]]
-    questions: tuple[Question, ...]
+    settings: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    questions: tuple[Question, ...] = ()
 
 
 def look_at(path: Path, data: Data, answers: Mapping[str, Any]) -> list[UnseenTable]:
@@ -69,10 +68,12 @@ def look_at(path: Path, data: Data, answers: Mapping[str, Any]) -> list[UnseenTa
     """
     allowance = Allowance(path, path.stat().st_size / MB, data)
     try:
-        with memory_limit(allowance.working_mb):
-            found = [table for table in _tables(path, allowance, answers) if any(table.columns.values())]
+        with memory_limit(allowance.working_mb), path.open("rb") as stream:
+            found = [table for table in _tables(stream, allowance, answers) if any(table.columns.values())]
     except SourceError:
         raise
+    except MemoryError:
+        raise allowance.out_of_memory() from None
     except Exception as error:  # the readers let many kinds of exception out on a damaged file, all mean the same
         raise SourceError(str(path), f"must be a readable file: {error}") from None
     if not found:
@@ -98,35 +99,35 @@ def _with_parts(table: UnseenTable, answers: Mapping[str, Any]) -> UnseenTable:
     return replace(table, columns={PARTS.join(said): joined, **others})
 
 
-def _tables(path: Path, allowance: Allowance, answers: Mapping[str, Any]) -> list[UnseenTable]:
-    kind, content = path.name.lower(), path.read_bytes()
+def _tables(
+    stream: IO[bytes], allowance: Allowance, answers: Mapping[str, Any], member: str = ""
+) -> Iterator[UnseenTable]:
+    """The tables of a file, or of a member of a zip file, by its suffix."""
+    file = allowance.file.name
+    kind, name = (member or file).lower(), f"{file} [{member}]" if member else file
+    if kind.endswith((".xlsx", ".xlsm", ".zip")):
+        with zipfile.ZipFile(stream) as packed:
+            require_zip(packed.infolist(), allowance)
+            for each in filter(_is_lines, packed.namelist()) if kind.endswith(".zip") else ():
+                yield from _tables(io.BytesIO(packed.read(each)), allowance, answers, each)
     if kind.endswith((".xlsx", ".xlsm")):
-        import openpyxl  # type: ignore[import-untyped]
+        import openpyxl  # type: ignore[import-untyped]  # it takes a while to load, and every command comes by
 
-        book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True)
-        for sheet in book.worksheets:
-            sheet.reset_dimensions()
-        sheets = {f"{path.name} [{sheet.title}]": sheet.iter_rows(values_only=True) for sheet in book.worksheets}
-        return [
-            UnseenTable(path.name, name, _columns(list(map(_cells, rows))), {}, ()) for name, rows in sheets.items()
-        ]
-    if kind.endswith(".parquet"):
-        table = pq.read_table(io.BytesIO(content))
-        columns = {name.strip(): _cells(table.column(name).to_pylist()) for name in table.column_names}
-        return [UnseenTable(path.name, path.name, columns, {}, ())]
-    if kind.endswith(".zip"):
-        with zipfile.ZipFile(io.BytesIO(content)) as packed:
-            members = [
-                each for each in packed.infolist() if re.search(r"(?i)^(?!__MACOSX).*\.(csv|tsv|txt)$", each.filename)
-            ]
-            allowance.require_bytes(sum(each.file_size for each in members))
-            texts = {f"{path.name} [{each.filename}]": packed.read(each) for each in members}
-        return [_text_table(path.name, name, text, answers) for name, text in texts.items()]
-    if kind.endswith(".gz"):
-        with gzip.open(io.BytesIO(content)) as packed_text:
-            content = packed_text.read(int(allowance.mb * MB) + 1)
-        allowance.require_bytes(len(content))
-    return [_text_table(path.name, path.name, content, answers)]
+        for sheet in openpyxl.load_workbook(stream, read_only=True, data_only=True).worksheets:
+            rows = [_cells(row) for row in counted_rows(sheet, allowance)]
+            yield UnseenTable(file, f"{name} [{sheet.title}]", _columns(rows))
+    elif kind.endswith(".parquet"):
+        table = read_parquet(stream, allowance)
+        columns = {each.strip(): _cells(table.column(each).to_pylist()) for each in table.column_names}
+        yield UnseenTable(file, name, columns)
+    elif not kind.endswith(".zip"):
+        text = gzip.GzipFile(fileobj=stream) if kind.endswith(".gz") else stream
+        yield _text_table(file, name, read_text_bytes(text, stream, allowance), answers)
+
+
+def _is_lines(member: str) -> bool:
+    name = PurePosixPath(member).name.lower()
+    return name.endswith(SUFFIXES) and not name.endswith(".zip") and not name.startswith((".", "~$"))
 
 
 def _cells(row: Sequence[Any]) -> list[Any]:
@@ -139,96 +140,64 @@ def _cells(row: Sequence[Any]) -> list[Any]:
 def _columns(rows: Sequence[list[Any]]) -> dict[str, list[Any]]:
     """The row that names most columns, of the first 20, and what stands below; rows without a cell are left out."""
     filled = [row for row in rows if any(cell is not None for cell in row)]
-    names = [["" if cell is None else str(cell) for cell in row] for row in filled[:_HEADER_ROWS]]
+    names = [["" if cell is None else str(cell) for cell in row] for row in filled[:HEADER_ROWS]]
     if not names:
         return {}
     at = max(range(len(names)), key=lambda n: (meanings(names[n]), -n))
-    below = filled[at + 1 :]
-    return {
-        name: [row[place] if place < len(row) else None for row in below]
-        for place, name in enumerate(names[at])
-        if name
-    }
+    cells = zip(*(row + [None] * (len(names[at]) - len(row)) for row in filled[at + 1 :]), strict=False)
+    columns = dict(zip(names[at], map(list, cells), strict=False))
+    return {name: column for name, column in columns.items() if name}
 
 
 def _text_table(file: str, name: str, content: bytes, answers: Mapping[str, Any]) -> UnseenTable:
-    encoding, text, questions = _decoded(name, content, answers.get("data.encoding"))
-    if sep := re.match(r"sep=(.)\r?\n", text):
+    text, encoding, questions = _decoded(name, content, answers.get("data.encoding", "auto"))
+    if sep := _SEP.match(text):
         text = text[sep.end() :]
     sample = "".join(io.StringIO(text, newline="").readlines()[:_SAMPLE_LINES])
-    delimiter, quote, why = _dialect(name, sample, sep[1] if sep else str(answers.get("data.delimiter") or ""))
+    is_tsv = re.search(r"(?i)\.tsv(\.gz)?\]?$", name)
+    told = sep[1] if sep else "\t" if is_tsv else str(answers.get("data.delimiter") or "")
+    delimiter, quote, why = _dialect(name, sample, told)
     quote = str(answers.get("data.quote") or quote)
-    rows = list(map(_cells, _rows(text, delimiter, quote)))
-    columns = _columns(rows)
-    same = sum(len(row) >= len(columns) for row in rows)
-    settings = {
-        "delimiter": (delimiter, f"{why}; {same:,} of {len(rows):,} rows have {len(columns)} fields or more"),
-        "quote": (quote, ""),
-        "encoding": (encoding, "as asked" if encoding != "auto" else "UTF-8 or UTF-16 by its bytes"),
-    }
-    return UnseenTable(file, name, columns, settings, questions)
+    settings = {} if is_tsv else {"delimiter": (delimiter, why)}  # it has tabs, whatever is set
+    settings["quote"] = (quote, "")
+    settings["encoding"] = (encoding, "as asked" if encoding != "auto" else "UTF-8 or UTF-16 by its bytes")
+    return UnseenTable(file, name, _columns([*map(_cells, _rows(text, delimiter, quote))]), settings, questions)
 
 
 def _rows(text: str, delimiter: str, quote: str) -> list[list[str]]:
     return list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, quotechar=quote))
 
 
-def _decoded(name: str, content: bytes, answer: str | None) -> tuple[str, str, tuple[Question, ...]]:
-    """The encoding as a setting, the text, and a question where the bytes do not tell it."""
-    codec = next((codec for mark, codec in _MARKS.items() if content.startswith(mark)), "utf-8")
+def _decoded(name: str, content: bytes, told: str) -> tuple[str, str, tuple[Question, ...]]:
+    """The text, the encoding as a setting, and a question where the bytes do not tell it."""
     try:
-        return "auto", content.decode(codec), ()
-    except UnicodeDecodeError as error:
-        broken = error.start
-    if answer and answer != "auto":
-        try:
-            return answer, content.decode(answer), ()
-        except (UnicodeDecodeError, LookupError) as error:
-            raise SourceError(name, f"must be text of the encoding that is said for it: {error}", answer) from None
-    if b"\0" in content:
-        raise SourceError(name, "must be a text file, and holds control bytes (binary, or UTF-16 without a mark)")
-    start, end = content.rfind(b"\n", 0, broken) + 1, content.find(b"\n", broken)
-    line = content[max(start, broken - 12) : min(broken + 16, end if end > 0 else broken + 16)]
-    from charset_normalizer import from_bytes
-
-    codecs = dict.fromkeys((*_USUAL, *(match.encoding for match in from_bytes(content))))
-    shown = tuple((codec, repr(line.decode(codec, "replace"))) for codec in codecs if _decodes(content, codec))[:8]
-    told = f"{name}: its bytes are no UTF-8, and do not tell which letters they mean"
-    return "auto", content.decode("latin-1"), (Question("data.encoding", told, shown, "--encoding cp1252"),)
-
-
-def _decodes(content: bytes, codec: str) -> bool:
-    try:
-        return bool(content.decode(codec))
-    except UnicodeDecodeError:
-        return False
+        return to_utf8(name, content, "auto").decode(), "auto", ()
+    except SourceError as error:
+        if told != "auto":
+            return to_utf8(name, content, told).decode(), told, ()
+        text = to_utf8(name, content, _ANY_BYTES).decode()  # or it is no text
+        question = Question("data.encoding", f"{name}: {error.rule}", (), "--encoding cp1252")
+        return text, "auto", (question,)
 
 
 def _dialect(name: str, sample: str, told: str) -> tuple[str, str, str]:
     """Delimiter, quote and why: what clevercsv finds, where it divides the header into names that are known."""
     import clevercsv  # it takes a while to load, and every command comes by
 
-    found = clevercsv.Detector().detect(sample, delimiters=list(get_args(Delimiter)), verbose=False)
-    sniffed = (found.delimiter or "") if found is not None else ""
-    if told or re.search(r"(?i)\.tsv(\.gz)?\]?$", name):
-        return told or "\t", _quote(sample, told or "\t"), "as the file says, or as asked"
-    known: dict[str, int] = {each: _known_names(sample, each) for each in get_args(Delimiter)}
+    found = clevercsv.Detector().detect(sample, delimiters=[told] if told else list(get_args(Delimiter)), verbose=False)
+    sniffed = (found.delimiter or "") if found else ""
+    quote = "'" if found and found.quotechar == "'" else '"'
+    if told:
+        return told, quote, "as the file says, or as asked"
+    known = {each: _known_names(sample, each) for each in get_args(Delimiter)}
     best = [each for each, names in known.items() if names == max(known.values())]
-    if len(best) > 1 and sniffed not in best:
-        raise SourceError(name, "must be divided by a delimiter that can be told: use --set 'data.delimiter=;'")
     if sniffed in best:
-        return sniffed, _quote(sample, sniffed), "as clevercsv finds"
-    return best[0], _quote(sample, best[0]), f"it divides the header into {known[best[0]]} known names"
+        return sniffed, quote, "as clevercsv finds"
+    if len(best) > 1:
+        raise SourceError(name, "must be divided by a delimiter that can be told: use --set 'data.delimiter=;'")
+    return best[0], quote, f"it divides the header into {known[best[0]]} known names"
 
 
 def _known_names(sample: str, delimiter: str) -> int:
-    rows = [row for quote in "\"'" for row in _rows(sample, delimiter, quote)[:_HEADER_ROWS]]
+    rows = [row for quote in "\"'" for row in _rows(sample, delimiter, quote)[:HEADER_ROWS]]
     return max((meanings([cell.strip() for cell in row]) for row in rows if len(row) >= _MIN_COLUMNS), default=0)
-
-
-def _quote(sample: str, delimiter: str) -> str:
-    """The quote; an apostrophe is none, unless a column has nothing but such values, or they alone even the rows."""
-    bare = [row for row in csv.reader(io.StringIO(sample), delimiter=delimiter, quoting=csv.QUOTE_NONE) if row][1:]
-    always = any(all(re.fullmatch("'.*'", value) for value in values) for values in zip(*bare, strict=False))
-    widths = {quote: {len(row) for row in _rows(sample, delimiter, quote) if row} for quote in "\"'"}
-    return "'" if always or len(widths["'"]) == 1 < len(widths['"']) else '"'
