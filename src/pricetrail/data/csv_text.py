@@ -20,7 +20,7 @@ import pyarrow.csv as pacsv
 from pricetrail.base.errors import SourceError
 from pricetrail.base.params_data import Delimiter, FileFormat, Quote
 from pricetrail.data.headers import LIKE_LINES, REQUIRED, Header, NoHeaderError, find_header, header_rows
-from pricetrail.data.source import RawTable
+from pricetrail.data.source import RawTable, Source
 from pricetrail.data.source_limits import Allowance
 
 _SEP: Final = re.compile(rb"\"?sep=(.)\"?[ \t,;]*(\r\n|\n|\r)", re.I)  # Excel's first line that names the delimiter
@@ -65,7 +65,7 @@ def read_csv(content: bytes, written: FileFormat, allowance: Allowance) -> RawTa
     Raises:
         SourceError: naming the row: no header, a row of another width, quotes that are not sure.
     """
-    text, notes = _Text(str(allowance.file), content, written.delimiter, written.quote), []
+    text, notes = _Text(allowance.place, content, written.delimiter, written.quote), []
     if sep := _SEP.match(content):
         text = replace(text, delimiter=sep[1].decode("latin-1"), start=sep.end(), row=2)
         notes.append(f"its first line names the delimiter {text.delimiter!r}")
@@ -75,7 +75,8 @@ def read_csv(content: bytes, written: FileFormat, allowance: Allowance) -> RawTa
     body = replace(text, start=start, row=header.row + 1)
     table, rows = _values(body, header)
     _require_columns(table, rows, header, body)
-    return RawTable(text.place, written, header, table, rows, None, tuple(notes))
+    source = Source(text.place, str(allowance.file), written, table.num_rows, tuple(notes))
+    return RawTable(source, header, table, rows)
 
 
 def _header(text: _Text, written: FileFormat, allowance: Allowance) -> tuple[Header, int]:

@@ -63,8 +63,8 @@ def fill_down(place: str, table: pa.Table, written: FileFormat) -> pa.Table:
             rule = f"{told.name} must have one value an invoice whose blanks data.fill_down fills, "
             two = " and ".join(told[invoice == invoice[at]].dropna().unique()[:2])
             raise SourceError(f"{place}: row {table.column(SOURCE_ROW)[at]}", f"{rule}invoice {invoice[at]} has", two)
-    for name, giver in givers.items():
-        rows_of = pa.array(giver, pa.int64(), from_pandas=True)
+    for name in written.fill_down:
+        rows_of = pa.array(givers[name], pa.int64(), from_pandas=True)
         table = _set(table, name, table.column(name).take(rows_of))
         if name in LINE_COLUMNS and table.column(CELL_TYPES).null_count == 0:
             at, types = LINE_COLUMNS.index(name), table.column(CELL_TYPES).cast(pa.string())
@@ -77,7 +77,7 @@ def fill_down(place: str, table: pa.Table, written: FileFormat) -> pa.Table:
 
 def _texts(table: pa.Table, name: str, written: FileFormat) -> pd.Series:
     """A column as trimmed text in small letters; missing where it says nothing."""
-    told = pc.utf8_lower(pc.utf8_trim_whitespace(table.column(name).cast(pa.string()))).to_pandas()
+    told: pd.Series = pc.utf8_lower(pc.utf8_trim_whitespace(table.column(name).cast(pa.string()))).to_pandas()
     return told.mask(told.isin({"", *(word.strip().lower() for word in written.missing)}))
 
 

@@ -3,7 +3,7 @@
 import datetime as dt
 import re
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from itertools import chain, islice
@@ -20,7 +20,7 @@ from pricetrail.base.errors import SourceError
 from pricetrail.base.params_data import FileFormat
 from pricetrail.data.contract import LINE_COLUMNS
 from pricetrail.data.headers import Header, NoHeaderError, find_header, header_rows
-from pricetrail.data.source import RawTable
+from pricetrail.data.source import RawTable, Source
 from pricetrail.data.source_limits import BATCH_ROWS, Allowance, counted_rows
 
 _NO_VALUE: Final = re.compile(  # a cell with a formula and no value: its attributes, its formula
@@ -32,15 +32,8 @@ SOME: Final = 2  # required columns that make a sheet without the others one of 
 Row = tuple[Any, ...]
 
 
-def read_workbook(
-    source: Path | IO[bytes], format_of: Callable[[str], FileFormat], allowance: Allowance
-) -> list[RawTable]:
+def read_workbook(source: Path | IO[bytes], allowance: Allowance) -> list[RawTable]:
     """Every sheet whose name is ``data.sheet`` and that has the columns.
-
-    Args:
-        source: the file.
-        format_of: how the sheet of a name is written.
-        allowance: of the file.
 
     Raises:
         SourceError: a sheet has some of the columns, or none has all, or a formula has no value.
@@ -51,7 +44,7 @@ def read_workbook(
         book = openpyxl.load_workbook(source, read_only=True, data_only=True, keep_links=False)
         try:
             for sheet in book.worksheets:
-                written = format_of(sheet.title)
+                written = allowance.written(sheet.title)
                 try:
                     tables.append(_read_sheet(sheet, written, allowance))
                 except NoHeaderError as error:
@@ -64,10 +57,11 @@ def read_workbook(
     if not tables:
         found = "; ".join(f"{title}: {error.value or error.rule}" for title, error in passed.items())
         rule = "must have a sheet with the columns of data.columns (and the name of data.sheet)"
-        raise next(iter(passed.values())) if len(passed) == 1 else SourceError(str(allowance.file), rule, found[:1000])
+        raise next(iter(passed.values())) if len(passed) == 1 else SourceError(allowance.place, rule, found[:1000])
     if passed:
         note = f"sheets that are not read: {', '.join(passed)}"
-        tables[0] = replace(tables[0], notes=(*tables[0].notes, note))
+        first = tables[0].source
+        tables[0] = replace(tables[0], source=replace(first, notes=(*first.notes, note)))
     return tables
 
 
@@ -76,7 +70,7 @@ def _is_named(title: str, written: FileFormat) -> bool:
 
 
 def _read_sheet(sheet: Any, written: FileFormat, allowance: Allowance) -> RawTable:  # noqa: ANN401
-    place = f"{allowance.file} [{sheet.title}]"
+    place = f"{allowance.place} [{sheet.title}]"
     if not _is_named(sheet.title, written):
         raise NoHeaderError(place, "must be named by data.sheet", sheet.title)
     rows = counted_rows(sheet, allowance)
@@ -93,7 +87,8 @@ def _read_sheet(sheet: Any, written: FileFormat, allowance: Allowance) -> RawTab
     if sheet.sheet_state != "visible":
         notes.append("the sheet is hidden")
     table = pa.Table.from_arrays(columns, names=names)
-    return RawTable(place, written, header, table, numbers, types, tuple(notes))
+    source = Source(place, str(allowance.file), written, table.num_rows, tuple(notes))
+    return RawTable(source, header, table, numbers, types)
 
 
 def _cells(rows: Iterator[Row], header: Header) -> tuple[list[pa.ChunkedArray], pa.Array, pa.ChunkedArray]:
