@@ -35,16 +35,12 @@ def parquet_columns(table: pa.Table, allowance: Allowance) -> RawTable:
 
 def named_columns(raw: RawTable) -> tuple[Source, pa.Table]:
     """Our columns under our names, with where each row came from; blank rows and headers are left out, and noted."""
-    places = {ours: str(at) for ours, at in raw.header.positions.items()}
-    columns = join({ours: raw.table.column(at) for ours, at in places.items()})
-    name = pa.DictionaryArray.from_arrays(pa.array([0] * raw.table.num_rows, pa.int32()), [raw.source.name])
-    types = pa.nulls(raw.table.num_rows, pa.string()) if raw.types is None else raw.types
-    table = pa.table({**columns, SOURCE_FILE: name, SOURCE_ROW: raw.rows, CELL_TYPES: types.dictionary_encode()})
-    for ours in ("description", "customer_id", "country"):
-        if ours not in places:
-            table = table.append_column(ours, pa.nulls(table.num_rows, pa.string()))
-    others = [ours for ours in columns if ours not in LINE_COLUMNS]
-    table = table.select([*LINE_COLUMNS, *others, SOURCE_FILE, SOURCE_ROW, CELL_TYPES])
+    nothing = pa.nulls(raw.table.num_rows, pa.string())
+    found = join({ours: raw.table.column(str(at)) for ours, at in raw.header.positions.items()})
+    columns = dict.fromkeys(LINE_COLUMNS, nothing) | found
+    name = _repeated(raw.source.name, raw.table.num_rows)
+    types = (nothing if raw.types is None else raw.types).dictionary_encode()
+    table = pa.table({**columns, SOURCE_FILE: name, SOURCE_ROW: raw.rows, CELL_TYPES: types})
     blank, again = _blank_rows(raw.table), _header_rows(table, raw)
     told = (("blank rows left out", blank), ("rows left out that repeat the header", again))
     notes = [f"{what}: {mask.sum()}" for what, mask in told if mask.any()]
@@ -136,6 +132,10 @@ def _as_text(table: pa.Table, names: list[str]) -> pa.Table:
         letters[name] = _LETTERS.get(kind.split("[")[0], "n")
         table = table.set_column(table.column_names.index(name), name, table.column(name).cast(pa.string()))
     if {*letters.values()} != {"t"}:
-        types = pa.DictionaryArray.from_arrays(pa.array([0] * table.num_rows, pa.int32()), ["".join(letters.values())])
+        types = _repeated("".join(letters.values()), table.num_rows)
         table = table.set_column(table.column_names.index(CELL_TYPES), CELL_TYPES, types)
     return table
+
+
+def _repeated(text: str, rows: int) -> pa.DictionaryArray:
+    return pa.DictionaryArray.from_arrays(pa.array([0] * rows, pa.int32()), [text])

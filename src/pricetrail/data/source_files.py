@@ -35,7 +35,6 @@ log = logging.getLogger(__name__)
 
 SUFFIXES: Final = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt", ".txt.gz", ".parquet", ".xlsx", ".xlsm", ".zip")
 _NO_DATA: Final = re.compile(r"(^|/)(\.|~\$|__MACOSX(/|$)|(thumbs\.db|desktop\.ini)$)|\.dvc$", re.I)  # of programs
-_SAVE_AS: Final = (".xls", ".xlsb", ".ods", ".json", ".xml", ".pdf", ".doc", ".docx", ".numbers")
 _CACHED: Final = re.compile(r"/[0-9a-f]{2}/[0-9a-f]{30}$")  # an object of a DVC cache
 
 
@@ -109,9 +108,9 @@ def _require_known(place: str, names: list[str], else_: str = "") -> None:
     """Refuse files of a kind that is not read: what stands in them would be lost in silence."""
     unknown = [name for name in names if not name.lower().endswith(SUFFIXES)]
     if unknown:
-        hint = "; save as xlsx or csv what is none" if any(n.lower().endswith(_SAVE_AS) for n in unknown) else ""
         told = ", ".join(unknown[:20]) + (f" and {len(unknown) - 20} more" if len(unknown) > 20 else "")
-        raise SourceError(place, f"must hold only files that end in {', '.join(SUFFIXES)}{hint}{else_}", told)
+        rule = f"must hold only files that end in {', '.join(SUFFIXES)}; save as xlsx or csv what is none{else_}"
+        raise SourceError(place, rule, told)
 
 
 def require_regular(file: Path, root: Path) -> None:
@@ -191,7 +190,7 @@ def _read_kind(source: Path | IO[bytes], allowance: Allowance) -> list[RawTable]
 def _text_bytes(source: Path | IO[bytes], allowance: Allowance, suffix: str) -> bytes:
     with source.open("rb") if isinstance(source, Path) else source as packed:
         stream = gzip.GzipFile(fileobj=packed) if suffix.endswith(".gz") else packed
-        return read_text_bytes(stream, packed if isinstance(source, Path) or stream is not packed else None, allowance)
+        return read_text_bytes(stream, packed, allowance)
 
 
 @contextmanager

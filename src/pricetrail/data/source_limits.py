@@ -115,8 +115,13 @@ class Allowance:
         return SourceError(self.place, f"{rule} {self.mb:,.0f} MB ({self._rule})")
 
 
-def read_text_bytes(stream: IO[bytes] | gzip.GzipFile, packed: IO[bytes] | None, allowance: Allowance) -> bytes:
+def read_text_bytes(stream: IO[bytes] | gzip.GzipFile, packed: IO[bytes], allowance: Allowance) -> bytes:
     """A stream's bytes, counted while they come, and held against how much of the packed file they came from.
+
+    Args:
+        stream: the text.
+        packed: what it is unpacked from, the stream itself where it is not.
+        allowance: of its file.
 
     Raises:
         SourceError: they are too many, or one line has more than a MB of them.
@@ -124,7 +129,7 @@ def read_text_bytes(stream: IO[bytes] | gzip.GzipFile, packed: IO[bytes] | None,
     content, line = bytearray(), 0
     while part := stream.read(CHUNK_BYTES):
         content += part
-        allowance.require_bytes(len(content), packed.tell() if packed else None)
+        allowance.require_bytes(len(content), packed.tell())
         end = max(part.rfind(b"\n"), part.rfind(b"\r"))
         line = len(part) - end - 1 if end >= 0 else line + len(part)
         if line > MAX_LINE_BYTES:
