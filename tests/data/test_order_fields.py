@@ -125,6 +125,22 @@ def test_a_line_above_the_first_number_goes_to_quarantine(tmp_path: Path) -> Non
     assert read(tmp_path, rows, settings) == read(tmp_path, ORDERS, DOWN)
 
 
+def test_an_order_that_goes_on_in_the_next_file_is_refused(tmp_path: Path) -> None:
+    rows = [ORDERS[0], ("1", "B", "1", "2025-05-13", "4", "", ""), *ORDERS[2:]]
+    (tmp_path / "a.csv").write_text(csv_text(rows[:1], HEADER))
+    (tmp_path / "b.csv").write_text(csv_text(rows[1:], HEADER))
+    params = params_with({**COLUMNS, "data.fill_down": ["customer_id"], "data.path": str(tmp_path)})
+    with pytest.raises(SourceError, match=r"b\.csv: row 2: must have customer_id on its first line: .* got '?1"):
+        read_shop(params)
+
+
+def test_a_file_whose_numbers_are_all_blank_goes_to_quarantine(tmp_path: Path) -> None:
+    (tmp_path / "b.csv").write_text(csv_text([("", *row[1:]) for row in ORDERS[:1]], HEADER))
+    (tmp_path / "a.csv").write_text(csv_text(ORDERS, HEADER))
+    params = params_with({**COLUMNS, **DOWN, "data.path": str(tmp_path), "data.max_bad_share": 0.2})
+    assert len(read_shop(params).cleaned.lines) == len(ORDERS)
+
+
 def test_an_invoice_number_comes_from_the_line_above(tmp_path: Path) -> None:
     rows = [(no if n in {0, 2, 4} else "", *rest) for n, (no, *rest) in enumerate(ORDERS)]
     down = {"data.fill_down": [*DOWN["data.fill_down"], "invoice"]}

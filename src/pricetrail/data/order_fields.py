@@ -50,6 +50,8 @@ def fill_down(place: str, table: pa.Table, written: FileFormat) -> pa.Table:
     givers = rows.where(texts[[*written.fill_down]].notna())  # the rows that the values are taken from
     numbered = [INVOICE] if INVOICE in written.fill_down else []
     invoice = texts[INVOICE].ffill() if numbered else texts[INVOICE]
+    if invoice.isna().all():  # no line, or none that can be told to be of an order
+        return table
     firsts = givers.groupby(invoice).transform("first")
     firsts[numbered] = givers[numbered].ffill()
     givers = givers.fillna(firsts)
@@ -73,6 +75,23 @@ def fill_down(place: str, table: pa.Table, written: FileFormat) -> pa.Table:
             types = pc.binary_join_element_wise(ends[0], letter, ends[1], "")
             table = _set(table, CELL_TYPES, types.dictionary_encode())
     return table
+
+
+def require_whole_order(before: pa.Table, place: str, table: pa.Table, written: FileFormat) -> None:
+    """Refuse an order that a file ends with and the next one goes on with: nothing is filled down across files.
+
+    Raises:
+        SourceError: the first line lacks what the last one of the table before it, of the same invoice, has.
+    """
+    shared = [name for name in (INVOICE, *written.fill_down) if name in before.column_names]
+    ends = before.slice(max(0, before.num_rows - 1)), table.slice(0, 1)
+    last, first = ({name: _texts(end, name, written).get(0) for name in shared} for end in ends)
+    lacking = [name for name in shared if pd.notna(last[name]) and pd.isna(first[name])]
+    if lacking and last[INVOICE] == first[INVOICE]:
+        rule = (
+            f"must have {lacking[0]} on its first line: the file before ends within the same order, put them together"
+        )
+        raise SourceError(f"{place}: row {table.column(SOURCE_ROW)[0]}", rule, first[INVOICE])
 
 
 def _texts(table: pa.Table, name: str, written: FileFormat) -> pd.Series:

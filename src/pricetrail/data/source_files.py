@@ -27,6 +27,7 @@ from pricetrail.base.params_data import Data
 from pricetrail.data.contract import CELL_TYPES
 from pricetrail.data.csv_text import read_csv
 from pricetrail.data.encodings import to_utf8
+from pricetrail.data.order_fields import require_whole_order
 from pricetrail.data.raw_columns import alike, named_columns, parquet_columns
 from pricetrail.data.source import RawLines, RawTable, Source
 from pricetrail.data.source_limits import RAISE, Allowance, read_parquet, read_text_bytes, require_zip
@@ -49,6 +50,8 @@ def read_lines(data: Data) -> RawLines:
     for file in files:
         for raw in _read(file, data, rows):
             source, table = named_columns(raw)
+            if source.written.fill_down and tables:
+                require_whole_order(tables[-1], source.name, table, source.written)
             tables.append(table)
             sources.append(source)
             rows, size = rows + table.num_rows, size + table.nbytes
