@@ -153,7 +153,7 @@ def test_filling_nothing_changes_nothing(tmp_path: Path) -> None:
 
 
 def test_a_file_without_lines_gives_none(tmp_path: Path) -> None:
-    (tmp_path / "empty.csv").write_text(csv_text([], HEADER))
+    (tmp_path / "0.csv").write_text(csv_text([], HEADER))
     (tmp_path / "a.csv").write_text(csv_text(ORDERS, HEADER))
     params = params_with({**COLUMNS, **DOWN, "data.path": str(tmp_path)})
     assert len(read_shop(params).cleaned.lines) == len(ORDERS)
