@@ -72,10 +72,73 @@ def test_merged_cells_of_a_workbook_are_filled(tmp_path: Path) -> None:
     assert told == [("1", "A", *ann), ("1", "B", *ann), ("2", "A", *guest), ("2", "C", *guest), ("3", "A", *bob)]
 
 
-def test_a_blank_that_could_be_two_things_is_refused(tmp_path: Path) -> None:
-    rows = [*ORDERS, ("1", "Z", "2", "2025-06-20", "3", "", "")]  # the till's numbers start again
-    with pytest.raises(SourceError, match=r"a.csv: row 3: invoiced_at must .* data.fill_down .* invoice 1 has.*13 and"):
-        read(tmp_path, rows, DOWN)
+NASTY: dict[str, tuple[list[str], list[tuple[str, ...]], str]] = {
+    "numbers that start again": (
+        ["invoiced_at", "customer_id", "country"],
+        [*ORDERS, ("1", "Z", "2", "2025-06-20", "3", "", "")],
+        "row 3: invoiced_at must have one value .* invoice 1 has, got '2025-05-13 and 2025-06-20'",
+    ),
+    "a guest of another day": (
+        ["customer_id"],
+        [*ORDERS[::2], ("1", "Z", "2", "2025-06-20", "3", "", "DE")],
+        "row 5: invoiced_at must have one value .* invoice 1 has",
+    ),
+    "two customers": (
+        ["customer_id"],
+        [ORDERS[4], ("3", "B", "2", "2025-05-15", "3", "eve", "DE"), ("3", "C", "2", "2025-05-15", "3", "", "DE")],
+        "row 4: customer_id must have one value .* invoice 3 has, got 'bob and eve'",
+    ),
+    "a number below another invoice": (
+        ["invoice", "customer_id"],
+        [ORDERS[0], ORDERS[4], ("", "B", "1", "2025-05-13", "3", "ann", "DE")],
+        "row 4: customer_id must have one value .* invoice 3 has, got 'bob and ann'",
+    ),
+    "a number below another day": (
+        ["invoice"],
+        [ORDERS[0], ORDERS[4], ("", "B", "1", "2025-05-13", "3", "", "")],
+        "row 4: invoiced_at must have one value .* invoice 3 has",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", NASTY)
+def test_a_blank_that_could_be_two_things_is_refused(tmp_path: Path, name: str) -> None:
+    down, rows, rule = NASTY[name]
+    with pytest.raises(SourceError, match=rf"a\.csv: {rule}"):
+        read(tmp_path, rows, {"data.fill_down": down})
+
+
+def test_guests_of_two_days_may_share_a_number(tmp_path: Path) -> None:
+    rows = [(no, sku, units, day, price, "", land) for no, sku, units, day, price, _, land in ORDERS if day]
+    again = [*rows, ("1", "Z", "2", "2025-06-20", "3", "", "DE")]
+    assert read(tmp_path, again, {"data.fill_down": ["customer_id"]}) == read(tmp_path, again, {})
+
+
+def test_an_invoice_is_one_however_its_number_is_spaced(tmp_path: Path) -> None:
+    rows = [ORDERS[0], (" 1 ", *ORDERS[1][1:]), *ORDERS[2:]]
+    assert read(tmp_path, rows, DOWN) == read(tmp_path, ORDERS, DOWN)
+
+
+def test_a_line_above_the_first_number_goes_to_quarantine(tmp_path: Path) -> None:
+    rows = [("", "Z", "2", "2025-05-13", "3", "", ""), *ORDERS]
+    settings = {"data.fill_down": [*DOWN["data.fill_down"], "invoice"], "data.max_bad_share": 0.2}
+    assert read(tmp_path, rows, settings) == read(tmp_path, ORDERS, DOWN)
+
+
+def test_an_order_that_goes_on_in_the_next_file_is_refused(tmp_path: Path) -> None:
+    rows = [ORDERS[0], ("1", "B", "1", "2025-05-13", "4", "", ""), *ORDERS[2:]]
+    (tmp_path / "a.csv").write_text(csv_text(rows[:1], HEADER))
+    (tmp_path / "b.csv").write_text(csv_text(rows[1:], HEADER))
+    params = params_with({**COLUMNS, "data.fill_down": ["customer_id"], "data.path": str(tmp_path)})
+    with pytest.raises(SourceError, match=r"b\.csv: row 2: must have customer_id on its first line: .* got '?1"):
+        read_shop(params)
+
+
+def test_a_file_whose_numbers_are_all_blank_goes_to_quarantine(tmp_path: Path) -> None:
+    (tmp_path / "b.csv").write_text(csv_text([("", *row[1:]) for row in ORDERS[:1]], HEADER))
+    (tmp_path / "a.csv").write_text(csv_text(ORDERS, HEADER))
+    params = params_with({**COLUMNS, **DOWN, "data.path": str(tmp_path), "data.max_bad_share": 0.2})
+    assert len(read_shop(params).cleaned.lines) == len(ORDERS)
 
 
 def test_an_invoice_number_comes_from_the_line_above(tmp_path: Path) -> None:
@@ -87,6 +150,13 @@ def test_an_invoice_number_comes_from_the_line_above(tmp_path: Path) -> None:
 def test_filling_nothing_changes_nothing(tmp_path: Path) -> None:
     whole = [row for row in ORDERS if all(row[3:5])]
     assert read(tmp_path, whole, DOWN) == read(tmp_path, whole, {})
+
+
+def test_a_file_without_lines_gives_none(tmp_path: Path) -> None:
+    (tmp_path / "0.csv").write_text(csv_text([], HEADER))
+    (tmp_path / "a.csv").write_text(csv_text(ORDERS, HEADER))
+    params = params_with({**COLUMNS, **DOWN, "data.path": str(tmp_path)})
+    assert len(read_shop(params).cleaned.lines) == len(ORDERS)
 
 
 def test_day_and_time_apart_are_one(tmp_path: Path) -> None:
@@ -118,6 +188,8 @@ def test_one_price_is_named_and_not_two(total: str | None) -> None:
 def test_only_what_the_shop_has_is_filled() -> None:
     with pytest.raises(ParamsError, match=r"fill_down must list columns that data\.columns names, status is null"):
         params_with({"data.fill_down": ["status"]})
+    with pytest.raises(ParamsError, match=r"data\.fill_down\.0 must be 'invoice', .* got 'quantity'"):
+        params_with({"data.fill_down": ["quantity"]})  # of a line, not of its order
 
 
 def test_a_price_in_another_currency_is_refused(tmp_path: Path) -> None:

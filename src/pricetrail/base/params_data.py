@@ -19,7 +19,7 @@ Decimal = Literal["auto", ".", ","]
 Thousands = Literal["", ",", ".", " ", "'"]
 Names = Annotated[tuple[Name, ...], Field(min_length=2, strict=False)]
 LineColumn = Literal["invoice", "sku", "description", "quantity", "invoiced_at", "unit_price", "customer_id", "country"]
-OrderColumn = Literal["status", "line_total", "currency"]
+OrderColumn = Literal["invoice", "invoiced_at", "customer_id", "country", "status", "currency"]
 _TIME = dt.datetime(2011, 12, 31, 13, 45, tzinfo=dt.UTC)
 
 
@@ -79,7 +79,7 @@ class FileFormat(Section):
     missing: Words
     sheet: str
     header_row: int = Field(ge=0)
-    fill_down: Annotated[tuple[LineColumn | OrderColumn, ...], Field(strict=False)]
+    fill_down: Annotated[tuple[OrderColumn, ...], Field(strict=False)]
 
     @field_validator("datetime_format")
     @classmethod
@@ -114,30 +114,12 @@ class FileFormat(Section):
         return self
 
 
-class FormatChange(Section):
-    """What some files write in another way: any setting of ``FileFormat``; of the columns those that differ."""
-
-    columns: dict[LineColumn | OrderColumn, Name | Names | None] = Field(default_factory=dict)
-    datetime_format: str | None = None
-    timezone: str | None = None
-    prove_date_order: bool | None = None
-    delimiter: Delimiter | None = None
-    quote: Quote | None = None
-    encoding: str | None = None
-    decimal: Decimal | None = None
-    thousands: Thousands | None = None
-    missing: Words | None = None
-    sheet: str | None = None
-    header_row: int | None = None
-    fill_down: Annotated[tuple[LineColumn | OrderColumn, ...], Field(strict=False)] | None = None
-
-
 class Data(FileFormat):
     """Where the lines are, how their files are written, and how much of them may be lost."""
 
     path: str = Field(min_length=1)
     pattern: str = Field(min_length=1)
-    files: dict[str, FormatChange]
+    files: dict[str, FileFormat]
     max_bad_share: float = Field(ge=0, lt=1)
     max_dropped_share: Share | None
     max_files: Count
@@ -148,18 +130,24 @@ class Data(FileFormat):
     restated: dict[str, Reason]
 
     def format_of(self, *names: str) -> FileFormat:
-        """How a file is written: the settings of ``data``, changed by the first glob of ``files`` that matches.
+        """How a file is written: as the first glob of ``files`` that matches says, or else as ``data`` itself.
 
         Args:
             names: its path, or its path inside ``data.path``; of a sheet or member also with its own name behind it.
         """
-        own = {key: getattr(self, key) for key in FileFormat.model_fields}
-        for glob, change in self.files.items():
+        for glob, written in self.files.items():
             if any(PurePosixPath(name).match(glob) for name in names):
-                columns = self.columns.model_dump() | dict(change.columns)
-                own |= change.model_dump(exclude_unset=True) | {"columns": columns}
-                break
-        return FileFormat.model_validate(own)
+                return written
+        return FileFormat.model_validate(self.model_dump(include={*FileFormat.model_fields}))
+
+    @model_validator(mode="before")
+    @classmethod
+    def _complete_files(cls, tree: object) -> object:
+        """Each of ``files`` names what differs only: settings, and of ``columns`` some."""
+        if not isinstance(tree, dict) or not isinstance(tree.get("files"), dict):
+            return tree
+        own = {key: value for key, value in tree.items() if key in FileFormat.model_fields}
+        return tree | {"files": {glob: _changed(own, change) for glob, change in tree["files"].items()}}
 
     @field_validator("sku", mode="before")
     @classmethod
@@ -182,11 +170,11 @@ class Data(FileFormat):
             raise ValueError("must be a glob inside data.path, such as **/*.csv")
         return pattern
 
-    @model_validator(mode="after")
-    def _changes_are_right(self) -> Self:
-        for glob in self.files:
-            self.format_of(glob)
-        return self
+
+def _changed(own: object, change: object) -> object:
+    if isinstance(own, dict) and isinstance(change, dict):
+        return own | {key: _changed(own.get(key), value) for key, value in change.items()}
+    return change
 
 
 class Shop(Section):

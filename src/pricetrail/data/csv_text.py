@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import islice, product
 from typing import Final, get_args
 
 import pyarrow as pa
@@ -18,9 +18,9 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
 from pricetrail.base.errors import SourceError
-from pricetrail.base.params_data import Delimiter, FileFormat
+from pricetrail.base.params_data import Delimiter, FileFormat, Quote
 from pricetrail.data.headers import LIKE_LINES, REQUIRED, Header, NoHeaderError, find_header, header_rows
-from pricetrail.data.source import RawTable
+from pricetrail.data.source import RawTable, Source
 from pricetrail.data.source_limits import Allowance
 
 _SEP: Final = re.compile(rb"\"?sep=(.)\"?[ \t,;]*(\r\n|\n|\r)", re.I)  # Excel's first line that names the delimiter
@@ -65,7 +65,7 @@ def read_csv(content: bytes, written: FileFormat, allowance: Allowance) -> RawTa
     Raises:
         SourceError: naming the row: no header, a row of another width, quotes that are not sure.
     """
-    text, notes = _Text(str(allowance.file), content, written.delimiter, written.quote), []
+    text, notes = _Text(allowance.place, content, written.delimiter, written.quote), []
     if sep := _SEP.match(content):
         text = replace(text, delimiter=sep[1].decode("latin-1"), start=sep.end(), row=2)
         notes.append(f"its first line names the delimiter {text.delimiter!r}")
@@ -75,7 +75,8 @@ def read_csv(content: bytes, written: FileFormat, allowance: Allowance) -> RawTa
     body = replace(text, start=start, row=header.row + 1)
     table, rows = _values(body, header)
     _require_columns(table, rows, header, body)
-    return RawTable(text.place, written, header, table, rows, None, tuple(notes))
+    source = Source(text.place, str(allowance.file), written, table.num_rows, tuple(notes))
+    return RawTable(source, header, table, rows)
 
 
 def _header(text: _Text, written: FileFormat, allowance: Allowance) -> tuple[Header, int]:
@@ -84,23 +85,23 @@ def _header(text: _Text, written: FileFormat, allowance: Allowance) -> tuple[Hea
     if not any(rows):
         raise SourceError(text.place, "must have a header and lines, the file is empty")
     allowance.require_columns(max(map(len, rows)))
-    try:
-        header = find_header(text.place, rows, written)
-    except NoHeaderError:
-        rows, ends = _head(replace(text, quote=""), written)  # a title may have a quote that none closes
+    unquoted = replace(text, quote="")  # a title may have a quote that none closes
+    others = product((text.delimiter, *get_args(Delimiter)), (text.quote, *get_args(Quote)))
+    for tried in (text, unquoted, *(replace(text, delimiter=each, quote=quote) for each, quote in others)):
+        rows, ends = _head(tried, written)
         with suppress(NoHeaderError):
             header = find_header(text.place, rows, written)
-            return header, ends[header.row - 1]
-        for delimiter in get_args(Delimiter):
-            with suppress(NoHeaderError):
-                find_header(text.place, _head(replace(text, delimiter=delimiter), written)[0], written)
-                rule = (
-                    f"must be divided by {text.delimiter!r}, and is by another: set data.delimiter (or data.files) to"
-                )
-                if ".tsv" in text.place:
-                    rule = "must be divided by tabs, as .tsv says: give it the suffix .csv, and set data.delimiter to"
-                raise SourceError(text.place, f"{rule} {delimiter!r}") from None
-        raise
+            break
+    else:
+        header = find_header(text.place, _head(text, written)[0], written)  # refused, as the settings are
+    if tried.delimiter != text.delimiter:
+        rule = f"must be divided by {text.delimiter!r}, and is by another: set data.delimiter (or data.files) to"
+        if ".tsv" in text.place:
+            rule = "must be divided by tabs, as .tsv says: give it the suffix .csv, and set data.delimiter to"
+        raise SourceError(text.place, f"{rule} {tried.delimiter!r}")
+    if tried.quote not in ("", text.quote):
+        rule = f"must not have its column names quoted by {tried.quote}: set data.quote (or data.files)"
+        raise SourceError(text.place, rule)
     return header, ends[header.row - 1]
 
 

@@ -27,22 +27,23 @@ def to_utf8(place: str, content: bytes, encoding: str) -> bytes:
         SourceError: binary content, or an encoding that cannot be told or does not fit.
     """
     marked = next((name for mark, name in _MARKS if content.startswith(mark)), "")
-    name = marked or ("utf-8" if encoding == "auto" else encoding)
+    if not marked and encoding == "auto":
+        content = content.removesuffix(b"\x1a")  # DOS's end of a file
+        _require_text(place, content)
+        try:
+            content.decode()
+        except UnicodeDecodeError as error:
+            raise _untold(place, content, error.start) from None
+        return content
+    name = marked or encoding
     try:
-        if not marked and encoding == "auto":
-            content = content.removesuffix(b"\x1a")  # DOS's end of a file
-            _require_text(place, content)
         text = content.decode(name)
     except LookupError:
         raise SourceError("params.yaml", "data.encoding must be auto or a known encoding", encoding) from None
     except UnicodeDecodeError as error:
-        if not marked and encoding == "auto":
-            raise _untold(place, content, error.start) from None
         rule = f"must be {name} text {'as its first bytes say' if marked else 'by data.encoding'}"
         row = content.count(b"\n", 0, error.start) + 1
         raise SourceError(place, f"{rule}: byte {error.start} is not, in line {row} ({error.reason})") from None
-    if not marked and encoding == "auto":
-        return content
     if not (marked or text.isascii()) and len({*bytes(range(0xA0, 0x100)).decode(name, "replace")}) > 0x40:
         with suppress(UnicodeDecodeError):  # every file is text in an encoding of one byte a letter
             shown = _example(content.decode().encode(), "utf-8")

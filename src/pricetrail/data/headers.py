@@ -50,7 +50,9 @@ class Header:
 class NoHeaderError(SourceError):
     """No row has all of the columns; ``found`` counts those of the required ones that the best row has."""
 
-    found = 0
+    def __init__(self, place: str, rule: str, value: object = None, found: int = 0) -> None:
+        super().__init__(place, rule, value)
+        self.found = found
 
 
 def find_header(place: str, rows: Sequence[Sequence[str]], written: FileFormat) -> Header:
@@ -80,9 +82,8 @@ def find_header(place: str, rows: Sequence[Sequence[str]], written: FileFormat) 
         if header.count(theirs) > 1:
             raise SourceError(place, f"must have column {theirs!r} once, it stands {header.count(theirs)} times")
     named = max(i for i, name in enumerate(header, start=1) if name)
-    found = Header(
-        best + 1, len(header), named, {ours: header.index(theirs) for ours, theirs in wanted.items()}, wanted
-    )
+    positions = {ours: header.index(theirs) for ours, theirs in wanted.items()}
+    found = Header(best + 1, len(header), named, positions, wanted)
     for number, row in enumerate(rows[:best], start=1):
         if found.is_line(row):
             raise SourceError(f"{place}: row {number}", f"must not hold a line above the header in row {best + 1}", row)
@@ -109,13 +110,8 @@ def _missing(place: str, missing: Mapping[str, str], header: Sequence[str]) -> N
         if ours not in REQUIRED:
             what += f"; or set data.columns.{ours}: null where the shop has none"
         told.append(f"column {theirs!r} ({what})")
-    rule = "must have " + ", and ".join(told)
-    for quote in ("'", '"'):
-        if all(f"{quote}{theirs}{quote}" in header for theirs in missing.values()):
-            rule = f"must not have its column names quoted by {quote}: set data.quote (or data.files)"
-    error = NoHeaderError(place, rule, ", ".join(filter(None, header))[:500])
-    error.found = len({*REQUIRED} - {*missing})
-    return error
+    rule, found = "must have " + ", and ".join(told), len({*REQUIRED} - {*missing})
+    return NoHeaderError(place, rule, ", ".join(filter(None, header))[:500], found)
 
 
 def _loose(name: str) -> str:

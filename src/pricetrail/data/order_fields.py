@@ -12,7 +12,8 @@ from pricetrail.base.params_data import FileFormat
 from pricetrail.data.contract import LINE_COLUMNS, SOURCE_FILE, SOURCE_ROW
 from pricetrail.data.text import CELL_TYPES
 
-INVOICE, CURRENCY = "invoice", "currency"
+INVOICE, TIME, CURRENCY = "invoice", "invoiced_at", "currency"
+_CLOCK: Final = r"[ t]+\d{1,2}:.*$"
 _MIDNIGHT: Final = r"[ T]00:00:00(\.0+)?$"  # what Excel puts behind a day
 
 
@@ -40,32 +41,63 @@ def fill_down(place: str, table: pa.Table, written: FileFormat) -> pa.Table:
     order before. Only an invoice's own number can come from the line above.
 
     Raises:
-        SourceError: a blank could be two things, as its invoice has two values in that column.
+        SourceError: a blank could be two things, as its invoice has two values in that column, or lines of two days.
     """
-    nothing, rows = {"", *(word.strip().lower() for word in written.missing)}, pd.Series(range(table.num_rows))
-    for name in sorted(written.fill_down, key=lambda name: name != INVOICE):
-        told = pc.utf8_lower(pc.utf8_trim_whitespace(table.column(name).cast(pa.string()))).to_pandas()
-        told = told.mask(told.isin(nothing))
-        own = rows.where(told.notna())
-        if name == INVOICE:
-            giver = own.ffill()
-        else:
-            invoice = table.column(INVOICE).to_pandas()
-            open_ones = told.isna() & (told.groupby(invoice).transform("nunique") > 1)
-            if open_ones.any():
-                at = int(open_ones.to_numpy().argmax())
-                rule = f"{name} must have one value an invoice where data.fill_down fills it, invoice {invoice[at]} has"
-                two = " and ".join(told[invoice == invoice[at]].dropna().unique()[:2])
-                raise SourceError(f"{place}: row {table.column(SOURCE_ROW)[at]}", rule, two)
-            giver = own.fillna(own.groupby(invoice).transform("first"))
-        column = table.column(name).take(pa.array(giver, pa.int64(), from_pandas=True))
-        table = _set(table, name, column)
+    if not written.fill_down:
+        return table
+    texts = pd.DataFrame({name: _texts(table, name, written) for name in {*written.fill_down, INVOICE, TIME}})
+    rows = pd.DataFrame(dict.fromkeys(written.fill_down, texts.index))
+    givers = rows.where(texts[[*written.fill_down]].notna())  # the rows that the values are taken from
+    numbered = [INVOICE] if INVOICE in written.fill_down else []
+    invoice = texts[INVOICE].ffill() if numbered else texts[INVOICE]
+    if invoice.isna().all():  # no line, or none that can be told to be of an order
+        return table
+    firsts = givers.groupby(invoice).transform("first")
+    firsts[numbered] = givers[numbered].ffill()
+    givers = givers.fillna(firsts)
+    filled = texts[givers.columns].isna() & givers.notna()
+    days = texts[TIME].str.replace(_CLOCK, "", regex=True).rename(TIME)
+    for told in (*(texts[name] for name in givers if name != INVOICE), days):
+        blank = (filled if told is days else filled[[told.name, *numbered]]).any(axis=1)
+        unsure = blank & (told.groupby(invoice).transform("nunique") > 1)
+        if unsure.any():
+            at = int(unsure.to_numpy().argmax())
+            rule = f"{told.name} must have one value an invoice whose blanks data.fill_down fills, "
+            two = " and ".join(told[invoice == invoice[at]].dropna().unique()[:2])
+            raise SourceError(f"{place}: row {table.column(SOURCE_ROW)[at]}", f"{rule}invoice {invoice[at]} has", two)
+    for name in written.fill_down:
+        rows_of = pa.array(givers[name], pa.int64(), from_pandas=True)
+        table = _set(table, name, table.column(name).take(rows_of))
         if name in LINE_COLUMNS and table.column(CELL_TYPES).null_count == 0:
-            place_of, types = LINE_COLUMNS.index(name), table.column(CELL_TYPES).to_pandas().astype("str")
-            letters = types.str[place_of].reindex(giver).fillna("-").to_numpy()
-            types = types.str[:place_of] + letters + types.str[place_of + 1 :]
-            table = _set(table, CELL_TYPES, pa.array(types, pa.string()).dictionary_encode())
+            at, types = LINE_COLUMNS.index(name), table.column(CELL_TYPES).cast(pa.string())
+            letter = pc.fill_null(pc.utf8_slice_codeunits(types, at, at + 1).take(rows_of), "-")
+            ends = pc.utf8_slice_codeunits(types, 0, at), pc.utf8_slice_codeunits(types, at + 1)
+            types = pc.binary_join_element_wise(ends[0], letter, ends[1], "")
+            table = _set(table, CELL_TYPES, types.dictionary_encode())
     return table
+
+
+def require_whole_order(before: pa.Table, place: str, table: pa.Table, written: FileFormat) -> None:
+    """Refuse an order that a file ends with and the next one goes on with: nothing is filled down across files.
+
+    Raises:
+        SourceError: the first line lacks what the last one of the table before it, of the same invoice, has.
+    """
+    shared = [name for name in (INVOICE, *written.fill_down) if name in before.column_names]
+    ends = before.slice(max(0, before.num_rows - 1)), table.slice(0, 1)
+    last, first = ({name: _texts(end, name, written).get(0) for name in shared} for end in ends)
+    lacking = [name for name in shared if pd.notna(last[name]) and pd.isna(first[name])]
+    if lacking and last[INVOICE] == first[INVOICE]:
+        rule = (
+            f"must have {lacking[0]} on its first line: the file before ends within the same order, put them together"
+        )
+        raise SourceError(f"{place}: row {table.column(SOURCE_ROW)[0]}", rule, first[INVOICE])
+
+
+def _texts(table: pa.Table, name: str, written: FileFormat) -> pd.Series:
+    """A column as trimmed text in small letters; missing where it says nothing."""
+    told: pd.Series = pc.utf8_lower(pc.utf8_trim_whitespace(table.column(name).cast(pa.string()))).to_pandas()
+    return told.mask(told.isin({"", *(word.strip().lower() for word in written.missing)}))
 
 
 def _set(table: pa.Table, name: str, column: pa.ChunkedArray) -> pa.Table:

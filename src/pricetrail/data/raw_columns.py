@@ -1,5 +1,6 @@
 """Raw tables to our columns under our names: what is no row is left out, and types are made alike."""
 
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -12,41 +13,41 @@ from pricetrail.base.params_data import FileFormat
 from pricetrail.data.contract import LINE_COLUMNS, SOURCE_FILE, SOURCE_ROW
 from pricetrail.data.headers import find_header, plain_name
 from pricetrail.data.order_fields import fill_down, join
-from pricetrail.data.source import RawTable
+from pricetrail.data.source import RawTable, Source
+from pricetrail.data.source_limits import Allowance
 from pricetrail.data.text import CELL_TYPES
 
 _LETTERS: Final = {"string": "t", "large_string": "t", "null": "t", "timestamp": "d", "bool": "b"}  # other types: n
 _YEARS: Final = (-62135596800, 253402300799)  # 1 to 9999, as seconds from 1970
 
 
-def parquet_columns(table: pa.Table, place: str, written: FileFormat) -> RawTable:
+def parquet_columns(table: pa.Table, allowance: Allowance) -> RawTable:
     """A Parquet file; its first line is row 2, as below a header."""
+    place, written = allowance.place, allowance.written()
     header = find_header(place, [table.column_names], written.model_copy(update={"header_row": 0}))
     columns = list(table.columns)
     for ours, at in header.positions.items():
         columns[at] = _plain(place, ours, columns[at], written)
     table = pa.Table.from_arrays(columns, names=[str(i) for i in range(len(columns))])
-    return RawTable(place, written, header, table, pa.array(range(2, table.num_rows + 2), pa.int64()))
+    source = Source(place, str(allowance.file), written, table.num_rows)
+    return RawTable(source, header, table, pa.array(range(2, table.num_rows + 2), pa.int64()))
 
 
-def named_columns(raw: RawTable) -> tuple[pa.Table, tuple[str, ...]]:
-    """Our columns under our names, with where each row came from, and notes; blank rows and headers are left out."""
-    places = {ours: str(at) for ours, at in raw.header.positions.items()}
-    columns = join({ours: raw.table.column(at) for ours, at in places.items()})
-    source = pa.DictionaryArray.from_arrays(pa.array([0] * raw.table.num_rows, pa.int32()), [raw.name])
-    types = pa.nulls(raw.table.num_rows, pa.string()) if raw.types is None else raw.types
-    table = pa.table({**columns, SOURCE_FILE: source, SOURCE_ROW: raw.rows, CELL_TYPES: types.dictionary_encode()})
-    for ours in ("description", "customer_id", "country"):
-        if ours not in places:
-            table = table.append_column(ours, pa.nulls(table.num_rows, pa.string()))
-    others = [ours for ours in columns if ours not in LINE_COLUMNS]
-    table = table.select([*LINE_COLUMNS, *others, SOURCE_FILE, SOURCE_ROW, CELL_TYPES])
+def named_columns(raw: RawTable) -> tuple[Source, pa.Table]:
+    """Our columns under our names, with where each row came from; blank rows and headers are left out, and noted."""
+    nothing = pa.nulls(raw.table.num_rows, pa.string())
+    found = join({ours: raw.table.column(str(at)) for ours, at in raw.header.positions.items()})
+    columns = dict.fromkeys(LINE_COLUMNS, nothing) | found
+    name = _repeated(raw.source.name, raw.table.num_rows)
+    types = (nothing if raw.types is None else raw.types).dictionary_encode()
+    table = pa.table({**columns, SOURCE_FILE: name, SOURCE_ROW: raw.rows, CELL_TYPES: types})
     blank, again = _blank_rows(raw.table), _header_rows(table, raw)
     told = (("blank rows left out", blank), ("rows left out that repeat the header", again))
     notes = [f"{what}: {mask.sum()}" for what, mask in told if mask.any()]
     if notes:
         table = table.filter(pa.array(~(blank | again)))
-    return fill_down(raw.name, table, raw.written), (*raw.notes, *notes)
+    source = replace(raw.source, rows=table.num_rows, notes=(*raw.source.notes, *notes))
+    return source, fill_down(source.name, table, source.written)
 
 
 def _blank_rows(table: pa.Table) -> NDArray[np.bool_]:
@@ -78,7 +79,7 @@ def _header_rows(table: pa.Table, raw: RawTable) -> NDArray[np.bool_]:
         again[at] = told == raw.header.names
         if not again[at] and len({*told.values()} & {*raw.header.names.values()}) > len(told) / 2:
             rule = f"must not have the column names of row {raw.header.row} in another order: make it two files"
-            raise SourceError(f"{raw.name}: row {table.column(SOURCE_ROW)[at]}", rule, ", ".join(told.values()))
+            raise SourceError(f"{raw.source.name}: row {table.column(SOURCE_ROW)[at]}", rule, ", ".join(told.values()))
     return again
 
 
@@ -131,6 +132,10 @@ def _as_text(table: pa.Table, names: list[str]) -> pa.Table:
         letters[name] = _LETTERS.get(kind.split("[")[0], "n")
         table = table.set_column(table.column_names.index(name), name, table.column(name).cast(pa.string()))
     if {*letters.values()} != {"t"}:
-        types = pa.DictionaryArray.from_arrays(pa.array([0] * table.num_rows, pa.int32()), ["".join(letters.values())])
+        types = _repeated("".join(letters.values()), table.num_rows)
         table = table.set_column(table.column_names.index(CELL_TYPES), CELL_TYPES, types)
     return table
+
+
+def _repeated(text: str, rows: int) -> pa.DictionaryArray:
+    return pa.DictionaryArray.from_arrays(pa.array([0] * rows, pa.int32()), [text])

@@ -67,7 +67,7 @@ def shop_rules(params: Params) -> ShopRules:
     Raises:
         ParamsError: there are words of a status and no column of it, or the other way round.
     """
-    named = [params.data.columns.status, *(change.columns.get("status") for change in params.data.files.values())]
+    named = [params.data.columns.status, *(written.columns.status for written in params.data.files.values())]
     if any(named) != bool(params.shop.cancelled_status):
         rule = "data.columns.status and shop.cancelled_status must both be set, or neither: words tell what it cancels"
         raise ParamsError("params.yaml", rule)

@@ -33,22 +33,18 @@ class RawTable:
     """A table as its file holds it.
 
     Attributes:
-        name: as of ``Source``.
-        written: how.
+        source: what it is of; all of its rows counted.
         header: which of its columns are ours.
         table: its rows below the header; columns by position, ``"0"`` the first; some may be left out.
         rows: number of each row, as a person counts.
         types: of the cells of a workbook, ``contract.CELL_TYPES``; None where all are text, or of a column's type.
-        notes: as of ``Source``.
     """
 
-    name: str
-    written: FileFormat
+    source: Source
     header: Header
     table: pa.Table
     rows: pa.Array
     types: pa.Array | None = None
-    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ from pricetrail.base.params_data import Data
 from pricetrail.data.contract import CELL_TYPES
 from pricetrail.data.csv_text import read_csv
 from pricetrail.data.encodings import to_utf8
+from pricetrail.data.order_fields import require_whole_order
 from pricetrail.data.raw_columns import alike, named_columns, parquet_columns
 from pricetrail.data.source import RawLines, RawTable, Source
 from pricetrail.data.source_limits import RAISE, Allowance, read_parquet, read_text_bytes, require_zip
@@ -35,7 +36,6 @@ log = logging.getLogger(__name__)
 
 SUFFIXES: Final = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt", ".txt.gz", ".parquet", ".xlsx", ".xlsm", ".zip")
 _NO_DATA: Final = re.compile(r"(^|/)(\.|~\$|__MACOSX(/|$)|(thumbs\.db|desktop\.ini)$)|\.dvc$", re.I)  # of programs
-_SAVE_AS: Final = (".xls", ".xlsb", ".ods", ".json", ".xml", ".pdf", ".doc", ".docx", ".numbers")
 _CACHED: Final = re.compile(r"/[0-9a-f]{2}/[0-9a-f]{30}$")  # an object of a DVC cache
 
 
@@ -48,10 +48,12 @@ def read_lines(data: Data) -> RawLines:
     files = find_files(data.path, data)
     tables, sources, rows, size = list[pa.Table](), list[Source](), 0, 0
     for file in files:
-        for raw in _read(file, data, _inside(file, data.path), rows):
-            table, notes = named_columns(raw)
+        for raw in _read(file, data, rows):
+            source, table = named_columns(raw)
+            if source.written.fill_down and tables:
+                require_whole_order(tables[-1], source.name, table, source.written)
             tables.append(table)
-            sources.append(Source(raw.name, str(file), raw.written, table.num_rows, notes))
+            sources.append(source)
             rows, size = rows + table.num_rows, size + table.nbytes
         if size > data.max_mb * MB:
             rule = f"must bring the lines to no more than data.max_mb {data.max_mb:g} in memory ({RAISE})"
@@ -61,27 +63,21 @@ def read_lines(data: Data) -> RawLines:
         table = table.drop_columns([CELL_TYPES])
     if table.num_rows == 0:
         raise SourceError(data.path, "must hold at least one line below the header", 0)
-    _tell(data, files, sources)
+    _tell(data, sources)
     log.info("read %s rows from %s files of %s", f"{table.num_rows:,}", len(files), data.path)
     return RawLines(table.to_pandas(), tuple(sources))
 
 
-def _tell(data: Data, files: list[Path], sources: list[Source]) -> None:
+def _tell(data: Data, sources: list[Source]) -> None:
     """Log what a person should know of how files were read."""
     for source in sources:
         for note in source.notes:
             log.warning("%s: %s", source.name, note)
-    names = [f"{name}{part}" for file in files for name in [_inside(file, data.path)] for part in ("", "/x")]
+    names = {name for source in sources for name in (source.file, source.name.replace(" [", "/").replace("]", ""))}
+    inside = [PurePosixPath(name.removeprefix(data.path).lstrip("/")) for name in names]
     for glob in data.files if Path(data.path).is_dir() else ():
-        if not any(PurePosixPath(name).match(glob) for name in names) and not any(
-            PurePosixPath(source.name.replace(" [", "/").rstrip("]")).match(glob) for source in sources
-        ):
+        if not any(name.match(glob) for name in inside):
             log.warning("params.yaml: data.files has %r, and no file of %s is named so", glob, data.path)
-
-
-def _inside(file: Path, path: str) -> str:
-    """The path of a file inside ``data.path``; its name where that is the file."""
-    return file.name if file == Path(path) else file.relative_to(path).as_posix()
 
 
 def find_files(path: str, data: Data) -> list[Path]:
@@ -115,9 +111,9 @@ def _require_known(place: str, names: list[str], else_: str = "") -> None:
     """Refuse files of a kind that is not read: what stands in them would be lost in silence."""
     unknown = [name for name in names if not name.lower().endswith(SUFFIXES)]
     if unknown:
-        hint = "; save as xlsx or csv what is none" if any(n.lower().endswith(_SAVE_AS) for n in unknown) else ""
         told = ", ".join(unknown[:20]) + (f" and {len(unknown) - 20} more" if len(unknown) > 20 else "")
-        raise SourceError(place, f"must hold only files that end in {', '.join(SUFFIXES)}{hint}{else_}", told)
+        rule = f"must hold only files that end in {', '.join(SUFFIXES)}; save as xlsx or csv what is none{else_}"
+        raise SourceError(place, rule, told)
 
 
 def require_regular(file: Path, root: Path) -> None:
@@ -138,18 +134,18 @@ def require_regular(file: Path, root: Path) -> None:
         raise SourceError(str(file), f"must be a file, no link to what lies outside of {root}", str(target))
 
 
-def _read(file: Path, data: Data, inside: str, rows_before: int) -> list[RawTable]:
+def _read(file: Path, data: Data, rows_before: int) -> list[RawTable]:
     """The tables of one file: one, or one for each sheet of a workbook and each member of a zip file."""
     allowance = Allowance(file, file.stat().st_size / MB, data, rows_before)
     try:
         with memory_limit(allowance.working_mb):
-            read = _read_zip if inside.lower().endswith(".zip") else _read_kind
-            return list(read(file, allowance, (inside,)))
+            read = _read_zip if file.name.lower().endswith(".zip") else _read_kind
+            return list(read(file, allowance))
     except MemoryError:
         raise allowance.out_of_memory() from None
 
 
-def _read_zip(file: Path, allowance: Allowance, names: tuple[str]) -> Iterator[RawTable]:
+def _read_zip(file: Path, allowance: Allowance) -> Iterator[RawTable]:
     """The tables of the members of a zip file, in order of name."""
     rows, data = allowance.rows_before, allowance.data
     with _told_errors(str(file), "zip"), zipfile.ZipFile(file) as packed:
@@ -162,24 +158,18 @@ def _read_zip(file: Path, allowance: Allowance, names: tuple[str]) -> Iterator[R
             raise SourceError(str(file), rule, ", ".join((odd or members)[:20]))
         for name in members:
             size_mb = packed.getinfo(name).file_size / MB
-            of_member = replace(allowance, file=Path(f"{file} [{name}]"), size_mb=size_mb, rows_before=rows)
+            of_member = replace(allowance, member=name, size_mb=size_mb, rows_before=rows)
             with packed.open(name) as stream:
-                for raw in _read_kind(stream, of_member, (*names, f"{names[0]}/{name}")):
+                for raw in _read_kind(stream, of_member):
                     rows += raw.table.num_rows
                     yield raw
 
 
-def _read_kind(source: Path | IO[bytes], allowance: Allowance, names: tuple[str, ...]) -> list[RawTable]:
-    """The tables of a file, or of a member of a zip file, by its suffix.
-
-    Args:
-        source: the file, or the member's bytes.
-        allowance: of it.
-        names: by which ``data.files`` may know it, its own the last.
-    """
-    place, name, data = str(allowance.file), names[-1].lower(), allowance.data
+def _read_kind(source: Path | IO[bytes], allowance: Allowance) -> list[RawTable]:
+    """The tables of a file, or of a member of a zip file (its bytes), by its suffix."""
+    name = (allowance.member or allowance.file.name).lower()
     suffix = next(end for end in SUFFIXES if name.endswith(end))
-    with _told_errors(place, "gzip" if suffix.endswith(".gz") else suffix[1:]):
+    with _told_errors(allowance.place, "gzip" if suffix.endswith(".gz") else suffix[1:]):
         if suffix in (".xlsx", ".xlsm", ".parquet") and not isinstance(source, Path):
             source = io.BytesIO(source.read())
         if suffix in (".xlsx", ".xlsm"):
@@ -187,14 +177,14 @@ def _read_kind(source: Path | IO[bytes], allowance: Allowance, names: tuple[str,
 
             with zipfile.ZipFile(source) as packed:
                 require_zip(packed.infolist(), allowance)
-            tables = read_workbook(source, lambda title: data.format_of(*names, f"{names[-1]}/{title}"), allowance)
+            tables = read_workbook(source, allowance)
         elif suffix == ".parquet":
-            tables = [parquet_columns(read_parquet(source, allowance), place, data.format_of(*names))]
+            tables = [parquet_columns(read_parquet(source, allowance), allowance)]
         else:
-            written = data.format_of(*names)
+            written = allowance.written()
             if suffix.startswith(".tsv"):
                 written = written.model_copy(update={"delimiter": "\t"})
-            content = to_utf8(place, _text_bytes(source, allowance, suffix), written.encoding)
+            content = to_utf8(allowance.place, _text_bytes(source, allowance, suffix), written.encoding)
             tables = [read_csv(content, written, allowance)]
         allowance.require_rows(sum(raw.table.num_rows for raw in tables))
         return tables
@@ -203,7 +193,7 @@ def _read_kind(source: Path | IO[bytes], allowance: Allowance, names: tuple[str,
 def _text_bytes(source: Path | IO[bytes], allowance: Allowance, suffix: str) -> bytes:
     with source.open("rb") if isinstance(source, Path) else source as packed:
         stream = gzip.GzipFile(fileobj=packed) if suffix.endswith(".gz") else packed
-        return read_text_bytes(stream, packed if isinstance(source, Path) or stream is not packed else None, allowance)
+        return read_text_bytes(stream, packed, allowance)
 
 
 @contextmanager
@@ -215,7 +205,5 @@ def _told_errors(place: str, kind: str) -> Iterator[None]:
         raise
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise SourceError(place, f"must be a whole {kind} file: {error}") from None
-    except OSError as error:
-        raise SourceError(place, f"must be readable: {error.strerror or error}") from None
     except Exception as error:
         raise SourceError(place, f"must be a readable {kind} file: {error}") from None

@@ -8,6 +8,7 @@ import gzip
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -16,7 +17,7 @@ import pyarrow.parquet as pq
 
 from pricetrail.base.errors import SourceError
 from pricetrail.base.limits import MB
-from pricetrail.base.params_data import Data
+from pricetrail.base.params_data import Data, FileFormat
 
 FREE_MB: Final = 64  # that any file may unpack to: a small file of one product's lines packs well
 WORKING_MB, WORKING_TIMES = 256, 4  # what readers hold beside the unpacked bytes: copies, Python's objects
@@ -35,16 +36,31 @@ class Allowance:
     """What one file may unpack to.
 
     Attributes:
-        file: for messages; a member of a zip file stands behind it.
+        file: it, or the zip file that it is a member of.
         size_mb: its megabytes.
         data: the limits, and how the file is written.
         rows_before: lines of the files before it.
+        member: its name in a zip file.
     """
 
     file: Path
     size_mb: float
     data: Data
     rows_before: int = 0
+    member: str = ""
+
+    @property
+    def place(self) -> str:
+        """Its name in messages and as that of a source."""
+        return f"{self.file} [{self.member}]" if self.member else str(self.file)
+
+    def written(self, sheet: str = "") -> FileFormat:
+        """How it is written, or a sheet of it."""
+        inside = (
+            self.file.name if self.file == Path(self.data.path) else self.file.relative_to(self.data.path).as_posix()
+        )
+        parts = (part for part in (inside, self.member, sheet) if part)
+        return self.data.format_of(*accumulate(parts, "{}/{}".format))
 
     @property
     def mb(self) -> float:
@@ -75,33 +91,37 @@ class Allowance:
             SourceError: they are too many.
         """
         if packed is not None and count > max(FREE_MB * MB, self.data.max_expansion * packed):
-            rule = (
-                f"must unpack to no more than data.max_expansion {self.data.max_expansion:g} times its size ({RAISE})"
-            )
-            raise SourceError(str(self.file), rule, f"{count / MB:,.0f} MB of the first {packed / MB:.2g} MB")
+            rule = f"must unpack to no more than data.max_expansion {self.data.max_expansion:g} times its size"
+            found = f"{count / MB:,.0f} MB of the first {packed / MB:.2g} MB"
+            raise SourceError(self.place, f"{rule} ({RAISE})", found)
         if count > self.mb * MB:
             rule = f"must unpack to no more than {self.mb:,.0f} MB ({self._rule})"
-            raise SourceError(str(self.file), rule, f"{count / MB:,.0f} MB and maybe more")
+            raise SourceError(self.place, rule, f"{count / MB:,.0f} MB and maybe more")
 
     def require_rows(self, count: int) -> None:
         """As ``require_bytes``, for lines."""
         if (total := self.rows_before + count) > self.data.max_rows:
             rule = f"must bring the lines to no more than data.max_rows {self.data.max_rows:,} ({RAISE})"
-            raise SourceError(str(self.file), rule, total)
+            raise SourceError(self.place, rule, total)
 
     def require_columns(self, count: int) -> None:
         """As ``require_bytes``, for columns."""
         if count > MAX_COLUMNS:
-            raise SourceError(str(self.file), f"must have no more than {MAX_COLUMNS:,} columns", count)
+            raise SourceError(self.place, f"must have no more than {MAX_COLUMNS:,} columns", count)
 
     def out_of_memory(self) -> SourceError:
         """The error of a file whose reading took more than ``working_mb``: it is other than it says of itself."""
         rule = f"must be read in no more than {self.working_mb:,.0f} MB of memory, for it may unpack to"
-        return SourceError(str(self.file), f"{rule} {self.mb:,.0f} MB ({self._rule})")
+        return SourceError(self.place, f"{rule} {self.mb:,.0f} MB ({self._rule})")
 
 
-def read_text_bytes(stream: IO[bytes] | gzip.GzipFile, packed: IO[bytes] | None, allowance: Allowance) -> bytes:
+def read_text_bytes(stream: IO[bytes] | gzip.GzipFile, packed: IO[bytes], allowance: Allowance) -> bytes:
     """A stream's bytes, counted while they come, and held against how much of the packed file they came from.
+
+    Args:
+        stream: the text.
+        packed: what it is unpacked from, the stream itself where it is not.
+        allowance: of its file.
 
     Raises:
         SourceError: they are too many, or one line has more than a MB of them.
@@ -109,12 +129,12 @@ def read_text_bytes(stream: IO[bytes] | gzip.GzipFile, packed: IO[bytes] | None,
     content, line = bytearray(), 0
     while part := stream.read(CHUNK_BYTES):
         content += part
-        allowance.require_bytes(len(content), packed.tell() if packed else None)
+        allowance.require_bytes(len(content), packed.tell())
         end = max(part.rfind(b"\n"), part.rfind(b"\r"))
         line = len(part) - end - 1 if end >= 0 else line + len(part)
         if line > MAX_LINE_BYTES:
             rule = f"must be a text file, with no line of more than {MAX_LINE_BYTES / MB:.0f} MB"
-            raise SourceError(str(allowance.file), rule, f"{line / MB:.1f} MB and maybe more")
+            raise SourceError(allowance.place, rule, f"{line / MB:.1f} MB and maybe more")
     return bytes(content)
 
 
@@ -122,15 +142,13 @@ def require_zip(members: Sequence[zipfile.ZipInfo], allowance: Allowance) -> Non
     """Hold the members of a zip file against the allowance; Python reads no more of a member than is declared.
 
     Raises:
-        SourceError: they are too large together, or packed in another way than spreadsheets are, or by a password.
+        SourceError: they are too large together, or packed in another way than spreadsheets are.
     """
     allowance.require_bytes(sum(member.file_size for member in members))
     for member in members:  # of the other ways Python unpacks a whole part of the file at once
         if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             rule = f"must be packed by deflate, as spreadsheets are, and {member.filename!r} is not"
-            raise SourceError(str(allowance.file), rule, member.compress_type)
-        if member.flag_bits & 1:
-            raise SourceError(str(allowance.file), f"must be packed without a password, and {member.filename!r} is not")
+            raise SourceError(allowance.place, rule, member.compress_type)
 
 
 def counted_rows(sheet: Any, allowance: Allowance) -> Iterator[tuple[Any, ...]]:  # noqa: ANN401  openpyxl's cells
@@ -147,7 +165,7 @@ def counted_rows(sheet: Any, allowance: Allowance) -> Iterator[tuple[Any, ...]]:
     cells = room = 0
     for number, row in enumerate(sheet.iter_rows(values_only=True), start=1):
         if number > SHEET_ROWS:
-            raise SourceError(str(allowance.file), f"must have no more than {SHEET_ROWS:,} rows, as Excel", number)
+            raise SourceError(allowance.place, f"must have no more than {SHEET_ROWS:,} rows, as Excel", number)
         filled = len(row)
         while filled and row[filled - 1] is None:  # cells that have a colour only
             filled -= 1
@@ -155,7 +173,7 @@ def counted_rows(sheet: Any, allowance: Allowance) -> Iterator[tuple[Any, ...]]:
         cells, room = cells + filled, room + len(row)
         allowance.require_bytes(cells * CELL_BYTES)
         if room > MAX_ROOM:
-            raise SourceError(str(allowance.file), f"must have no more than {MAX_ROOM:,} cells, empty ones too", room)
+            raise SourceError(allowance.place, f"must have no more than {MAX_ROOM:,} cells, empty ones too", room)
         yield row[:filled]
 
 
@@ -178,7 +196,7 @@ def read_parquet(source: Path | IO[bytes], allowance: Allowance) -> pa.Table:
         allowance.require_bytes(size)
         batches.append(batch)
     if rows != found.num_rows:  # Arrow ends without a word where the pages do
-        raise SourceError(str(allowance.file), f"must hold the {found.num_rows:,} lines that its footer tells", rows)
+        raise SourceError(allowance.place, f"must hold the {found.num_rows:,} lines that its footer tells", rows)
     table = pa.Table.from_batches(batches, schema=file.schema_arrow)
     table.validate(full=True)  # text that is no UTF-8 would come out later, as an error of another library
     return table

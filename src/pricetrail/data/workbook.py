@@ -3,7 +3,7 @@
 import datetime as dt
 import re
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from itertools import chain, islice
@@ -13,31 +13,27 @@ from typing import IO, Any, Final
 import openpyxl  # type: ignore[import-untyped]
 import pyarrow as pa
 from openpyxl.cell.cell import ERROR_CODES  # type: ignore[import-untyped]
-from openpyxl.utils import get_column_letter  # type: ignore[import-untyped]
+from openpyxl.utils.cell import column_index_from_string, coordinate_from_string  # type: ignore[import-untyped]
 from openpyxl.utils.datetime import WINDOWS_EPOCH  # type: ignore[import-untyped]
 
 from pricetrail.base.errors import SourceError
 from pricetrail.base.params_data import FileFormat
 from pricetrail.data.contract import LINE_COLUMNS
 from pricetrail.data.headers import Header, NoHeaderError, find_header, header_rows
-from pricetrail.data.source import RawTable
+from pricetrail.data.source import RawTable, Source
 from pricetrail.data.source_limits import BATCH_ROWS, Allowance, counted_rows
 
-_FORMULA: Final = re.compile(rb"<(\w+:)?f[ >/]")
+_NO_VALUE: Final = re.compile(  # a cell with a formula and no value: its attributes, its formula
+    rb"<(?:\w+:)?c\b([^<>]*)>\s*<(?:\w+:)?f\b(?:[^<>]*/>|[^<>]*>([^<>]*)</(?:\w+:)?f>)"
+    rb"\s*(?:<(?:\w+:)?v\b[^<>]*(?:/>|></(?:\w+:)?v>)\s*)?</(?:\w+:)?c>"
+)
 SOME: Final = 2  # required columns that make a sheet without the others one of lines whose columns were renamed
 
 Row = tuple[Any, ...]
 
 
-def read_workbook(
-    source: Path | IO[bytes], format_of: Callable[[str], FileFormat], allowance: Allowance
-) -> list[RawTable]:
+def read_workbook(source: Path | IO[bytes], allowance: Allowance) -> list[RawTable]:
     """Every sheet whose name is ``data.sheet`` and that has the columns.
-
-    Args:
-        source: the file.
-        format_of: how the sheet of a name is written.
-        allowance: of the file.
 
     Raises:
         SourceError: a sheet has some of the columns, or none has all, or a formula has no value.
@@ -48,9 +44,9 @@ def read_workbook(
         book = openpyxl.load_workbook(source, read_only=True, data_only=True, keep_links=False)
         try:
             for sheet in book.worksheets:
-                written = format_of(sheet.title)
+                written = allowance.written(sheet.title)
                 try:
-                    tables.append(_read_sheet(source, sheet, written, allowance))
+                    tables.append(_read_sheet(sheet, written, allowance))
                 except NoHeaderError as error:
                     if error.found >= SOME or (written.sheet and _is_named(sheet.title, written)):
                         rule = f"{error.rule}; or set data.sheet to the sheets that are lines"
@@ -61,10 +57,11 @@ def read_workbook(
     if not tables:
         found = "; ".join(f"{title}: {error.value or error.rule}" for title, error in passed.items())
         rule = "must have a sheet with the columns of data.columns (and the name of data.sheet)"
-        raise next(iter(passed.values())) if len(passed) == 1 else SourceError(str(allowance.file), rule, found[:1000])
+        raise next(iter(passed.values())) if len(passed) == 1 else SourceError(allowance.place, rule, found[:1000])
     if passed:
         note = f"sheets that are not read: {', '.join(passed)}"
-        tables[0] = replace(tables[0], notes=(*tables[0].notes, note))
+        first = tables[0].source
+        tables[0] = replace(tables[0], source=replace(first, notes=(*first.notes, note)))
     return tables
 
 
@@ -72,8 +69,8 @@ def _is_named(title: str, written: FileFormat) -> bool:
     return written.sheet in ("", title) or fnmatchcase(title, written.sheet)
 
 
-def _read_sheet(source: Path | IO[bytes], sheet: Any, written: FileFormat, allowance: Allowance) -> RawTable:  # noqa: ANN401
-    place = f"{allowance.file} [{sheet.title}]"
+def _read_sheet(sheet: Any, written: FileFormat, allowance: Allowance) -> RawTable:  # noqa: ANN401
+    place = f"{allowance.place} [{sheet.title}]"
     if not _is_named(sheet.title, written):
         raise NoHeaderError(place, "must be named by data.sheet", sheet.title)
     rows = counted_rows(sheet, allowance)
@@ -83,17 +80,15 @@ def _read_sheet(source: Path | IO[bytes], sheet: Any, written: FileFormat, allow
     header = find_header(place, [["" if cell is None else str(cell) for cell in row] for row in head], written)
     if sheet.parent.epoch != WINDOWS_EPOCH and written.datetime_format == "excel":
         raise SourceError(place, "must count days from 1900, and counts them from 1904: make the times date cells")
-    with sheet._get_source() as xml:
-        has_formulas = _FORMULA.search(xml.read())
-    if has_formulas:
-        _require_values(source, sheet, header, place)
     columns, numbers, types = _cells(chain(head[header.row :], rows), header)
+    _require_values(sheet, header, place)
     names = [str(header.positions[ours]) for ours in header.positions]
     notes = [f"its header is row {header.row}"] if header.row > 1 else []
     if sheet.sheet_state != "visible":
         notes.append("the sheet is hidden")
     table = pa.Table.from_arrays(columns, names=names)
-    return RawTable(place, written, header, table, numbers, types, tuple(notes))
+    source = Source(place, str(allowance.file), written, table.num_rows, tuple(notes))
+    return RawTable(source, header, table, numbers, types)
 
 
 def _cells(rows: Iterator[Row], header: Header) -> tuple[list[pa.ChunkedArray], pa.Array, pa.ChunkedArray]:
@@ -131,18 +126,15 @@ def _told_cell(value: object) -> tuple[str | None, str]:
     return str(value), "d" if isinstance(value, dt.date | dt.time | dt.timedelta) else "n"
 
 
-def _require_values(source: Path | IO[bytes], sheet: Any, header: Header, place: str) -> None:  # noqa: ANN401
+def _require_values(sheet: Any, header: Header, place: str) -> None:  # noqa: ANN401
     """Refuse formulas whose value the file does not hold: programs write them, and Excel adds it when it saves."""
-    book = openpyxl.load_workbook(source, read_only=True, data_only=False, keep_links=False)
-    try:
-        formulas = book[sheet.title]
-        formulas.reset_dimensions()
-        for number, (told, row) in enumerate(zip(sheet.iter_rows(), formulas.iter_rows(), strict=True), start=1):
-            for at in header.positions.values() if number > header.row else ():
-                if at < len(row) and row[at].data_type == "f" and told[at].value is None:
-                    if told[at].data_type == "str":  # its value is an empty text
-                        continue
-                    rule = "must hold the value of its formula: open the file in Excel, save it, and try again"
-                    raise SourceError(f"{place}: cell {get_column_letter(at + 1)}{number}", rule, row[at].value)
-    finally:
-        book.close()
+    with sheet._get_source() as xml:
+        cells = _NO_VALUE.finditer(xml.read())
+    for cell in cells:
+        address, kind = (re.search(rb"\b%b=[\"']([^\"']*)" % name, cell[1]) for name in (b"r", b"t"))
+        column, row = coordinate_from_string(address[1].decode()) if address else ("", 0)
+        at = column_index_from_string(column) - 1 if column else -1
+        is_text = kind is not None and kind[1] == b"str"  # its value is an empty text
+        if not address or (row > header.row and at in header.positions.values() and not is_text):
+            rule = "must hold the value of its formula: open the file in Excel, save it, and try again"
+            raise SourceError(f"{place}: cell {column}{row or ''}", rule, f"={(cell[2] or b'').decode()}")
