@@ -6,7 +6,7 @@ import sys
 import tempfile
 from collections.abc import Iterable
 from contextlib import suppress
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Annotated, Any
 
 import typer
@@ -132,7 +132,7 @@ def _path(paths: list[Path], params: Params) -> str:
     """The folder that was named, where it lies in the project; else the one in params.yaml, or a new one."""
     if len(paths) == 1 and paths[0].is_dir() and paths[0].resolve().is_relative_to(Path.cwd()):
         return paths[0].resolve().relative_to(Path.cwd()).as_posix()
-    return OWN if params.data.path.strip("./") == DEMO else params.data.path
+    return OWN if PurePath(params.data.path) == PurePath(DEMO) else params.data.path
 
 
 def _tried(found: list[Path], text: str) -> Reading:
