@@ -9,7 +9,6 @@ from typing import Any, Final
 
 import pandas as pd
 
-import harness
 from harness import BenchmarkError, Goal, Result
 from pricetrail.base import files
 from pricetrail.model.bundle import PRIMARY
@@ -76,7 +75,6 @@ def result(
         rival_value=rival["mse_log_quantity"],
         ratio=rival["mse_log_quantity"] / ours["mse_log_quantity"],
         what_was_run=f"{what_was_run} {SIGHT} {outcome(models)}",
-        machine=harness.machine(),
         goals=tuple(goals),
         details={"models": list(models), **details},
     )

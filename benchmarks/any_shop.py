@@ -37,11 +37,9 @@ def measure() -> Result:
         unit="inputs wrong",
         rival="the commit before any shop's data, 20 of ../shared/cases",
         rival_value=16,
-        ratio=None,
         what_was_run=f"{len(inputs)} inputs of ../shared/cases and tests/data/examples by {len(trials)} settings, each "
         f"held against lines written down without the code: {verdicts['equal']} equal, {verdicts['refused']} refused "
         "where they must be, by words that name the trouble",
-        machine=harness.machine(),
         goals=(Goal("inputs read wrongly or lost in silence", len(wrong), "<=", 0, "inputs wrong"),),
         details={
             "trials": [

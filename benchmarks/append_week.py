@@ -42,12 +42,8 @@ def measure() -> Result:
         name="append_week",
         value=len(changed),
         unit="partitions",
-        rival=None,
-        rival_value=None,
-        ratio=None,
         what_was_run=f"ETL of the UCI data without the {len(late)} daily files of its last ISO week, {week}, then "
         "with them; partitions of data/processed that are new, gone or have other bytes are counted",
-        machine=harness.machine(),
         goals=(Goal("partitions new or changed", len(changed), "=", 1, "partitions"),),
         details={"changed": changed, "partitions_before": len(before), "partitions_after": len(after)},
     )

@@ -17,11 +17,7 @@ def counted(name: str, marker: str, unit: str, what: str, least: int) -> Result:
         name=name,
         value=failed,
         unit=unit,
-        rival=None,
-        rival_value=None,
-        ratio=None,
         what_was_run=f"`pytest -m {marker}`: {len(ran)} tests, {what}",
-        machine=harness.machine(),
         goals=(Goal(unit, failed, "=", 0, unit.split()[0]), Goal("tried", len(ran), ">=", least, unit.split()[0])),
         details={"tests": found},
     )

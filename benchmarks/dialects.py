@@ -66,11 +66,7 @@ def measure() -> Result:
         name="dialects",
         value=len(misread),
         unit="dialects misread",
-        rival=None,
-        rival_value=None,
-        ratio=None,
         what_was_run=WHAT,
-        machine=harness.machine(),
         goals=(
             Goal("dialects misread", len(misread), "=", 0, "dialects"),
             Goal("tried", len(found), ">=", LEAST, "dialects"),

@@ -190,11 +190,7 @@ def measure() -> Result:
         name="drift_calibration",
         value=ordinary,
         unit="months",
-        rival=None,
-        rival_value=None,
-        ratio=None,
         what_was_run=WHAT,
-        machine=harness.machine(),
         goals=(
             Goal("ordinary months that fail", ordinary, "=", 0, "months"),
             Goal("Christmas months that fail", christmas, "=", len(CHRISTMAS), "months"),

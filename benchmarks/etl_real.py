@@ -25,7 +25,6 @@ def measure() -> Result:
         ratio=RIVAL["etl_pipeline"]["seconds"] / etl.seconds,
         what_was_run="`python -m pricetrail.stages.etl_pipeline`, then the same of preprocess, in a fresh clone of "
         "HEAD with the UCI Online Retail lines as daily gzipped CSV files; the value is the ETL's",
-        machine=harness.machine(),
         goals=(
             Goal("ETL time", etl.seconds, "<=", 8.0, "s"),
             Goal("ETL peak RSS", etl.largest_gib, "<=", 1.5, "GiB"),

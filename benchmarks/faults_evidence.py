@@ -22,12 +22,8 @@ def measure() -> Result:
         name="faults_evidence",
         value=missed,
         unit="faults undetected",
-        rival=None,
-        rival_value=None,
-        ratio=None,
         what_was_run=f"{TESTS}: {len(found)} faults, each in a copy of a finished run of the tiny shop; the gate, "
         "check, command or test that docs/faults.md names has to notice it, and to be quiet without it",
-        machine=harness.machine(),
         goals=(
             Goal("faults undetected", missed, "=", 0, "faults"),
             Goal("faults injected", len(found), ">=", LEAST_FAULTS, "faults"),

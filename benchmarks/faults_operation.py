@@ -136,13 +136,9 @@ def _result(found: Mapping[str, Sequence[Trial]], skipped: Mapping[str, str], co
         name="faults_operation",
         value=lost,
         unit="faults not survived",
-        rival=None,
-        rival_value=None,
-        ratio=None,
         what_was_run=f"{len(found)} faults {REPETITIONS} times, moments drawn by seed, each in a copy of a world (git "
         "remote, project, cache, S3) in which a week is due; stages that take a moment, the run itself whole. After "
         "each: branch, tags and objects all or nothing, the rest as before, the next run publishes what is due, once",
-        machine=harness.machine(),
         goals=(
             Goal("faults not survived", lost, "=", 0, "faults"),
             Goal("faults injected", len(found), ">=", LEAST_FAULTS, "faults"),

@@ -63,7 +63,7 @@ class Goal:
         return bool(RULES[self.rule](self.value, self.limit))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Result:
     """What one benchmark found.
 
@@ -76,11 +76,11 @@ class Result:
     name: str
     value: float
     unit: str
-    rival: str | None
-    rival_value: float | None
-    ratio: float | None
+    rival: str | None = None
+    rival_value: float | None = None
+    ratio: float | None = None
     what_was_run: str
-    machine: Mapping[str, Any]
+    machine: Mapping[str, Any] = field(default_factory=lambda: machine())
     goals: tuple[Goal, ...] = ()
     details: Mapping[str, Any] = field(default_factory=dict)
 

@@ -35,11 +35,7 @@ def measure() -> Result:
         name="intervals_real",
         value=covered["80"],
         unit="%",
-        rival=None,
-        rival_value=None,
-        ratio=None,
         what_was_run=WHAT,
-        machine=harness.machine(),
         goals=tuple(
             Goal(f"coverage of the {level}% intervals", covered[level], rule, limit, "%")
             for level, limits in LIMITS.items()

@@ -49,7 +49,6 @@ def measure(
         rival_value=rival.seconds if rival else None,
         ratio=rival.seconds / usage.seconds if rival else None,
         what_was_run=f"{COMMAND}; {WHAT[data]}. {MEMORY}",
-        machine=harness.machine(),
         goals=tuple(goals),
         details=details,
     )

@@ -106,7 +106,6 @@ def measure() -> Result:
         rival_value=rival_share,
         ratio=share / rival_share if min(share, rival_share) > 0 else None,
         what_was_run=WHAT,
-        machine=harness.machine(),
         details={**scores, "blanket_share_of_gain": blankets, "predicted_by_the_run": predicted},
     )
 

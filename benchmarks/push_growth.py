@@ -111,11 +111,7 @@ def measure() -> Result:
         name="push_growth",
         value=megabytes,
         unit="MB",
-        rival=None,
-        rival_value=None,
-        ratio=None,
         what_was_run=WHAT.format(week=WEEK, files=len(late)),
-        machine=harness.machine(),
         goals=(Goal("pushed for a week", megabytes, "<=", 12.0, "MB"),),
         details={"mb_by_output": {name: size / MB for name, size in parts.items()}, "first_push_mb": pushed / MB},
     )

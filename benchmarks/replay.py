@@ -65,12 +65,8 @@ def measure() -> Result:
         name="replay",
         value=percent,
         unit="% of outputs identical",
-        rival=None,
-        rival_value=None,
-        ratio=None,
         what_was_run=f"`pricetrail replay HEAD` of {' and of '.join(found)}; all {len(outputs)} outputs of the locks, "
         "a folder as one, each held against its recorded hash and its bytes in git",
-        machine=harness.machine(),
         goals=(Goal("outputs identical", percent, "=", 100.0, "%"), *shares),
         details={name: _details(replay) for name, replay in found.items()},
     )

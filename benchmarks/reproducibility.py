@@ -51,12 +51,8 @@ def measure() -> Result:
         name="reproducibility",
         value=count,
         unit="outputs",
-        rival=None,
-        rival_value=None,
-        ratio=None,
         what_was_run=f"`dvc repro -f` in two fresh clones of HEAD each, on {' and on '.join(pairs)}; "
         f"all {sum(len(pair.first) for pair in pairs.values())} output hashes of dvc.lock and demo/dvc.lock compared",
-        machine=harness.machine(),
         goals=tuple(goals),
         details=details,
     )

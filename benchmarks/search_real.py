@@ -51,13 +51,9 @@ def measure() -> Result:
         name="search_real",
         value=minutes,
         unit="min",
-        rival=None,
-        rival_value=None,
-        ratio=None,
         what_was_run=f"pricetrail.model.study.search with {TRIALS} trials, space and pruning of the committed "
         f"params.yaml, on all UCI Online Retail lines: each trial trains on the latest {found['search_rows']:,} "
         f"training lines and is scored on all validation days; {found['threads']} thread; no journal",
-        machine=harness.machine(),
         goals=(Goal("time", minutes, "<=", 10.0, "min"),),
         details={**found, "largest_gib": usage.largest_gib},
     )

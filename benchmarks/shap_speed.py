@@ -108,7 +108,6 @@ def measure() -> Result:
         rival_value=rival_speed,
         ratio=speed / rival_speed,
         what_was_run=WHAT.format(rows=found["rows"], background=BACKGROUND_ROWS, repeats=REPEATS),
-        machine=harness.machine(),
         goals=(
             Goal("times DeepExplainer's", speed / rival_speed, ">=", LEAST_RATIO, "x"),
             Goal("all test lines", found["seconds"], "<=", MOST_SECONDS, "s"),

@@ -99,11 +99,7 @@ def measure() -> Result:
         name="train_scaling",
         value=time_exponent,
         unit="exponent",
-        rival=None,
-        rival_value=None,
-        ratio=None,
         what_was_run=WHAT.format(sizes=", ".join(f"{rows:,}" for rows in ROWS)),
-        machine=harness.machine(),
         goals=(
             Goal("exponent of time", time_exponent, "<=", 1.1, "exponent"),
             Goal(f"peak RSS at {largest['rows']:,} lines", largest["peak_gib"], "<=", MOST_GIB, "GiB"),

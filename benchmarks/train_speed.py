@@ -184,7 +184,6 @@ def measure() -> Result:
         rival_value=speed[LOADER],
         ratio=at_goal["chosen"]["ratio"],
         what_was_run=WHAT.format(repeats=REPEATS, rows=found["rows"], batch=batch, **NETWORKS),
-        machine=harness.machine(),
         goals=tuple(goals),
         details={**found, "where_the_time_goes": WHY, "largest_gib": usage.largest_gib},
     )

@@ -160,13 +160,9 @@ def measure() -> Result:
         name="weekly_noop",
         value=seconds,
         unit="s",
-        rival=None,
-        rival_value=None,
-        ratio=None,
         what_was_run=f"`pricetrail weekly` with nothing new on the demo shop, median of {NOTHING_NEW}; then after a "
         "change of a dial that four stages read (median of three), and of the data, which runs every stage: its "
         "seconds less those of `dvc repro` and `dvc push` in a copy of the project",
-        machine=harness.machine(),
         goals=(
             Goal("time with nothing new", seconds, "<=", 15.0, "s"),
             Goal("commits with nothing new", sum(run["commits"] for run in runs), "=", 0, "commits"),

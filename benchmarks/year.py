@@ -92,11 +92,7 @@ def result(weeks: Sequence[Week], errors: dict[str, Any], replays: Sequence[dict
         name="year",
         value=good,
         unit=f"of {count} runs published, or withheld with a reason",
-        rival=None,
-        rival_value=None,
-        ratio=None,
         what_was_run=WHAT,
-        machine=harness.machine(),
         goals=(
             Goal("runs published, or withheld with a reason", good, "=", count, "runs"),
             Goal("faults", faults, "=", 0, "runs"),

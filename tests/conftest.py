@@ -1,6 +1,7 @@
 """Settings of all tests: hypothesis tries the same examples everywhere, and a busy machine fails no test."""
 
 import filecmp
+import gc
 import os
 import shutil
 import sys
@@ -22,6 +23,15 @@ settings.register_profile("repeatable", deadline=None, derandomize=True, max_exa
 settings.register_profile("unshrunk", deadline=None, derandomize=True, phases=[Phase.explicit, Phase.generate])
 settings.load_profile("repeatable")
 GROUPED = ("xdist_group", "long", "real")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """What tests import stays until the end, so that Python need not go through its million objects again and again."""
+    gc.disable()
+    yield
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import re
 import shutil
 from collections import Counter
@@ -17,7 +18,7 @@ from ruamel.yaml import YAML
 
 from pricetrail.base.errors import PricetrailError
 from support.clone import TINY, Clone, edit_params, make_clone, md5
-from support.commands import stage_command
+from support.commands import environment, fast_programs, stage_command
 from support.source_tree import ROOT
 
 pytestmark = pytest.mark.slow
@@ -195,13 +196,22 @@ def test_git_stays_clean_and_nothing_reruns(shop: Clone) -> None:
     assert shop.must("git", "status", "--porcelain") == ""
 
 
-def test_same_inputs_same_bytes_in_another_place_and_time_zone(shop: Clone, tmp_path: Path) -> None:
-    """Law 1. The other clone has another path, time zone, language, hash seed and number of BLAS threads."""
+@pytest.mark.parametrize("is_real", [False, long(True)], ids=["forks", "processes"])
+def test_same_inputs_same_bytes_in_another_place_and_time_zone(shop: Clone, tmp_path: Path, is_real: bool) -> None:
+    """Law 1. The other clone has another path, time zone, language, hash seed and number of BLAS threads.
+
+    The stages are forks of a second server, which loaded its packages with these variables; the network is trained once
+    more by a real process. In `make test-all` every process is real.
+    """
     other = make_clone(tmp_path / "a much longer path, with spaces", TINY, fast=False)
     env = {"TZ": "Pacific/Auckland", "LC_ALL": "C", "PYTHONHASHSEED": "77", "OMP_NUM_THREADS": "2", "COLUMNS": "40"}
-    other.must("dvc", "repro", "-f", **env)
+    forks = {} if is_real else {"PATH": f"{fast_programs(**env)}{os.pathsep}{environment()['PATH']}"}
+    other.must("dvc", "repro", "-f", **env, **forks)
     assert other.lock() == shop.lock()
     assert sum(len(outs) for outs in shop.lock().values()) >= 24
+    if not is_real:
+        other.must("bash", "-c", stage_command("tune_primary_model"), **env)
+        assert "up to date" in other.must("dvc", "status", "tune_primary_model", **env, **forks)
 
 
 def sandbox(shop: Clone, folder: Path, stage: dict[str, Any]) -> None:

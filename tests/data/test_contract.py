@@ -109,7 +109,7 @@ def order(line: Line) -> str:
 
 
 SPACE = st.sampled_from(["", "", "", " ", "\t", "\u00a0", "\u2003"])
-WORDS = st.text(st.characters(codec="utf-8", categories=["L", "N", "P", "S", "Zs"]), max_size=6).filter(
+WORDS = st.text(st.characters(categories=["L", "N", "P", "S", "Zs"]), max_size=6).filter(
     lambda text: text.strip() not in {"-", "--"} and not set(text) & set("'=")
 )
 TIMES = st.datetimes(dt.datetime(1999, 1, 1), dt.datetime(2030, 1, 1)).map(lambda at: at.replace(microsecond=0))

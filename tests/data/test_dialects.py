@@ -29,30 +29,33 @@ from support.trouble_files import TROUBLES
 DIALECTS = st.builds(Dialect, **{name: st.sampled_from(values) for name, values in DIMENSIONS.items()}).map(tidy)
 
 
-def never_a_third(dialect: Dialect, wrong: int) -> None:
+def misread(dialect: Dialect, wrong: int) -> list[str]:
+    """What is neither the same table nor refused, and a refusal of a supported dialect with its right settings."""
     with tempfile.TemporaryDirectory() as folder:
-        for name, said, found in trials(Path(folder) / "shop", dialect, wrong):
-            assert found.how != MISREAD, f"{name} {said}: {found.why}"
-            assert name != "right" or found.how == EQUAL or not dialect.is_supported, found.why
+        return [
+            f"{name} {settings}: {found.how}: {found.why}"
+            for name, settings, found in trials(Path(folder) / "shop", dialect, wrong)
+            if found.how == MISREAD or (name == "right" and dialect.is_supported and found.how != EQUAL)
+        ]
 
 
 @given(DIALECTS)
 @settings(max_examples=15, phases=[Phase.explicit, Phase.generate])  # to make it smaller takes a minute
 def test_a_dialect_is_read_or_refused(dialect: Dialect) -> None:
-    never_a_third(dialect, wrong=1)
+    assert misread(dialect, wrong=1) == []
 
 
 @pytest.mark.long
 @given(DIALECTS)
 @settings(max_examples=200)
 def test_any_dialect_is_read_or_refused(dialect: Dialect) -> None:
-    never_a_third(dialect, wrong=4)
+    assert misread(dialect, wrong=4) == []
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("dialect", sample(sum(map(len, DIMENSIONS.values())) - 2 * len(DIMENSIONS), 0), ids=str)
 def test_each_way_by_itself_is_read(dialect: Dialect) -> None:
-    never_a_third(dialect, wrong=99)
+    assert misread(dialect, wrong=99) == []
 
 
 @pytest.mark.parametrize("dialect", [Dialect(delimiter=";", decimal=",", dates="%d.%m.%Y %H:%M")], ids=str)

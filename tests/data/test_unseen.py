@@ -16,7 +16,6 @@ from typer.testing import CliRunner
 
 from pricetrail.base.errors import SourceError
 from pricetrail.base.files import read_params
-from pricetrail.base.params import parse_params
 from pricetrail.cli.app import app
 from pricetrail.data.profile import profile
 from pricetrail.data.reading import read_shop
@@ -26,6 +25,7 @@ from pricetrail.data.unseen.date_evidence import date_evidence
 from pricetrail.data.unseen.number_evidence import as_number, number_evidence
 from pricetrail.data.unseen.proposal import Proposal, propose
 from pricetrail.data.unseen.unseen_files import look_at
+from support.tables import SHIPPED
 
 PARAMS = Path(__file__).parents[2] / "params.yaml"
 TODAY = dt.date(2026, 1, 31)
@@ -54,7 +54,7 @@ def text(table: list[list[Any]], header: list[str] = NAMES, delimiter: str = ","
 
 def proposed(folder: Path, answers: dict[str, Any] | None = None, **files: str | bytes) -> Proposal:
     """The proposal for files by name without suffix, written as CSV."""
-    data, tables = parse_params(PARAMS.read_text()).data, []
+    data, tables = SHIPPED.data, []
     for name, content in files.items():
         path = folder / f"{name}.csv"
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
@@ -249,7 +249,7 @@ def test_a_currency_is_told_by_its_sign_or_asked(price: str, header: str, curren
     names = [header if name == "UnitPrice" else name for name in NAMES]
     path = tmp_path / "a.csv"
     path.write_text(text(rows(price=price), names))
-    data = parse_params(PARAMS.read_text()).data
+    data = SHIPPED.data
     found = propose(look_at(path, data, {}), data.missing, {}, TODAY)
     assert found.told.get("shop.currency", (None,))[0] == currency
     assert asked(found) == (set() if currency else {"shop.currency"})
@@ -277,7 +277,7 @@ def test_files_of_two_layouts_each_have_their_settings(tmp_path: Path) -> None:
 
 
 def test_files_of_every_kind_are_looked_at(tmp_path: Path) -> None:
-    data, plain = parse_params(PARAMS.read_text()).data, text(rows())
+    data, plain = SHIPPED.data, text(rows())
     book = openpyxl.Workbook()
     book.active.append(["Report of the shop"])
     book.create_sheet("Lines").append(NAMES)

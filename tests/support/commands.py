@@ -25,9 +25,13 @@ def stage_command(name: str) -> str:
 
 
 @cache
-def fast_programs() -> Path:
-    """Folder of `python`, `pricetrail` and `dvc` that import no packages; made once a process."""
-    return preloaded.start(preloaded.pins_of(stage_command("")))
+def fast_programs(**seen: str) -> Path:
+    """Folder of `python`, `pricetrail` and `dvc` that import no packages; made once a process and for what they see.
+
+    Args:
+        seen: variables that packages read when they are loaded, beside the pins.
+    """
+    return preloaded.start(preloaded.pins_of(stage_command("")), seen)
 
 
 def environment(code: Path = ROOT, fast: bool = False, **extra: str) -> dict[str, str]:

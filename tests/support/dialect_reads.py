@@ -6,7 +6,6 @@ import contextlib
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from typer.testing import CliRunner
 
@@ -18,9 +17,8 @@ from pricetrail.data.reading import Reading, read_shop
 from support.dialect_files import write
 from support.dialects import Dialect, Line, Settings, right_settings, shipped_settings, truth, wrong_settings
 from support.said import Read, read_of
-from support.tables import PARAMS
+from support.tables import PARAMS, SHIPPED
 
-SHIPPED: Final = parse_params(PARAMS)
 EQUAL, REFUSED, MISREAD = "equal", "refused", "misread"
 
 

@@ -3,8 +3,8 @@
 A server imports those packages once, and nothing of this project. `python -m pricetrail.…`, `pricetrail` and `dvc` are
 small scripts, first in the `PATH` of a clone: they hand folder, environment, arguments and streams to the server, whose
 fork imports the clone's own code and ends with its exit code. The pins of `dvc.yaml` are set before torch loads. Any
-other program, and whoever sets a pin otherwise, gets the real interpreter. Law 1 holds what forks made against what
-real processes make.
+other program, and whoever sets a pin otherwise, gets the real interpreter. Law 1 holds what forks made against the
+network of a real process, and in `make test-all` against all that real processes make.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import tempfile
 import threading
 import time
 import traceback
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -55,8 +56,8 @@ sys.exit(code if code >= 0 else 128 - code)
 """
 
 
-def start(pins: dict[str, str]) -> Path:
-    """Start a server that ends with this process; the folder of its three scripts."""
+def start(pins: dict[str, str], seen: Mapping[str, str]) -> Path:
+    """Start a server that ends with this process, with more variables; the folder of its three scripts."""
     folder = Path(tempfile.mkdtemp(prefix="preloaded-"))
     programs = Path(sys.executable).parent
     address = str(folder / "socket")
@@ -66,7 +67,7 @@ def start(pins: dict[str, str]) -> Path:
         (folder / name).chmod(0o755)
     kept = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     server = subprocess.Popen(
-        [sys.executable, __file__, address], env={**kept, **pins}, stdin=subprocess.PIPE,
+        [sys.executable, __file__, address], env={**kept, **seen, **pins}, stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     atexit.register(shutil.rmtree, folder, ignore_errors=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import functools
 import io
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,7 +19,7 @@ from pricetrail.data.shop_rules import shop_rules
 from pricetrail.data.source_files import read_lines
 
 PARAMS = (Path(__file__).resolve().parent.parent.parent / "params.yaml").read_text()
-shipped = functools.cache(lambda: parse_params(PARAMS))
+SHIPPED = parse_params(PARAMS)  # frozen, so that it is read once: that takes as long as many a test
 HEADER = ("InvoiceNo", "StockCode", "Description", "Quantity", "InvoiceDate", "UnitPrice", "CustomerID", "Country")
 Row = tuple[str, ...]
 
@@ -42,7 +41,7 @@ def csv_text(rows: Sequence[Row], header: Sequence[str] = HEADER, delimiter: str
 
 def data_settings(path: Path | str, **dials: object) -> Data:
     """The shipped dials of ``data`` with another path, and some of them changed."""
-    return Data.model_validate({**shipped().data.model_dump(), "path": str(path), **dials})
+    return Data.model_validate({**SHIPPED.data.model_dump(), "path": str(path), **dials})
 
 
 def raw_table(rows: Sequence[Row], file: str = "a.csv") -> pd.DataFrame:
@@ -53,8 +52,8 @@ def raw_table(rows: Sequence[Row], file: str = "a.csv") -> pd.DataFrame:
 
 def shop_settings(path: Path | str = "lines", preset: str = "uci", **dials: object) -> Params:
     """The shipped parameters with another path, the rules of a preset, and some of section ``data`` changed."""
-    shop = shipped().shop.model_copy(update={"preset": preset})
-    return shipped().model_copy(update={"data": data_settings(path, **dials), "shop": shop})
+    shop = SHIPPED.shop.model_copy(update={"preset": preset})
+    return SHIPPED.model_copy(update={"data": data_settings(path, **dials), "shop": shop})
 
 
 def parsed_table(raw: pd.DataFrame, **dials: object) -> Parsed:
