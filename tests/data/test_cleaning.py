@@ -181,7 +181,7 @@ def test_a_small_file_is_not_lost_among_large_ones(tmp_path: Path) -> None:
     ("path", "preset"),
     [("demo/lines", "uci"), ("./demo/lines/", "uci"), ("../demo/lines", "generic"), ("data/lines", "generic")],
 )
-def test_only_the_demo_shop_s_own_folder_has_the_uci_s_rules_by_itself(path: str, preset: str) -> None:
+def test_only_the_demo_shops_own_folder_has_the_uci_rules(path: str, preset: str) -> None:
     assert shop_rules(shop_settings(path, preset="auto")).name == preset
 
 

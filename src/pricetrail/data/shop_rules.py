@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import PurePath
+from pathlib import PurePosixPath
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -71,7 +71,7 @@ def shop_rules(params: Params) -> ShopRules:
     if any(named) != bool(params.shop.cancelled_status):
         rule = "data.columns.status and shop.cancelled_status must both be set, or neither: words tell what it cancels"
         raise ParamsError("params.yaml", rule)
-    auto = "uci" if PurePath(params.data.path) == PurePath(DEMO) else "generic"
+    auto = "uci" if PurePosixPath(params.data.path) == PurePosixPath(DEMO) else "generic"
     own: dict[str, Any] = params.shop.model_dump(exclude={"preset"}, exclude_none=True)
     own["cancelled_status"] = tuple(word.strip().lower() for word in params.shop.cancelled_status)
     if params.data.max_dropped_share is not None:
