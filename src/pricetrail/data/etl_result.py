@@ -28,7 +28,8 @@ class Dropped:
     @property
     def words(self) -> str:
         """The reason as people say it, to stand behind a number."""
-        return REASONS[self.reason][0]
+        known = REASONS.get(self.reason)
+        return known[0] if known else self.reason  # of a file that another version wrote
 
 
 def dropped_words(dropped: Mapping[str, int]) -> str:
