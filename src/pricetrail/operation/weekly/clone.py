@@ -165,8 +165,10 @@ def without_stages(clone: Clone, top: Path, given: Mapping[str, bytes], made: Se
 
     Raises:
         UnreachableError: the repository cannot be cloned.
-        OperationError: an output is a link, or no file.
+        OperationError: an output is a link, or no file; or the folder of the stages is gone, and their results with it.
     """
+    if not clone.folder.is_dir():
+        raise OperationError(str(clone.top), "must be there until the run has published what its stages made")
     _clone(clone.repository, top, clone.home, minutes, "--no-checkout")
     try:
         git("cat-file", "-e", clone.base, folder=top)
