@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from pricetrail.base.errors import ContractError
 from pricetrail.base.params import Params
 from pricetrail.data.cleaning import clean
-from pricetrail.data.contract import SOURCE_FILE, SOURCE_ROW, parse, require_parseable
+from pricetrail.data.contract import parse, require_parseable
 from pricetrail.data.features import build_features
 from pricetrail.data.shop_rules import PRESETS
+from pricetrail.data.text import SOURCE_FILE, SOURCE_ROW
 
 Mask = NDArray[np.bool_]
 Change = Callable[[pd.DataFrame, Mask, float, np.random.Generator], pd.DataFrame]

@@ -22,6 +22,7 @@ import pytest
 from pricetrail.base.errors import SourceError
 from pricetrail.base.params_data import Data
 from pricetrail.data import contract, source_files
+from pricetrail.data.text import CELL_TYPES
 from support.tables import HEADER, SHOP, Row, cleaned_table, csv_text, data_settings, parsed_files
 
 Line = tuple[str, str, str | None, int, dt.datetime, float, str | None, str]
@@ -393,7 +394,7 @@ def test_numbers_beside_text_stay_told_as_numbers(tmp_path: Path) -> None:
     write_parquet(tmp_path / "a.parquet", [row for row in TYPED if row[1] == 22423])
     (tmp_path / "b.csv").write_text(csv_text(SHOP[:1]))
     raw = source_files.read_lines(data_settings(tmp_path)).table
-    assert raw[contract.CELL_TYPES].astype(object).where(raw[contract.CELL_TYPES].notna(), None).tolist() == [
+    assert raw[CELL_TYPES].astype(object).where(raw[CELL_TYPES].notna(), None).tolist() == [
         *["nntndnnt"] * 2,
         None,
     ]

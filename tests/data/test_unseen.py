@@ -177,6 +177,9 @@ def test_marks_are_told_asked_for_or_refused(
             proposed(tmp_path, a=content)
     elif told is None:
         assert asked(proposed(tmp_path, a=content)) == {"data.decimal"}
+        (question,) = proposed(tmp_path, a=content).questions
+        small, large = sorted(float(shown.rpartition(" is ")[2]) for _, shown in question.readings)
+        assert large == pytest.approx(1000 * small), "both readings are shown, a thousand times apart"
     else:
         found = proposed(tmp_path, a=content)
         assert (value(found, "data.decimal"), value(found, "data.thousands"), found.questions) == (*told, ())

@@ -13,8 +13,9 @@ import pytest
 
 from pricetrail.base.errors import SourceError
 from pricetrail.data import source_files
-from pricetrail.data.contract import CELL_TYPES, LINE_COLUMNS
+from pricetrail.data.contract import LINE_COLUMNS
 from pricetrail.data.source import RawLines
+from pricetrail.data.text import CELL_TYPES
 from support.tables import HEADER, SHOP, data_settings
 
 Cells = Sequence[Sequence[object]]

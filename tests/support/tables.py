@@ -14,9 +14,10 @@ from pricetrail.base.params import Params, parse_params
 from pricetrail.base.params_data import Data
 from pricetrail.data import contract
 from pricetrail.data.cleaning import Cleaned, clean
-from pricetrail.data.contract import LINE_COLUMNS, SOURCE_FILE, SOURCE_ROW, Parsed
+from pricetrail.data.contract import LINE_COLUMNS, Parsed
 from pricetrail.data.shop_rules import shop_rules
 from pricetrail.data.source_files import read_lines
+from pricetrail.data.text import SOURCE_FILE, SOURCE_ROW
 
 PARAMS = (Path(__file__).resolve().parent.parent.parent / "params.yaml").read_text()
 SHIPPED = parse_params(PARAMS)  # frozen, so that it is read once: that takes as long as many a test

@@ -18,10 +18,7 @@ from pricetrail.base.params_data import FileFormat
 from pricetrail.data.dates import far_from_the_rest, parse_datetimes
 from pricetrail.data.numbers import parse_numbers
 from pricetrail.data.shop_rules import ShopRules
-from pricetrail.data.text import CELL_TYPES as CELL_TYPES
-from pricetrail.data.text import SOURCE_FILE as SOURCE_FILE
-from pricetrail.data.text import SOURCE_ROW as SOURCE_ROW
-from pricetrail.data.text import Mask, plain_code, read_cells, require_one_width
+from pricetrail.data.text import SOURCE_FILE, SOURCE_ROW, Mask, plain_code, read_cells, require_one_width
 
 REASON: Final = "reason"
 STATUS: Final = "status"

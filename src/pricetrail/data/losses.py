@@ -9,10 +9,10 @@ import pandas as pd
 
 from pricetrail.base.errors import ContractError
 from pricetrail.data.cleaning import Cleaned
-from pricetrail.data.contract import REASON, SOURCE_FILE, Parsed
+from pricetrail.data.contract import REASON, Parsed
 from pricetrail.data.etl_result import REASONS, dropped_words
 from pricetrail.data.shop_rules import PRESETS, ShopRules
-from pricetrail.data.text import Mask
+from pricetrail.data.text import SOURCE_FILE, Mask
 
 _ONE_SOURCE: Final = 0.5  # of a file's own lines: days differ, a file that loses most of them is read by wrong rules
 _FEW_LINES, _FEW_ROWS = 20, 5

@@ -9,8 +9,8 @@ import pyarrow.compute as pc
 
 from pricetrail.base.errors import SourceError
 from pricetrail.base.params_data import FileFormat
-from pricetrail.data.contract import LINE_COLUMNS, SOURCE_FILE, SOURCE_ROW
-from pricetrail.data.text import CELL_TYPES
+from pricetrail.data.contract import LINE_COLUMNS
+from pricetrail.data.text import CELL_TYPES, SOURCE_FILE, SOURCE_ROW
 
 INVOICE, TIME, CURRENCY = "invoice", "invoiced_at", "currency"
 _CLOCK: Final = r"[ t]+\d{1,2}:.*$"
@@ -62,9 +62,9 @@ def fill_down(place: str, table: pa.Table, written: FileFormat) -> pa.Table:
         unsure = blank & (told.groupby(invoice).transform("nunique") > 1)
         if unsure.any():
             at = int(unsure.to_numpy().argmax())
-            rule = f"{told.name} must have one value an invoice whose blanks data.fill_down fills, "
+            rule = f"{told.name} must have one value for an invoice whose blanks data.fill_down fills"
             two = " and ".join(told[invoice == invoice[at]].dropna().unique()[:2])
-            raise SourceError(f"{place}: row {table.column(SOURCE_ROW)[at]}", f"{rule}invoice {invoice[at]} has", two)
+            raise SourceError(f"{place}: row {table.column(SOURCE_ROW)[at]}", f"{rule}; invoice {invoice[at]} has", two)
     for name in written.fill_down:
         rows_of = pa.array(givers[name], pa.int64(), from_pandas=True)
         table = _set(table, name, table.column(name).take(rows_of))

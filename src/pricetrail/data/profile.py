@@ -9,9 +9,10 @@ import pandas as pd
 
 from pricetrail.base.json_type import Json
 from pricetrail.base.money import money
-from pricetrail.data.contract import LINE_COLUMNS, REASON, SOURCE_FILE, SOURCE_ROW
+from pricetrail.data.contract import LINE_COLUMNS, REASON
 from pricetrail.data.reading import Reading
 from pricetrail.data.source import Source
+from pricetrail.data.text import SOURCE_FILE, SOURCE_ROW
 from pricetrail.data.unseen.shop import FEE
 
 _EXAMPLES, _BAD = 5, 3

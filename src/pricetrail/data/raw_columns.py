@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from pricetrail.base.errors import SourceError
 from pricetrail.base.params_data import FileFormat
-from pricetrail.data.contract import LINE_COLUMNS, SOURCE_FILE, SOURCE_ROW
+from pricetrail.data.contract import LINE_COLUMNS
 from pricetrail.data.headers import find_header, plain_name
 from pricetrail.data.order_fields import fill_down, join
 from pricetrail.data.source import RawTable, Source
 from pricetrail.data.source_limits import Allowance
-from pricetrail.data.text import CELL_TYPES
+from pricetrail.data.text import CELL_TYPES, SOURCE_FILE, SOURCE_ROW
 
 _LETTERS: Final = {"string": "t", "large_string": "t", "null": "t", "timestamp": "d", "bool": "b"}  # other types: n
 _YEARS: Final = (-62135596800, 253402300799)  # 1 to 9999, as seconds from 1970

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pricetrail.base.params import Params
 from pricetrail.data import contract, losses, source_files
 from pricetrail.data.cleaning import Cleaned, clean
-from pricetrail.data.contract import SOURCE_FILE, Parsed
+from pricetrail.data.contract import Parsed
 from pricetrail.data.order_fields import require_currency
 from pricetrail.data.shop_rules import ShopRules, shop_rules
 from pricetrail.data.source import Source
+from pricetrail.data.text import SOURCE_FILE
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ class RawTable:
         header: which of its columns are ours.
         table: its rows below the header; columns by position, ``"0"`` the first; some may be left out.
         rows: number of each row, as a person counts.
-        types: of the cells of a workbook, ``contract.CELL_TYPES``; None where all are text, or of a column's type.
+        types: of the cells of a workbook, ``text.CELL_TYPES``; None where all are text, or of a column's type.
     """
 
     source: Source
@@ -51,7 +51,7 @@ class RawTable:
 class RawLines:
     """One row an invoice line, in our column names plus ``source_file`` (categorical) and ``source_row``.
 
-    Where a cell is no text, column ``cell_types`` tells what each is, see ``contract.CELL_TYPES``.
+    Where a cell is no text, column ``cell_types`` tells what each is, see ``text.CELL_TYPES``.
     """
 
     table: pd.DataFrame

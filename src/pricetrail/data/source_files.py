@@ -24,13 +24,13 @@ import pyarrow as pa
 from pricetrail.base.errors import SourceError
 from pricetrail.base.limits import MB, memory_limit
 from pricetrail.base.params_data import Data
-from pricetrail.data.contract import CELL_TYPES
 from pricetrail.data.csv_text import read_csv
 from pricetrail.data.encodings import to_utf8
 from pricetrail.data.order_fields import require_whole_order
 from pricetrail.data.raw_columns import alike, named_columns, parquet_columns
 from pricetrail.data.source import RawLines, RawTable, Source
 from pricetrail.data.source_limits import RAISE, Allowance, read_parquet, read_text_bytes, require_zip
+from pricetrail.data.text import CELL_TYPES
 
 log = logging.getLogger(__name__)
 

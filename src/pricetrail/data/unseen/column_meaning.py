@@ -40,7 +40,7 @@ _WORDS: Final = {  # by kind, without accents
     "country": "country land pays pais paese nation",
     "region": "region",
     "status": "status state statut estado stato",
-    "type": "type typ tipo soort art",
+    "type": "type typ tipo soort",  # Art is also one: it is taken for that of an article
     "payment": "financial payment zahlung",
     "event": "event record",
     "currency": "currency wahrung waehrung devise moneda valuta munt",
@@ -51,7 +51,6 @@ _WORDS: Final = {  # by kind, without accents
     "": "de d di del dell della du van of the la l per pro je a y et e to",  # says nothing
 }
 _KIND: Final = {word: kind for kind, words in _WORDS.items() for word in words.split()}
-_KIND["art"] = "shelf"
 _LONG, _WORD = ("|".join(word for word in sorted(_KIND, key=len, reverse=True) if len(word) >= n) for n in (4, 2))
 _COMPOUND: Final = re.compile(rf"({_LONG})(?:s|n|en|ns)?({_WORD})")
 _PLURAL: Final = re.compile(r"(?<=...)[sn]$")

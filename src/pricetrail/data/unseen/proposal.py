@@ -13,7 +13,7 @@ from pricetrail.base.errors import SourceError
 from pricetrail.base.json_type import Json
 from pricetrail.data.unseen.columns import choose_columns, present
 from pricetrail.data.unseen.date_evidence import DateEvidence, DateReading, date_evidence
-from pricetrail.data.unseen.number_evidence import NumberEvidence, number_evidence
+from pricetrail.data.unseen.number_evidence import NumberEvidence, as_number, number_evidence
 from pricetrail.data.unseen.shop import Part, Told, propose_shop
 from pricetrail.data.unseen.unseen_files import PARTS, Question, UnseenTable
 
@@ -146,7 +146,9 @@ def _settle_marks(file: _File, numbers: Mapping[str, NumberEvidence], answers: M
             if mark in groups or (decimal and mark != decimal):
                 groups.setdefault(mark, f"{text!r} ({ours}), for the decimal mark is {decimal!r}")
             elif not asked and answers.get("data.thousands") != mark:
-                readings = ((mark, f"{mark!r} marks decimals"), (_OTHER[mark], f"{mark!r} stands between thousands"))
+                other = _OTHER[mark]
+                one, thousand = as_number(text, mark, other), as_number(text, other, mark)
+                readings = ((mark, f"{text} is {one:g}"), (other, f"{text} is {thousand:g}"))
                 tell = f"{file.name}: {ours} {text!r} can be read in two ways: no other value of the column tells which"
                 option = f"--decimal {mark} or --set data.thousands={mark}"
                 file.questions.append(Question("data.decimal", tell, readings, option))

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from pricetrail.base.errors import ContractError, PricetrailError
 from pricetrail.base.params import Params
-from pricetrail.data import contract
-from pricetrail.data.contract import Parsed
+from pricetrail.data.contract import Parsed, require_parseable
 from pricetrail.data.reading import FileCounts, read_shop
+from pricetrail.data.text import SOURCE_FILE, SOURCE_ROW
 
 _ZONES = dt.timedelta(days=1)  # the shop's day may be one ahead of the clock of this machine
 
@@ -65,15 +65,15 @@ def read_files(folder: Path, params: Params, fresh: Mapping[str, str]) -> Mappin
 
 def _require_good(names: list[str], parsed: Parsed, max_bad_share: float) -> None:
     """What holds for the sources of a new file by themselves."""
-    bad = parsed.quarantine[parsed.quarantine[contract.SOURCE_FILE].isin(names)]
+    bad = parsed.quarantine[parsed.quarantine[SOURCE_FILE].isin(names)]
     own = replace(parsed, lines=parsed.lines[parsed.source_file.isin(names)], quarantine=bad)
-    contract.require_parseable(own, max_bad_share)
+    require_parseable(own, max_bad_share)
     today = dt.datetime.now(dt.UTC).replace(tzinfo=None)
-    late = parsed.rows[parsed.rows[contract.SOURCE_FILE].isin(names) & (parsed.rows["day"] > today + _ZONES)]
+    late = parsed.rows[parsed.rows[SOURCE_FILE].isin(names) & (parsed.rows["day"] > today + _ZONES)]
     if len(late):
         first = late.iloc[0]
         rule = f"invoiced_at must not be after today, {today:%Y-%m-%d} ({len(late)} such rows)"
-        place = f"{first[contract.SOURCE_FILE]}: row {first[contract.SOURCE_ROW]}"
+        place = f"{first[SOURCE_FILE]}: row {first[SOURCE_ROW]}"
         raise ContractError(place, f"{rule}; see data.datetime_format, or mend the file", f"{first['day']:%Y-%m-%d}")
 
 
